@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* casemate: entry point. */
+#include <config.h>
+
+int main(void)
+{
+	return 1;
+}
