@@ -32,9 +32,9 @@ static inline void cm_cleanup_dirp(DIR **d)
 }
 
 #define cleanup_free __attribute__((cleanup(cm_cleanup_freep)))
-#define cleanup_fd __attribute__((cleanup(cm_cleanup_closep)))
+#define cleanup_fd   __attribute__((cleanup(cm_cleanup_closep)))
 #define cleanup_file __attribute__((cleanup(cm_cleanup_filep)))
-#define cleanup_dir __attribute__((cleanup(cm_cleanup_dirp)))
+#define cleanup_dir  __attribute__((cleanup(cm_cleanup_dirp)))
 
 static inline int steal_fd(int *fd)
 {
@@ -44,6 +44,11 @@ static inline int steal_fd(int *fd)
 	return r;
 }
 
-#define steal_ptr(pp) ({ __typeof__(*(pp)) cm_p_ = *(pp); *(pp) = NULL; cm_p_; })
+#define steal_ptr(pp) \
+	({ \
+		__typeof__(*(pp)) cm_p_ = *(pp); \
+		*(pp) = NULL; \
+		cm_p_; \
+	})
 
 #endif

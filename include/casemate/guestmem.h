@@ -13,35 +13,35 @@
 #ifndef CASEMATE_GUESTMEM_H
 #define CASEMATE_GUESTMEM_H
 
-#define CM_GPA_ARENA		0x40000000UL
-#define CM_ARENA_MAX		0x20000000UL	/* bytes */
-#define CM_ARENA_DEFAULT	(16UL << 20)
-#define CM_GPA_DAX		0x80000000UL
-#define CM_DAX_MAX		0x40000000UL
-#define CM_GPA_VIRTIO		0xd0000000UL
-#define CM_VIRTIO_STRIDE	0x1000UL
-#define CM_VIRTIO_MAX		16
-#define CM_GPA_LAPIC		0xfee00000UL
-#define CM_GPA_RAM		0x100000000UL
-#define CM_RAM_MIN		(16UL << 20)
-#define CM_RAM_MAX		(64UL << 30)
+#define CM_GPA_ARENA	 0x40000000UL
+#define CM_ARENA_MAX	 0x20000000UL /* bytes */
+#define CM_ARENA_DEFAULT (16UL << 20)
+#define CM_GPA_DAX	 0x80000000UL
+#define CM_DAX_MAX	 0x40000000UL
+#define CM_GPA_VIRTIO	 0xd0000000UL
+#define CM_VIRTIO_STRIDE 0x1000UL
+#define CM_VIRTIO_MAX	 16
+#define CM_GPA_LAPIC	 0xfee00000UL
+#define CM_GPA_RAM	 0x100000000UL
+#define CM_RAM_MIN	 (16UL << 20)
+#define CM_RAM_MAX	 (64UL << 30)
 
 /* Kernel half. va = pa + CM_DIRECT_MAP for every gpa; the image also at CM_KERNEL_BASE + (pa - CM_GPA_RAM). */
-#define CM_DIRECT_MAP		0xffff888000000000UL
-#define CM_KERNEL_BASE		0xffffffff80000000UL
-#define CM_KERNEL_IMAGE		0xffffffff80200000UL	/* link address: gpa CM_GPA_RAM + 2 MiB */
+#define CM_DIRECT_MAP	0xffff888000000000UL
+#define CM_KERNEL_BASE	0xffffffff80000000UL
+#define CM_KERNEL_IMAGE 0xffffffff80200000UL /* link address: gpa CM_GPA_RAM + 2 MiB */
 
 /*
  * Boot pages, made by the VMM. The boot page tables map, with 2 MiB pages: [0, CM_GPA_RAM + RAM size) at CM_DIRECT_MAP,
  * the first 1 GiB of RAM (at most the RAM size) at CM_KERNEL_BASE. Every entry has P, W and U set at every level: pvm needs U; on std the
  * sentry takes it away in the PML4 before it enters user mode.
  */
-#define CM_BOOT_PML4		0x1000UL	/* offset from CM_GPA_RAM; 8 KiB, even page first */
-#define CM_BOOT_GDT		0x3000UL
-#define CM_BOOT_TABLES		0x10000UL	/* page tables, up to CM_BOOT_FDT */
-#define CM_BOOT_FDT		0x100000UL	/* flattened device tree, at most CM_BOOT_FDT_MAX */
-#define CM_BOOT_FDT_MAX		0x10000UL
-#define CM_IMAGE_OFFSET		0x200000UL
+#define CM_BOOT_PML4	0x1000UL /* offset from CM_GPA_RAM; 8 KiB, even page first */
+#define CM_BOOT_GDT	0x3000UL
+#define CM_BOOT_TABLES	0x10000UL /* page tables, up to CM_BOOT_FDT */
+#define CM_BOOT_FDT	0x100000UL /* flattened device tree, at most CM_BOOT_FDT_MAX */
+#define CM_BOOT_FDT_MAX 0x10000UL
+#define CM_IMAGE_OFFSET 0x200000UL
 
 /*
  * Registers at the entry of every vCPU: RIP = ELF entry, RDI = gpa of the device tree, RSI = vCPU index, CR3 = boot PML4,
@@ -49,6 +49,6 @@
  */
 
 /* Interrupt vectors: device N of the virtio page table raises CM_VECTOR_VIRTIO + N on vCPU 0. */
-#define CM_VECTOR_VIRTIO	0x30
+#define CM_VECTOR_VIRTIO 0x30
 
 #endif

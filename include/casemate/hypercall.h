@@ -12,23 +12,23 @@
 
 #include <stdint.h>
 
-#define CM_PORT_LOG		0x00e9
-#define CM_PORT_DOORBELL	0x0d00
-#define CM_PORT_CALL		0x0d04
+#define CM_PORT_LOG	 0x00e9
+#define CM_PORT_DOORBELL 0x0d00
+#define CM_PORT_CALL	 0x0d04
 
 enum cm_hc_op {
 	CM_HC_NONE = 0,
-	CM_HC_MMIO_BATCH,	/* arg0 = gpa of struct cm_mmio_op[], arg1 = count (<= CM_MMIO_BATCH_MAX): register accesses in order */
-	CM_HC_POWER_OFF,	/* arg0 = reason (enum cm_off): the VMM process ends in order */
-	CM_HC_PANIC,		/* arg0 = gpa of struct cm_panic: report, then as power off */
-	CM_HC_CPU_START,	/* arg0 = vCPU index */
-	CM_HC_MEM_RELEASE,	/* arg0 = gpa of struct cm_range[], arg1 = count (<= CM_RANGES_MAX): pages are free, content may vanish */
-	CM_HC_LOG,		/* arg0 = gpa of text, arg1 = length (<= CM_LOG_MAX): one block of the sentry's log */
+	CM_HC_MMIO_BATCH, /* arg0 = gpa of struct cm_mmio_op[], arg1 = count (<= CM_MMIO_BATCH_MAX): register accesses in order */
+	CM_HC_POWER_OFF, /* arg0 = reason (enum cm_off): the VMM process ends in order */
+	CM_HC_PANIC, /* arg0 = gpa of struct cm_panic: report, then as power off */
+	CM_HC_CPU_START, /* arg0 = vCPU index */
+	CM_HC_MEM_RELEASE, /* arg0 = gpa of struct cm_range[], arg1 = count (<= CM_RANGES_MAX): pages are free, content may vanish */
+	CM_HC_LOG, /* arg0 = gpa of text, arg1 = length (<= CM_LOG_MAX): one block of the sentry's log */
 	CM_HC_COUNT
 };
 
 enum cm_off {
-	CM_OFF_DONE = 0,	/* all containers ended */
+	CM_OFF_DONE = 0, /* all containers ended */
 	CM_OFF_PANIC = 1
 };
 
@@ -39,38 +39,38 @@ struct cm_hypercall {
 };
 
 struct cm_mmio_op {
-	uint32_t device;	/* index of the virtio page */
-	uint32_t offset;	/* register; bit 31 set = read, the VMM stores the result in `value` */
+	uint32_t device; /* index of the virtio page */
+	uint32_t offset; /* register; bit 31 set = read, the VMM stores the result in `value` */
 	uint64_t value;
 };
-#define CM_MMIO_READ		0x80000000u
-#define CM_MMIO_BATCH_MAX	128
+#define CM_MMIO_READ	  0x80000000u
+#define CM_MMIO_BATCH_MAX 128
 
 struct cm_range {
-	uint64_t gpa;		/* page aligned, in RAM */
-	uint64_t len;		/* bytes, multiple of the page size */
+	uint64_t gpa; /* page aligned, in RAM */
+	uint64_t len; /* bytes, multiple of the page size */
 };
-#define CM_RANGES_MAX		512
-#define CM_LOG_MAX		4096
+#define CM_RANGES_MAX 512
+#define CM_LOG_MAX    4096
 
-#define CM_PANIC_TEXT		512
-#define CM_PANIC_DEPTH		32
-#define CM_PANIC_SYSCALLS	16
+#define CM_PANIC_TEXT	  512
+#define CM_PANIC_DEPTH	  32
+#define CM_PANIC_SYSCALLS 16
 /* Everything a panic report needs; the VMM symbolises the addresses from the embedded image. */
 struct cm_panic {
 	uint32_t cpu;
-	uint32_t depth;		/* entries of `stack` */
-	uint64_t regs[16];	/* rax rbx rcx rdx rsi rdi rbp rsp r8..r15 */
+	uint32_t depth; /* entries of `stack` */
+	uint64_t regs[16]; /* rax rbx rcx rdx rsi rdi rbp rsp r8..r15 */
 	uint64_t rip, rflags, cr2, cr3, vector, error;
 	uint64_t stack[CM_PANIC_DEPTH];
-	int32_t pid;		/* task that ran, 0 for none */
-	uint32_t nsyscalls;	/* entries of `syscalls`, newest last */
+	int32_t pid; /* task that ran, 0 for none */
+	uint32_t nsyscalls; /* entries of `syscalls`, newest last */
 	struct {
 		int32_t pid;
 		uint32_t nr;
 		int64_t ret;
 	} syscalls[CM_PANIC_SYSCALLS];
-	char text[CM_PANIC_TEXT];	/* NUL-terminated reason */
+	char text[CM_PANIC_TEXT]; /* NUL-terminated reason */
 };
 
 #endif
