@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages between the VMM (front of a virtio-fs device) and casemate-fsd (which serves its queues), one struct a message over a
+ * SOCK_SEQPACKET socket. Both ends drop a peer that sends another size or version.
+ *
+ * The VMM sends QUEUE_START for each queue when the guest's driver is ready, RESET when the device is reset (fsd forgets all queues;
+ * messages that follow see the fresh state). fsd sends MAP and UNMAP. Each message but REPLY is answered by one REPLY with its `id` and
+ * a status; a sender may have several requests outstanding and replies come in order.
+ *
+ * Doorbells and interrupts do not travel here: `kick` (eventfd, VMM to fsd: some queue has buffers) and `call` (eventfd, fsd to VMM:
+ * some queue has used buffers and wants an interrupt).
+ */
+#ifndef CASEMATE_FSDEV_H
+#define CASEMATE_FSDEV_H
+
+#include <stdint.h>
+
+#define CM_FSDEV_VERSION 1
+
+/* The queues of a device: 0 = high priority (FORGET), 1.. = requests. */
+#define CM_FSDEV_QUEUES 2
+
+enum cm_fsdev_op {
+	CM_FSDEV_QUEUE_START = 1, /* VMM: `queue`, `size`, `desc`, `driver`, `device`, `features` */
+	CM_FSDEV_RESET, /* VMM: no arguments */
+	CM_FSDEV_MAP, /* fsd: `file_offset`, `len`, `window_offset`, `prot`, the file by SCM_RIGHTS */
+	CM_FSDEV_UNMAP, /* fsd: `len`, `window_offset` */
+	CM_FSDEV_REPLY /* either: `id`, `status` */
+};
+
+/* Values of `prot`. */
+#define CM_FSDEV_READ  1u
+#define CM_FSDEV_WRITE 2u
+
+struct cm_fsdev_msg {
+	uint32_t version; /* CM_FSDEV_VERSION */
+	uint32_t op; /* enum cm_fsdev_op */
+	uint64_t id; /* chosen by the requester, echoed in the reply */
+	int32_t status; /* reply: 0 or -errno */
+	uint32_t prot; /* MAP: CM_FSDEV_READ, CM_FSDEV_WRITE */
+	uint64_t file_offset; /* MAP: bytes, page aligned */
+	uint64_t len; /* MAP, UNMAP: bytes, page aligned, not 0 */
+	uint64_t
+		window_offset; /* MAP, UNMAP: bytes from the start of the DAX window, page aligned */
+	uint32_t queue; /* QUEUE_START: index below CM_FSDEV_QUEUES */
+	uint32_t size; /* QUEUE_START: entries */
+	uint64_t desc; /* QUEUE_START: guest-physical addresses, in the arena */
+	uint64_t driver;
+	uint64_t device;
+	uint64_t features; /* QUEUE_START: negotiated virtio features */
+};
+
+#endif
