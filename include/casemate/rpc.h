@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control protocol between the sandbox process (host) and the agent in the sentry, over virtio-vsock streams. Both ends treat the
+ * other as hostile: every length is bounded here, a frame is copied once and then decoded, an unknown type gets -ENOSYS.
+ *
+ * Ports. The agent listens on both before the device is live, so a connection made while the guest boots waits and is never refused:
+ *   CM_RPC_PORT_CONTROL  one connection for the life of the sandbox: frames
+ *   CM_RPC_PORT_STREAM   one connection a byte stream: first a struct cm_rpc_stream_hello, then raw bytes; half-close is end of file
+ *
+ * Frame = struct cm_rpc_hdr + `len` bytes. Little-endian, fixed layouts, natural alignment from the start of the payload.
+ * A request has an id of the host's choice (never 0); its reply has the same id and type | CM_RPC_REPLY. `error` is 0, or a positive
+ * errno with a struct cm_rpc_error + text as payload. Events (guest to host) have id 0 and no reply. Requests may be
+ * sent before the reply of an earlier one arrives (HELLO and START travel together); they are served in order.
+ */
+#ifndef CASEMATE_RPC_H
+#define CASEMATE_RPC_H
+
+#include <stdint.h>
+
+#define CM_RPC_MAGIC	    0x31504d43u /* "CMP1" */
+#define CM_RPC_STREAM_MAGIC 0x31534d43u /* "CMS1" */
+#define CM_RPC_VERSION	    1
+#define CM_RPC_PORT_CONTROL 1024
+#define CM_RPC_PORT_STREAM  1025
+#define CM_RPC_PAYLOAD_MAX  (256u << 10) /* host to guest, bytes */
+#define CM_RPC_EVENT_MAX    (64u << 10) /* guest to host (replies and events), bytes */
+#define CM_RPC_CONTAINERS   1 /* containers a sandbox can hold in this version */
+#define CM_RPC_STREAMS_MAX  16 /* streams that wait for or belong to a container */
+#define CM_RPC_REPLY	    0x8000u
+#define CM_RPC_EVENT	    0x4000u
+
+enum cm_rpc_type {
+	CM_RPC_HELLO = 1, /* struct cm_rpc_hello; reply: the same of the guest */
+	CM_RPC_START = 2, /* struct cm_rpc_start + sections; reply: struct cm_rpc_started */
+	CM_RPC_SIGNAL = 3, /* struct cm_rpc_signal; reply: empty */
+	CM_RPC_PS = 4, /* struct cm_rpc_container; reply: struct cm_rpc_proc[] */
+	CM_RPC_TRACE = 5, /* struct cm_rpc_trace; reply: empty */
+	CM_RPC_WINSIZE = 6, /* struct cm_rpc_winsize; reply: empty */
+	CM_RPC_SHUTDOWN = 7, /* struct cm_rpc_shutdown; reply: empty, then the guest powers off */
+	CM_RPC_EXITED =
+		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
+};
+
+struct cm_rpc_hdr {
+	uint32_t magic; /* CM_RPC_MAGIC */
+	uint16_t version; /* CM_RPC_VERSION of the sender */
+	uint16_t type; /* enum cm_rpc_type, | CM_RPC_REPLY */
+	uint32_t id;
+	uint32_t len; /* bytes of payload */
+	int32_t error; /* replies: 0 or a positive errno */
+	uint32_t reserved; /* 0 */
+};
+_Static_assert(sizeof(struct cm_rpc_hdr) == 24, "frame header layout");
+
+struct cm_rpc_hello {
+	uint32_t version; /* highest protocol version understood */
+	uint32_t abi; /* CM_ABI_VERSION */
+	uint32_t features; /* 0 in this version */
+	uint32_t reserved;
+};
+
+/* What a failed START was doing; tells the host how to word the message. */
+enum cm_rpc_stage {
+	CM_RPC_STAGE_NONE = 0, /* request itself */
+	CM_RPC_STAGE_ROOTFS, /* mounting the root */
+	CM_RPC_STAGE_MOUNT, /* mounts[index] */
+	CM_RPC_STAGE_STDIO, /* stream tokens */
+	CM_RPC_STAGE_CWD, /* changing to cwd */
+	CM_RPC_STAGE_LOOKUP, /* argv[0] was not found in PATH */
+	CM_RPC_STAGE_EXEC, /* loading the program */
+	CM_RPC_STAGE_TASK, /* making the first task */
+	CM_RPC_STAGE_COUNT
+};
+
+#define CM_RPC_TEXT_MAX 512
+/* Payload of a reply with error != 0: this, then at most CM_RPC_TEXT_MAX bytes of text without NUL (hdr.len says how many). */
+struct cm_rpc_error {
+	uint32_t stage; /* enum cm_rpc_stage */
+	uint32_t index; /* element of the table that the stage names */
+};
+
+#define CM_RPC_START_OVERLAY	  0x01u /* writes stay in a tmpfs above the root file system */
+#define CM_RPC_START_READONLY	  0x02u /* root is read-only for the application */
+#define CM_RPC_START_NO_NEW_PRIVS 0x04u
+#define CM_RPC_START_TTY	  0x08u /* stdio is one terminal: token[0] is its stream, the others are 0 */
+
+#define CM_RPC_ARGS_MAX	   4096u /* argv and envp, each */
+#define CM_RPC_GROUPS_MAX  1024u
+#define CM_RPC_RLIMITS_MAX 16u
+#define CM_RPC_MOUNTS_MAX  64u
+#define CM_RPC_PATHS_MAX   256u /* masked and read-only paths, each */
+
+/* Index into cm_rpc_start.caps. */
+enum cm_rpc_capset {
+	CM_RPC_CAP_BOUNDING,
+	CM_RPC_CAP_EFFECTIVE,
+	CM_RPC_CAP_INHERITABLE,
+	CM_RPC_CAP_PERMITTED,
+	CM_RPC_CAP_AMBIENT,
+	CM_RPC_CAPSETS
+};
+
+/*
+ * Fixed part of START. The sections follow in this order without gaps, and end where the frame ends:
+ *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], uint32_t gids[ngroups],
+ *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd, argv[argc], envp[envc],
+ *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly].
+ * An absent string is empty. argc is at least 1.
+ */
+struct cm_rpc_start {
+	uint32_t container; /* 1 .. CM_RPC_CONTAINERS: the number other requests use */
+	uint32_t flags; /* CM_RPC_START_* */
+	uint32_t uid, gid, umask;
+	uint32_t argc, envc, ngroups, nrlimits, nmounts, nmasked, nreadonly;
+	uint64_t caps[CM_RPC_CAPSETS]; /* bit = capability number */
+	uint64_t token[3]; /* stream of fd 0, 1, 2; 0 = /dev/null */
+	uint64_t overlay_size; /* bytes the overlay's upper layer may hold, 0 = half of RAM */
+};
+
+struct cm_rpc_rlimit {
+	uint32_t resource; /* RLIMIT_* of the Linux ABI */
+	uint32_t reserved;
+	uint64_t soft, hard;
+};
+
+enum cm_rpc_mount_type {
+	CM_RPC_MOUNT_PROC = 1,
+	CM_RPC_MOUNT_SYSFS,
+	CM_RPC_MOUNT_TMPFS,
+	CM_RPC_MOUNT_DEVPTS,
+	CM_RPC_MOUNT_MQUEUE,
+	CM_RPC_MOUNT_CGROUP2,
+	CM_RPC_MOUNT_DEV, /* devtmpfs: the standard nodes and links */
+	CM_RPC_MOUNT_TYPES
+};
+
+struct cm_rpc_mount {
+	uint32_t type; /* enum cm_rpc_mount_type */
+	uint32_t reserved;
+	uint64_t flags; /* MS_* of the Linux ABI */
+};
+
+struct cm_rpc_started {
+	int32_t pid; /* of the first task, root PID namespace */
+	uint32_t reserved;
+};
+
+enum cm_rpc_signal_mode {
+	CM_RPC_SIGNAL_PID = 0, /* pid, 0 = the container's first process */
+	CM_RPC_SIGNAL_ALL = 1, /* every process of the container; pid must be 0 */
+	CM_RPC_SIGNAL_FOREGROUND = 2, /* foreground group of the terminal, else as mode 0 */
+};
+
+struct cm_rpc_signal {
+	uint32_t container;
+	int32_t signo; /* 0 = only check */
+	int32_t pid;
+	uint32_t mode; /* enum cm_rpc_signal_mode */
+};
+
+struct cm_rpc_container {
+	uint32_t container;
+	uint32_t reserved;
+};
+
+#define CM_RPC_PROCS_MAX 1024u
+struct cm_rpc_proc {
+	int32_t pid, ppid;
+	uint32_t uid, threads;
+	uint64_t start_ns; /* since boot */
+	uint64_t cpu_ns; /* user + system */
+	char comm[16]; /* NUL-terminated */
+};
+
+struct cm_rpc_trace {
+	uint32_t container;
+	uint32_t on; /* 0 or 1 */
+	uint64_t token; /* stream that takes the text, 0 = the sentry's log */
+};
+
+struct cm_rpc_winsize {
+	uint32_t container;
+	uint16_t rows, cols, xpixel, ypixel;
+	uint32_t reserved;
+};
+
+#define CM_RPC_SHUTDOWN_SYNC 0x1u
+struct cm_rpc_shutdown {
+	uint32_t flags; /* CM_RPC_SHUTDOWN_SYNC: write back every file system first */
+	uint32_t reserved;
+};
+
+#define CM_RPC_EXITED_SYNCED \
+	0x1u /* every file system of the container was written back without error */
+struct cm_rpc_exited {
+	uint32_t container;
+	int32_t pid;
+	int32_t status; /* wait(2) encoding */
+	uint32_t flags; /* CM_RPC_EXITED_* */
+	uint64_t cpu_ns; /* of the container, user + system */
+};
+
+enum cm_rpc_stream_kind {
+	CM_RPC_STREAM_STDIN = 0,
+	CM_RPC_STREAM_STDOUT = 1,
+	CM_RPC_STREAM_STDERR = 2,
+	CM_RPC_STREAM_TTY = 3,
+	CM_RPC_STREAM_TRACE = 4,
+	CM_RPC_STREAM_KINDS
+};
+
+/* First bytes of a stream connection, sent by the host. The token is chosen by the host, never 0, and used once. */
+struct cm_rpc_stream_hello {
+	uint32_t magic; /* CM_RPC_STREAM_MAGIC */
+	uint16_t version;
+	uint16_t kind; /* enum cm_rpc_stream_kind */
+	uint64_t token;
+};
+_Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 120, "start layout");
+_Static_assert(sizeof(struct cm_rpc_proc) == 48, "process record layout");
+
+#endif
