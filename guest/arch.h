@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between the sentry and its machine: everything that generic code may ask of the architecture and of the platform
+ * (std or pvm) below it. Nothing else in the guest knows which platform it runs on.
+ */
+#ifndef ARCH_H
+#define ARCH_H
+
+#include "arch/x86_64/regs.h"
+#include "kernel/sched.h"
+#include "lib/types.h"
+
+#define CM_MAX_CPUS 16
+#define USER_TOP    0x00007ffffffff000UL /* first address that no user mapping may reach */
+
+/* ---- interrupts ---- */
+u64 irq_save(void); /* disable; the return value says what it was */
+void irq_restore(u64 flags);
+void irq_enable(void);
+void irq_disable(void);
+bool irq_enabled(void);
+static inline void cpu_relax(void)
+{
+	__builtin_ia32_pause();
+}
+/* Interrupt vectors >= 0x30. fn runs with interrupts off, EOI is sent around it. One handler a vector. 0 or -EBUSY. */
+int irq_register(u32 vector, void (*fn)(void *arg), void *arg);
+bool in_interrupt(void);
+
+/* ---- page tables ---- */
+typedef u64 pte_t;
+struct pgtable {
+	paddr_t root; /* what CR3 holds for the kernel */
+};
+
+enum pte_prot {
+	PTE_R = 0,
+	PTE_W = 1,
+	PTE_X = 2
+};
+
+int pgt_init(struct pgtable *pt); /* 0 or -ENOMEM; the kernel half is shared */
+void pgt_destroy(struct pgtable *pt); /* frees the tables of the user half, not the pages */
+/* The slot of the leaf entry (4 KiB) of user address va. alloc: make missing tables, NULL = no memory. Without: NULL = no table.
+ * The 512 slots of one table are contiguous: a caller may step within it. */
+pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc);
+pte_t pte_make(
+	paddr_t pa, u32 prot); /* user page, prot of enum pte_prot; not dirty, not accessed */
+static inline bool pte_present(pte_t e)
+{
+	return e & 1;
+}
+static inline bool pte_writable(pte_t e)
+{
+	return e & 2;
+}
+static inline bool pte_dirty(pte_t e)
+{
+	return e & 0x40;
+}
+static inline bool pte_accessed(pte_t e)
+{
+	return e & 0x20;
+}
+static inline paddr_t pte_pa(pte_t e)
+{
+	return e & 0x000ffffffffff000UL;
+}
+/* Load the address space on this CPU (context switch, exec). NULL = only the kernel half is needed, lazy. */
+void pgt_activate(struct pgtable *pt);
+/* After entries of pt were changed or removed (not for new entries in empty slots): no CPU of cpumask uses the old ones when it
+ * returns. May wait for other CPUs: interrupts enabled, no spinlock held. One flush for the whole batch. */
+void tlb_flush(struct pgtable *pt, u64 cpumask, uaddr_t start, uaddr_t end);
+
+/* ---- user memory, raw: addresses were range-checked by mm/usercopy.c; a fault goes through the exception table ---- */
+/* Bytes not copied (0 = all). */
+size_t arch_copy_from_user(void *dst, uaddr_t src, size_t n);
+size_t arch_copy_to_user(uaddr_t dst, const void *src, size_t n);
+size_t arch_clear_user(uaddr_t dst, size_t n);
+/* Length without NUL, max when none was found in max bytes, or -EFAULT. */
+s64 arch_strnlen_user(uaddr_t s, size_t max);
+/* Atomically: old value in *old; stores new when it equals expected. 0 or -EFAULT. */
+int arch_cmpxchg_user32(uaddr_t p, u32 expected, u32 new_value, u32 *old);
+
+/* ---- threads ---- */
+size_t fpu_size(void); /* bytes of the FPU area, XSAVE standard format or FXSAVE */
+u64 fpu_xfeatures(void); /* XCR0 features in the area; 0 = FXSAVE */
+void fpu_save_current(
+	void); /* registers -> area of the current thread (before copying it: fork, signal frame) */
+void fpu_restore_current(void); /* area -> registers (after changing it) */
+void fpu_reset_current(void); /* initial state: exec */
+void arch_set_fsbase(u64 base); /* current thread, at once */
+void arch_set_gsbase(u64 base);
+
+/* Called by the architecture; provided by other rooms: */
+void syscall_dispatch(struct
+	regs *r); /* syscall/dispatch.c; r->orig_rax = number, result in r->rax; interrupts enabled */
+/* mm/fault.c: a page fault on a user address, from user or kernel mode; interrupts enabled. 0 = retry the access, -EFAULT = SIGSEGV
+ * (SEGV_MAPERR), -EACCES = SIGSEGV (SEGV_ACCERR), -EIO = SIGBUS, -ENOMEM = SIGKILL (out of memory). */
+#define FAULT_WRITE 1u
+#define FAULT_EXEC  2u
+#define FAULT_USER  4u
+int mm_fault(struct as *as, uaddr_t addr, u32 access);
+/* task/: an exception in user mode that is no resolved page fault: deliver the signal (vector, error code, address). */
+void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, int fault);
+/* task/: on the way back to user mode with interrupts off->on: signals, stops, exit. Called when thread->interrupted is set. */
+void task_return_to_user(struct regs *r);
+
+/* ---- machine ---- */
+u64 arch_rdtsc(void);
+void arch_random(void *buf, size_t len); /* RDRAND when there is one; mixed by kernel/random.c */
+__noreturn void arch_power_off(u32 reason); /* enum cm_off */
+struct cm_hypercall;
+/* Fill and send a hypercall block; arg as in hypercall.h. The result is 0 or -errno. */
+int hypercall(u32 op, u64 a0, u64 a1);
+void arch_doorbell(u32 device, u32 queue);
+
+static inline void *pa_to_va(paddr_t pa)
+{
+	return (void *)(pa + 0xffff888000000000UL);
+}
+static inline paddr_t va_to_pa(const void *va)
+{
+	return (paddr_t)va - 0xffff888000000000UL; /* direct map only */
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads of execution in the sentry and their scheduling: per-CPU run queues, round robin, no preemption inside the kernel.
+ * Every application task has exactly one thread; kernel threads have task == NULL. A thread is found from its kernel stack: the
+ * lowest word of the KSTACK_SIZE-aligned stack points to it.
+ */
+#ifndef KERNEL_SCHED_H
+#define KERNEL_SCHED_H
+
+#include "arch/x86_64/thread.h"
+#include "kernel/lock.h"
+#include "lib/list.h"
+
+#define KSTACK_SIZE 16384UL
+
+struct task;
+struct as;
+
+enum thread_state {
+	THREAD_RUNNABLE, /* running or on a run queue */
+	THREAD_SLEEP, /* waits; only a wake-up ends it */
+	THREAD_SLEEP_INTR, /* waits; a wake-up or an interrupt (signal) ends it */
+	THREAD_DEAD /* never runs again; freed by whoever reaps it */
+};
+
+struct thread {
+	u64 ksp; /* saved stack pointer while not running */
+	void *stack; /* lowest address of the kernel stack */
+	u32 cpu; /* where it runs or ran last */
+	u32 state; /* enum thread_state; lock: the run queue's for wake-ups */
+	bool on_cpu; /* a CPU still uses its stack */
+	bool need_resched; /* set by interrupts and wake-ups, read at return to user mode */
+	bool interrupted; /* a signal (or kill) is pending: interruptible sleeps end with -ERESTARTSYS */
+	struct list_head run_link;
+	struct task *task; /* NULL for a kernel thread */
+	struct as *as; /* address space that must be loaded while it runs; NULL = any */
+	u64 cpu_mask; /* CPUs that it may run on */
+	u64 utime_ns, stime_ns; /* accounted at entry, exit and switch */
+	u64 slice_end; /* CLOCK_MONOTONIC ns */
+	u64 nvcsw, nivcsw;
+	struct arch_thread arch; /* FPU state, FS/GS base */
+	char name[16];
+};
+
+struct thread *thread_current(void);
+/* The running task; NULL in a kernel thread. */
+struct task *task_current(void);
+
+/* Allocates stack and thread, not yet runnable. The thread begins in fn(arg) (kernel thread) and must end in thread_exit. NULL = no memory. */
+struct thread *thread_create(void (*fn)(void *), void *arg, const char *name);
+/* For fork: the new thread begins by returning to user mode with the registers at the top of its stack (thread_user_regs). */
+struct thread *thread_create_user(struct task *task);
+struct regs *thread_user_regs(struct thread *t);
+void thread_start(struct thread *t); /* put on a run queue */
+void thread_destroy(struct thread
+		*t); /* t is THREAD_DEAD (waits until no CPU uses its stack) or was never started */
+__noreturn void thread_exit(void); /* the caller's thread becomes THREAD_DEAD */
+struct thread *kthread_run(void (*fn)(void *), void *arg, const char *name); /* create + start */
+
+void sched_yield_cpu(void);
+/* Give the CPU away in the state that the caller has set (see waitq.c). */
+void sched_block(void);
+/* Make t runnable if it sleeps. True when it did. Any context. */
+bool sched_wake(struct thread *t);
+/* Set t->interrupted, and wake it from an interruptible sleep. Any context. */
+void sched_interrupt(struct thread *t);
+/* Ask t's CPU to look at its need_resched/pending work soon (IPI when it runs on another CPU in user mode). */
+void sched_kick(struct thread *t);
+/* Sleep until CLOCK_MONOTONIC deadline (ns). 0 when it passed, -ERESTARTSYS when interrupted. */
+int sched_sleep_until(u64 deadline, bool intr);
+
+u32 cpu_id(void);
+u32 cpu_count(void); /* vCPUs that the machine has */
+
+#endif

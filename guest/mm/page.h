@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical pages. One struct page for each 4 KiB of RAM, in an array of its own (metadata outside the pages); a zero-filled entry is
+ * a page that was never used, so the array costs nothing until a page is handed out. Buddy allocator over what was freed, bump pointer over
+ * what was never used (never-used pages are known to be zero). Low addresses first, so that the resident set stays compact.
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include "lib/atomic.h"
+#include "lib/list.h"
+#include "lib/types.h"
+
+struct mapping;
+
+enum page_flags {
+	PG_DIRTY = 1u, /* page cache: newer than its backing */
+	PG_UPTODATE = 2u, /* page cache: content valid */
+	PG_LOCKED = 4u, /* page cache: I/O in progress */
+	PG_WRITEBACK = 8u,
+	PG_REFERENCED = 16u,
+	PG_ANON = 32u,
+	PG_RESERVED = 64u, /* never freed: image, boot pages, zero page, DAX */
+	PG_BUDDY = 128u,
+	PG_SLAB = 256u
+};
+
+struct page {
+	u32 flags; /* atomic_or/atomic_and */
+	struct ref ref;
+	s32 mapcount; /* user page-table entries that point here */
+	u32 order; /* of a free or allocated block's first page */
+	struct mapping *mapping; /* page cache owner, NULL for anonymous */
+	u64 index; /* page offset within mapping; slab: private */
+	struct list_head link; /* LRU, free list, slab list */
+};
+
+#define GFP_ZERO 1u /* zero-filled */
+#define GFP_USER 2u /* for applications: fails before the kernel's reserve is touched */
+
+/* 2^order contiguous pages, ref = 1, or NULL. May reclaim (sleep) unless interrupts are off. */
+struct page *page_alloc(u32 order, u32 gfp);
+void page_free(struct page *p, u32 order); /* whatever the ref */
+void page_get(struct page *p);
+void page_put(struct page *p); /* frees an order-0 page at the last reference */
+paddr_t page_pa(const struct page *p);
+void *page_va(const struct page *p);
+struct page *page_of(paddr_t pa); /* NULL when pa is not RAM */
+struct page *page_of_va(const void *va);
+/* Convenience for kernel users: direct-map address or NULL. */
+void *page_alloc_va(u32 order, u32 gfp);
+void page_free_va(void *va, u32 order);
+
+struct page_stats {
+	u64 total, free, cached, anon, slab; /* pages */
+};
+void page_stats(struct page_stats *s);
+/* Boot: RAM [start, end), first free address after the image. */
+void page_init(paddr_t start, paddr_t end, paddr_t first_free);
+
+#endif
