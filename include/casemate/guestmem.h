@@ -36,7 +36,8 @@
  * the first 1 GiB of RAM (at most the RAM size) at CM_KERNEL_BASE. Every entry has P, W and U set at every level: pvm needs U; on std the
  * sentry takes it away in the PML4 before it enters user mode.
  */
-#define CM_BOOT_PML4	0x2000UL /* offset from CM_GPA_RAM; the even page of two (pvm: CR3 bit 12 is the switch) */
+#define CM_BOOT_PML4 \
+	0x2000UL /* offset from CM_GPA_RAM; the even page of two (pvm: CR3 bit 12 is the switch) */
 #define CM_BOOT_GDT	0x4000UL
 #define CM_BOOT_TABLES	0x10000UL /* page tables, up to CM_BOOT_FDT */
 #define CM_BOOT_FDT	0x100000UL /* flattened device tree, at most CM_BOOT_FDT_MAX */
