@@ -60,7 +60,8 @@ struct super_ops {
 };
 
 struct super {
-	struct ref ref;
+	struct ref ref; /* inodes and mounts */
+	s32 active; /* mounts; the last one drops the dentries */
 	const struct super_ops *ops;
 	const char *fstype; /* "tmpfs", "proc", ... */
 	u32 magic;
@@ -89,7 +90,8 @@ struct setattr {
 
 /* Names are NUL-terminated, checked, at most NAME_MAX_LEN. Directory operations run with dir->lock held for writing (lookup: for reading). */
 struct inode_ops {
-	/* Find name: fill the (negative) dentry's inode with dentry_set_inode, or leave it negative. 0 or -errno (never -ENOENT). */
+	/* Find name: fill the (negative) dentry's inode with dentry_set_inode, or leave it negative. 0 or -errno (never -ENOENT).
+	 * The VFS holds dir->lock for writing here too: one lookup of a name at a time. */
 	int (*lookup)(struct inode *dir, struct dentry *dentry);
 	/* All of these make the negative dentry positive. NULL: -EPERM (mknod, link, symlink: -EPERM; others -EROFS). */
 	int (*create)(struct inode *dir, struct dentry *dentry, u32 mode, u32 uid, u32 gid);
@@ -189,13 +191,16 @@ struct file {
 	struct cred *cred; /* of the opener, reference */
 	s32 owner_pid, owner_sig, owner_type; /* F_SETOWN, F_SETSIG */
 	void *epoll; /* list of epoll items that watch it, fs/epoll.c */
+	const char *anon_name; /* what /proc/PID/fd shows for a file without a dentry */
 	void *priv;
 };
-#define FMODE_READ   1u
-#define FMODE_WRITE  2u
-#define FMODE_PATH   4u /* O_PATH */
-#define FMODE_STREAM 8u /* no position: pipes, sockets, ttys */
-#define FMODE_EXEC   16u /* opened by execve: counted in inode->writers as a denial */
+#define FMODE_READ    1u
+#define FMODE_WRITE   2u
+#define FMODE_PATH    4u /* O_PATH */
+#define FMODE_STREAM  8u /* no position: pipes, sockets, ttys */
+#define FMODE_EXEC    16u /* opened by execve: counted in inode->writers as a denial */
+#define FMODE_WRITER  32u /* counted in inode->writers */
+#define FMODE_NOATIME 64u
 
 /* A file without a name: pipe, eventfd, epoll, socket. consumes nothing; name as in "anon_inode:[eventpoll]". NULL = no memory. */
 struct file *file_create_anon(const struct file_ops *ops, void *priv, u32 flags, const char *name);
@@ -203,20 +208,22 @@ void file_get(struct file *f);
 void file_put(struct file *f);
 
 /* ---- dentries and mounts ---- */
+#define DENTRY_INLINE_NAME 40
 struct dentry {
 	struct ref ref;
-	struct list_head hash_link; /* dcache */
-	struct list_head sibling, children; /* parent's tree; protects: the dcache lock */
-	struct list_head lru;
+	struct dentry *hash_next; /* dcache chain */
+	struct list_head sibling, children; /* parent's tree; lock: dcache */
+	struct list_head lru; /* while unreferenced */
 	struct dentry *parent; /* reference; itself for a root */
 	struct inode *inode; /* reference; NULL = negative */
 	struct super *sb;
 	u32 hash;
-	u32 flags;
+	u32 flags; /* DENTRY_*, lock: dcache */
 	u32 mounts; /* how many mounts sit on it */
 	u16 len;
-	char *name;
+	char *name; /* iname, or allocated; changes only by rename, lock: dcache */
 	void *priv;
+	char iname[DENTRY_INLINE_NAME];
 };
 
 /* Makes a dentry positive; consumes the inode reference. */
@@ -242,6 +249,8 @@ int path_lookup_parent(
 int file_open(const struct path *base, const char *name, u32 flags, u32 mode, u32 lookup,
 	struct file **out);
 int file_open_path(const struct path *p, u32 flags, struct file **out);
+/* For execve: a regular file with execute permission on a mount without noexec, writers denied (-ETXTBSY) until the last file_put. */
+int file_open_exec(const struct path *base, const char *name, u32 lookup, struct file **out);
 /* Full path as seen from the task's root, in buf; pointer into buf or NULL (-ENAMETOOLONG). Unreachable: "(unreachable)" prefix. */
 char *path_to_string(const struct path *p, char *buf, size_t size);
 
@@ -270,5 +279,15 @@ struct fs_type {
 void fs_register(struct fs_type *t);
 /* Root and namespace of a future first task. */
 struct mount_ns *mount_ns_create(void);
+/* CLONE_NEWNS: a copy of the whole tree; fs (may be NULL) is moved over to the copies of its root and cwd. NULL = no memory. */
+struct fs_context;
+struct mount_ns *mount_ns_copy(struct mount_ns *src, struct fs_context *fs);
+void mount_ns_get(struct mount_ns *ns);
+void mount_ns_put(struct mount_ns *ns); /* last: detaches every mount */
+/* The root directory of a namespace, with references; false when nothing is mounted yet. */
+bool mount_ns_root(struct mount_ns *ns, struct path *out);
+
+/* Boot: registers every file system of the sentry itself (tmpfs, proc, sysfs, devtmpfs, devpts, overlay, mqueue...). */
+void fs_init(void);
 
 #endif
