@@ -2,7 +2,7 @@
 /*
  * What the sentry asks of the VMM by port I/O. An exit costs 15 us on the slower backend: requests are batched.
  *
- * CM_PORT_LOG: `rep outsb` of bytes of the early log.
+ * CM_PORT_LOG: bytes of the early log; every byte is an exit, even of `rep outsb`. CM_HC_LOG takes blocks.
  * CM_PORT_DOORBELL: outl (device << 16 | queue): the queue has new buffers.
  * CM_PORT_CALL: outl (gpa of a struct cm_hypercall >> 12). The block is page aligned; the VMM copies it once, does the request,
  * writes `status` back (0 or -errno) before the vCPU runs on.

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Thin wrappers of the KVM ioctls. */
+#include <config.h>
+#include "vmm/kvm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static int kvm_call(int fd, unsigned long req, void *arg)
+{
+	int r = ioctl(fd, req, arg);
+
+	return r < 0 ? -errno : r;
+}
+
+static int kvm_call_value(int fd, unsigned long req, unsigned long arg)
+{
+	int r = ioctl(fd, req, arg);
+
+	return r < 0 ? -errno : r;
+}
+
+int kvm_api_version(int kvm_fd)
+{
+	return kvm_call_value(kvm_fd, KVM_GET_API_VERSION, 0);
+}
+
+int kvm_cap(int kvm_fd, int cap)
+{
+	int r = kvm_call_value(kvm_fd, KVM_CHECK_EXTENSION, (unsigned long)cap);
+
+	return r < 0 ? 0 : r;
+}
+
+int kvm_create_vm(int kvm_fd)
+{
+	int r;
+
+	/* The call is interrupted when a signal arrives while the kernel waits for its worker thread. */
+	do {
+		r = kvm_call_value(kvm_fd, KVM_CREATE_VM, 0);
+	} while (r == -EINTR);
+	return r;
+}
+
+int kvm_run_size(int kvm_fd)
+{
+	return kvm_call_value(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+}
+
+int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid_table *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->head.nent = KVM_CPUID_MAX;
+	return kvm_call(kvm_fd, KVM_GET_SUPPORTED_CPUID, t);
+}
+
+int kvm_enable_cap(int vm_fd, uint32_t cap, uint64_t arg0)
+{
+	struct kvm_enable_cap c = { .cap = cap, .args = { arg0 } };
+
+	return kvm_call(vm_fd, KVM_ENABLE_CAP, &c);
+}
+
+int kvm_set_slot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t len, void *host, uint32_t flags)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = slot,
+		.flags = flags,
+		.guest_phys_addr = gpa,
+		.memory_size = len,
+		.userspace_addr = (uint64_t)(uintptr_t)host,
+	};
+
+	return kvm_call(vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+}
+
+int kvm_create_vcpu(int vm_fd, uint32_t id)
+{
+	return kvm_call_value(vm_fd, KVM_CREATE_VCPU, id);
+}
+
+int kvm_signal_msi(int vm_fd, uint64_t address, uint32_t data)
+{
+	struct kvm_msi m = {
+		.address_lo = (uint32_t)address,
+		.address_hi = (uint32_t)(address >> 32),
+		.data = data,
+	};
+
+	return kvm_call(vm_fd, KVM_SIGNAL_MSI, &m);
+}
+
+int kvm_set_msr_filter(int vm_fd, struct kvm_msr_filter *f)
+{
+	return kvm_call(vm_fd, KVM_X86_SET_MSR_FILTER, f);
+}
+
+int kvm_run(int vcpu_fd)
+{
+	return kvm_call_value(vcpu_fd, KVM_RUN, 0);
+}
+
+int kvm_set_cpuid(int vcpu_fd, struct kvm_cpuid_table *t)
+{
+	return kvm_call(vcpu_fd, KVM_SET_CPUID2, t);
+}
+
+int kvm_get_regs(int vcpu_fd, struct kvm_regs *r)
+{
+	return kvm_call(vcpu_fd, KVM_GET_REGS, r);
+}
+
+int kvm_set_regs(int vcpu_fd, struct kvm_regs *r)
+{
+	return kvm_call(vcpu_fd, KVM_SET_REGS, r);
+}
+
+int kvm_get_sregs(int vcpu_fd, struct kvm_sregs *s)
+{
+	return kvm_call(vcpu_fd, KVM_GET_SREGS, s);
+}
+
+int kvm_set_sregs(int vcpu_fd, struct kvm_sregs *s)
+{
+	return kvm_call(vcpu_fd, KVM_SET_SREGS, s);
+}
+
+struct kvm_one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry e;
+};
+
+int kvm_get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
+{
+	struct kvm_one_msr m = { .head.nmsrs = 1, .e.index = index };
+	int r = kvm_call(vcpu_fd, KVM_GET_MSRS, &m);
+
+	if (r < 0)
+		return r;
+	if (r != 1)
+		return -ENOENT;
+	*value = m.e.data;
+	return 0;
+}
+
+int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value)
+{
+	struct kvm_one_msr m = { .head.nmsrs = 1, .e = { .index = index, .data = value } };
+	int r = kvm_call(vcpu_fd, KVM_SET_MSRS, &m);
+
+	if (r < 0)
+		return r;
+	return r == 1 ? 0 : -ENOENT;
+}
+
+int kvm_set_mp_state(int vcpu_fd, uint32_t state)
+{
+	struct kvm_mp_state s = { .mp_state = state };
+
+	return kvm_call(vcpu_fd, KVM_SET_MP_STATE, &s);
+}
+
+int kvm_get_tsc_khz(int vcpu_fd)
+{
+	return kvm_call_value(vcpu_fd, KVM_GET_TSC_KHZ, 0);
+}
+
+int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset)
+{
+	struct kvm_device_attr a = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uint64_t)(uintptr_t)&offset,
+	};
+
+	return kvm_call(vcpu_fd, KVM_SET_DEVICE_ATTR, &a);
+}
+
+int kvm_translate(int vcpu_fd, uint64_t va, uint64_t *gpa)
+{
+	struct kvm_translation t = { .linear_address = va };
+	int r = kvm_call(vcpu_fd, KVM_TRANSLATE, &t);
+
+	if (r < 0)
+		return r;
+	if (!t.valid)
+		return -EFAULT;
+	*gpa = t.physical_address;
+	return 0;
+}

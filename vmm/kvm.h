@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Thin wrappers of the KVM ioctls; nothing else in the VMM issues one. All return 0 or more on success and -errno on failure, keep no
+ * state and take no lock.
+ */
+#ifndef CM_VMM_KVM_H
+#define CM_VMM_KVM_H
+
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KVM_CPUID_MAX 128 /* entries that we ask the kernel for */
+#define KVM_MSRS_MAX  16
+
+struct kvm_cpuid_table {
+	struct kvm_cpuid2 head;
+	struct kvm_cpuid_entry2 e[KVM_CPUID_MAX];
+};
+
+/* System descriptor (/dev/kvm). */
+int kvm_api_version(int kvm_fd);
+int kvm_cap(int kvm_fd, int cap); /* value of the capability, 0 when absent */
+int kvm_create_vm(int kvm_fd); /* new descriptor, close-on-exec */
+int kvm_run_size(int kvm_fd); /* bytes of the shared kvm_run area */
+int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid_table *t);
+
+/* VM descriptor. */
+int kvm_enable_cap(int vm_fd, uint32_t cap, uint64_t arg0);
+int kvm_set_slot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t len, void *host, uint32_t flags);
+int kvm_create_vcpu(int vm_fd, uint32_t id); /* new descriptor */
+int kvm_signal_msi(int vm_fd, uint64_t address, uint32_t data); /* 0 when the guest blocked it */
+int kvm_set_msr_filter(int vm_fd, struct kvm_msr_filter *f);
+
+/* vCPU descriptor; only its own thread uses it once it runs. */
+int kvm_run(int vcpu_fd);
+int kvm_set_cpuid(int vcpu_fd, struct kvm_cpuid_table *t);
+int kvm_get_regs(int vcpu_fd, struct kvm_regs *r);
+int kvm_set_regs(int vcpu_fd, struct kvm_regs *r);
+int kvm_get_sregs(int vcpu_fd, struct kvm_sregs *s);
+int kvm_set_sregs(int vcpu_fd, struct kvm_sregs *s);
+int kvm_get_msr(int vcpu_fd, uint32_t index, uint64_t *value);
+int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value);
+int kvm_set_mp_state(int vcpu_fd, uint32_t state);
+int kvm_get_tsc_khz(int vcpu_fd);
+int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset);
+int kvm_translate(int vcpu_fd, uint64_t va, uint64_t *gpa); /* -EFAULT where nothing is mapped */
+
+#endif

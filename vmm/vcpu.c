@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vCPU threads: the KVM_RUN loop and one short function per exit. */
+#include <config.h>
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/boot.h"
+#include "vmm/cpuid.h"
+#include "vmm/report.h"
+#include "vmm/vlog.h"
+#include "vmm/vm.h"
+
+#define VCPU_SIGNAL SIGUSR1
+#define VCPU_STACK  (128u * 1024u)
+
+static void vcpu_on_signal(int sig)
+{
+	/* Its arrival alone makes KVM_RUN return. */
+}
+
+void vcpu_init(void)
+{
+	struct sigaction sa = { .sa_handler = vcpu_on_signal };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(VCPU_SIGNAL, &sa, NULL);
+}
+
+/* ---- exits: each returns whether the loop goes on */
+
+static bool vcpu_exit_io(struct vcpu *c)
+{
+	struct kvm_run *run = c->run;
+	char *data = (char *)run + run->io.data_offset;
+	struct bus *bus = &c->vm->pio;
+
+	/* The area belongs to the kernel, which fills size (1, 2, 4) and count so that the data fits in its page. */
+	if (run->io.direction == KVM_EXIT_IO_IN)
+		bus_read_string(bus, run->io.port, data, run->io.size, run->io.count);
+	else
+		bus_write_string(bus, run->io.port, data, run->io.size, run->io.count);
+	return true;
+}
+
+static bool vcpu_exit_mmio(struct vcpu *c)
+{
+	struct kvm_run *run = c->run;
+
+	if (run->mmio.is_write)
+		bus_write(&c->vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+	else
+		bus_read(&c->vm->mmio, run->mmio.phys_addr, run->mmio.data, run->mmio.len);
+	return true;
+}
+
+static bool vcpu_exit_again(struct vcpu *c)
+{
+	return true;
+}
+
+static bool vcpu_exit_shutdown(struct vcpu *c)
+{
+	report_crash(c, "triple fault");
+	vm_stop(c->vm, VM_STATUS_GUEST);
+	return false;
+}
+
+static bool vcpu_exit_internal(struct vcpu *c)
+{
+	const char *what = "KVM internal error";
+
+	if (c->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+		what = "KVM could not emulate an instruction";
+	report_crash(c, what);
+	vm_stop(c->vm, VM_STATUS_GUEST);
+	return false;
+}
+
+static bool vcpu_exit_fail_entry(struct vcpu *c)
+{
+	report_crash(c, "KVM refused to enter the guest");
+	vm_stop(c->vm, VM_STATUS_VMM);
+	return false;
+}
+
+static bool (*const vcpu_exits[VCPU_EXIT_REASONS])(struct vcpu *c) = {
+	[KVM_EXIT_IO] = vcpu_exit_io,
+	[KVM_EXIT_MMIO] = vcpu_exit_mmio,
+	[KVM_EXIT_INTR] = vcpu_exit_again,
+	[KVM_EXIT_IOAPIC_EOI] = vcpu_exit_again,
+	[KVM_EXIT_IRQ_WINDOW_OPEN] = vcpu_exit_again,
+	[KVM_EXIT_HLT] = vcpu_exit_again,
+	[KVM_EXIT_SHUTDOWN] = vcpu_exit_shutdown,
+	[KVM_EXIT_INTERNAL_ERROR] = vcpu_exit_internal,
+	[KVM_EXIT_FAIL_ENTRY] = vcpu_exit_fail_entry,
+};
+
+static bool vcpu_exit(struct vcpu *c)
+{
+	uint32_t reason = c->run->exit_reason;
+
+	c->exits++;
+	if (reason < VCPU_EXIT_REASONS) {
+		c->exits_by_reason[reason]++;
+		if (vcpu_exits[reason])
+			return vcpu_exits[reason](c);
+	}
+	report_crash(c, "unexpected exit from KVM");
+	vm_stop(c->vm, VM_STATUS_VMM);
+	return false;
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *c = arg;
+
+	while (!vm_stopping(c->vm)) {
+		int r = kvm_run(c->fd);
+
+		if (r == -EINTR || r == -EAGAIN) {
+			c->run->immediate_exit = 0;
+			continue;
+		}
+		if (r < 0) {
+			report_run_failed(c, -r);
+			vm_stop(c->vm, r == -EFAULT ? VM_STATUS_GUEST : VM_STATUS_VMM);
+			break;
+		}
+		if (!vcpu_exit(c))
+			break;
+	}
+	return NULL;
+}
+
+/* ---- creation */
+
+static int vcpu_set_state(struct vcpu *c, struct cm_err *err)
+{
+	struct vm *vm = c->vm;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	int r;
+
+	cpuid_for_cpu(&vm->cpuid, c->index);
+	r = kvm_set_cpuid(c->fd, &vm->cpuid);
+	if (r < 0)
+		return cm_err_set(err, -r, "vcpu %u: set CPUID", c->index);
+	r = kvm_get_sregs(c->fd, &sregs);
+	if (r < 0)
+		return cm_err_set(err, -r, "vcpu %u: get registers", c->index);
+	boot_sregs(&sregs);
+	r = kvm_set_sregs(c->fd, &sregs);
+	if (r < 0)
+		return cm_err_set(err, -r, "vcpu %u: set system registers", c->index);
+	boot_regs(&regs, vm->entry, vm->fdt_gpa, c->index);
+	r = kvm_set_regs(c->fd, &regs);
+	if (r < 0)
+		return cm_err_set(err, -r, "vcpu %u: set registers", c->index);
+	/* All but the first wait for an INIT that nobody sends. */
+	r = c->index == 0 ? 0 : kvm_set_mp_state(c->fd, KVM_MP_STATE_RUNNABLE);
+	if (r < 0)
+		return cm_err_set(err, -r, "vcpu %u: make runnable", c->index);
+	return 0;
+}
+
+int vcpu_create(struct vm *vm, unsigned index, struct cm_err *err)
+{
+	struct vcpu *c = &vm->cpu[index];
+	void *run;
+
+	c->vm = vm;
+	c->index = index;
+	c->fd = kvm_create_vcpu(vm->vm_fd, index);
+	if (c->fd < 0)
+		return cm_err_set(err, -c->fd, "create vcpu %u", index);
+	run = mmap(NULL, (size_t)vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
+	if (run == MAP_FAILED)
+		return cm_err_set(err, errno, "map the run area of vcpu %u", index);
+	c->run = run;
+	c->created = true;
+	return vcpu_set_state(c, err);
+}
+
+int vcpu_start(struct vcpu *c, struct cm_err *err)
+{
+	pthread_attr_t attr;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, VCPU_STACK);
+	r = pthread_create(&c->thread, &attr, vcpu_main, c);
+	pthread_attr_destroy(&attr);
+	if (r != 0)
+		return cm_err_set(err, r, "start the thread of vcpu %u", c->index);
+	c->running = true;
+	return 0;
+}
+
+void vcpu_kick(struct vcpu *c)
+{
+	/* The flag first: a signal that arrives just before KVM_RUN would otherwise be lost. */
+	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(c->thread, VCPU_SIGNAL);
+}

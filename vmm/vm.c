@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creation of the virtual machine, its main loop and its end. */
+#include <config.h>
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <casemate/guestmem.h>
+
+#include "vmm/boot.h"
+#include "vmm/cpuid.h"
+#include "vmm/devtree.h"
+#include "vmm/hypercall.h"
+#include "vmm/loader.h"
+#include "vmm/report.h"
+#include "vmm/vlog.h"
+
+#define VM_HUGE (2ul << 20)
+#define VM_IOAPIC_ROUTES \
+	24 /* reserved by the split irqchip; no IOAPIC is modelled, messages go straight to the local APICs */
+#define MSR_IA32_TSC 0x10
+
+/* ---- creation */
+
+static int vm_check_kvm(struct vm *vm, struct cm_err *err)
+{
+	static const struct {
+		int cap;
+		const char *name;
+	} need[] = {
+		{ KVM_CAP_SPLIT_IRQCHIP, "KVM_CAP_SPLIT_IRQCHIP" },
+		{ KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI" },
+		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
+		{ KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
+		{ KVM_CAP_GET_TSC_KHZ, "KVM_CAP_GET_TSC_KHZ" },
+		{ KVM_CAP_TSC_DEADLINE_TIMER, "KVM_CAP_TSC_DEADLINE_TIMER" },
+	};
+	int version = kvm_api_version(vm->kvm_fd);
+	size_t i;
+
+	if (version < 0)
+		return cm_err_set(err, -version, "/dev/kvm: not a KVM device");
+	if (version != KVM_API_VERSION)
+		return cm_err_set(
+			err, 0, "/dev/kvm: API version %d, need %d", version, KVM_API_VERSION);
+	for (i = 0; i < sizeof(need) / sizeof(need[0]); i++) {
+		if (kvm_cap(vm->kvm_fd, need[i].cap) <= 0)
+			return cm_err_set(err, ENOTSUP, "/dev/kvm: %s is missing", need[i].name);
+	}
+	return 0;
+}
+
+static int vm_open_kvm(struct vm *vm, struct cm_err *err)
+{
+	int r;
+
+	vm->kvm_fd = vm->opts->kvm_fd;
+	if (vm->kvm_fd < 0)
+		vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0)
+		return cm_err_set(err, errno, "open /dev/kvm");
+	r = vm_check_kvm(vm, err);
+	if (r < 0)
+		return r;
+	vm->vm_fd = kvm_create_vm(vm->kvm_fd);
+	if (vm->vm_fd < 0)
+		return cm_err_set(err, -vm->vm_fd, "create VM");
+	r = kvm_enable_cap(vm->vm_fd, KVM_CAP_SPLIT_IRQCHIP, VM_IOAPIC_ROUTES);
+	if (r < 0)
+		return cm_err_set(err, -r, "create the interrupt controllers");
+	vm->run_size = kvm_run_size(vm->kvm_fd);
+	if (vm->run_size < (int)sizeof(struct kvm_run))
+		return cm_err_set(err, EINVAL, "size of the vCPU run area");
+	return 0;
+}
+
+/* Anonymous memory that costs nothing until touched, aligned for huge pages. */
+static uint8_t *vm_map_ram(uint64_t size)
+{
+	uint8_t *p, *aligned;
+	size_t head;
+
+	p = mmap(NULL, size + VM_HUGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	head = (VM_HUGE - ((uintptr_t)p & (VM_HUGE - 1))) & (VM_HUGE - 1);
+	aligned = p + head;
+	if (head > 0)
+		munmap(p, head);
+	munmap(aligned + size, VM_HUGE - head);
+	/* Only a hint. */
+	madvise(aligned, size, MADV_HUGEPAGE);
+	return aligned;
+}
+
+static int vm_add_memory(struct vm *vm, enum vm_slot slot, uint64_t gpa, uint64_t size,
+	uint8_t *host, struct cm_err *err)
+{
+	int r = kvm_set_slot(vm->vm_fd, slot, gpa, size, host, 0);
+
+	if (r < 0)
+		return cm_err_set(err, -r, "give the guest %llu MiB at %#llx",
+			(unsigned long long)size >> 20, (unsigned long long)gpa);
+	/* The DAX window's pages come and go; no device may read or write through it. */
+	if (slot == VM_SLOT_DAX)
+		return 0;
+	r = gmem_add(&vm->mem, gpa, size, host, true);
+	if (r < 0)
+		return cm_err_set(err, -r, "memory at %#llx", (unsigned long long)gpa);
+	return 0;
+}
+
+static int vm_add_ram(struct vm *vm, struct cm_err *err)
+{
+	vm->ram_size = vm->opts->memory;
+	vm->ram = vm_map_ram(vm->ram_size);
+	if (!vm->ram)
+		return cm_err_set(err, errno, "map %llu MiB of guest memory",
+			(unsigned long long)vm->ram_size >> 20);
+	return vm_add_memory(vm, VM_SLOT_RAM, CM_GPA_RAM, vm->ram_size, vm->ram, err);
+}
+
+/* A memfd that could shrink would let its other user kill us by SIGBUS. */
+static int vm_add_arena(struct vm *vm, struct cm_err *err)
+{
+	int fd = vm->opts->arena_fd;
+	int want = F_SEAL_SHRINK | F_SEAL_GROW;
+	struct stat st;
+	void *p;
+	int seals;
+
+	if (fd < 0)
+		return 0;
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || fstat(fd, &st) < 0)
+		return cm_err_set(err, errno, "--arena-fd=%d", fd);
+	if ((seals & want) != want)
+		return cm_err_set(err, EINVAL, "--arena-fd=%d: not sealed against resizing", fd);
+	if (st.st_size <= 0 || (uint64_t)st.st_size > CM_ARENA_MAX || st.st_size % 4096 != 0)
+		return cm_err_set(
+			err, EINVAL, "--arena-fd=%d: size %lld", fd, (long long)st.st_size);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return cm_err_set(err, errno, "map the arena");
+	vm->arena = p;
+	vm->arena_size = (uint64_t)st.st_size;
+	return vm_add_memory(vm, VM_SLOT_ARENA, CM_GPA_ARENA, vm->arena_size, vm->arena, err);
+}
+
+/* Address space only: file pages are mapped into it later. */
+static int vm_add_dax(struct vm *vm, struct cm_err *err)
+{
+	void *p;
+
+	if (vm->opts->nfs == 0)
+		return 0;
+	p = mmap(NULL, CM_DAX_MAX, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return cm_err_set(err, errno, "map the DAX window");
+	vm->dax = p;
+	vm->dax_size = CM_DAX_MAX;
+	return vm_add_memory(vm, VM_SLOT_DAX, CM_GPA_DAX, vm->dax_size, vm->dax, err);
+}
+
+static int vm_load(struct vm *vm, const void *image, size_t size, struct cm_err *err)
+{
+	struct loader_plan plan;
+	int r = loader_parse(image, size, vm->ram_size, &plan, err);
+
+	if (r < 0)
+		return r;
+	loader_copy(image, &plan, vm->ram);
+	boot_write_tables(vm->ram, vm->ram_size);
+	symtab_init(&vm->symbols, image, size);
+	vm->entry = plan.entry;
+	return 0;
+}
+
+/* The guest's TSC and the wall clock, read together as well as two calls can. */
+static int vm_read_clock(struct vm *vm, struct devtree_machine *m, struct cm_err *err)
+{
+	struct timespec t;
+	int r = kvm_get_tsc_khz(vm->cpu[0].fd);
+
+	if (r <= 0)
+		return cm_err_set(err, r < 0 ? -r : EINVAL, "frequency of the guest's TSC");
+	m->tsc_khz = (uint32_t)r;
+	r = kvm_get_msr(vm->cpu[0].fd, MSR_IA32_TSC, &m->tsc);
+	if (r < 0)
+		return cm_err_set(err, -r, "read the guest's TSC");
+	clock_gettime(CLOCK_REALTIME, &t);
+	m->realtime_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	return 0;
+}
+
+static int vm_write_devtree(struct vm *vm, struct cm_err *err)
+{
+	struct devtree_machine m = {
+		.ram = vm->ram_size,
+		.arena = vm->arena_size,
+		.dax = vm->dax_size,
+		.cpus = vm->ncpus,
+		.cmdline = vm->opts->cmdline,
+	};
+	int r;
+
+	if (getrandom(m.seed, sizeof(m.seed), 0) != (ssize_t)sizeof(m.seed))
+		return cm_err_set(err, errno, "seed of the guest's random numbers");
+	r = vm_read_clock(vm, &m, err);
+	if (r < 0)
+		return r;
+	r = devtree_build(&m, vm->ram + CM_BOOT_FDT, CM_BOOT_FDT_MAX);
+	explicit_bzero(m.seed, sizeof(m.seed));
+	if (r < 0)
+		return cm_err_set(err, -r, "device tree");
+	return 0;
+}
+
+static int vm_init(struct vm *vm, const struct opts *opts, struct cm_err *err)
+{
+	int r;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->opts = opts;
+	vm->ncpus = opts->cpus;
+	vm->fdt_gpa = CM_GPA_RAM + CM_BOOT_FDT;
+	atomic_init(&vm->status, -1);
+	atomic_init(&vm->start_mask, 0);
+	vm->event_fd = eventfd(0, EFD_CLOEXEC);
+	if (vm->event_fd < 0)
+		return cm_err_set(err, errno, "eventfd");
+	r = hypercall_init(vm);
+	if (r < 0)
+		return cm_err_set(err, -r, "claim the hypercall ports");
+	return vm_open_kvm(vm, err);
+}
+
+int vm_create(
+	struct vm *vm, const struct opts *opts, const void *image, size_t size, struct cm_err *err)
+{
+	int r = vm_init(vm, opts, err);
+
+	if (r < 0)
+		return r;
+	r = vm_add_ram(vm, err);
+	if (r < 0)
+		return r;
+	r = vm_add_arena(vm, err);
+	if (r < 0)
+		return r;
+	r = vm_add_dax(vm, err);
+	if (r < 0)
+		return r;
+	r = vm_load(vm, image, size, err);
+	if (r < 0)
+		return r;
+	r = kvm_supported_cpuid(vm->kvm_fd, &vm->cpuid);
+	if (r < 0)
+		return cm_err_set(err, -r, "read the CPUID that KVM supports");
+	cpuid_filter(&vm->cpuid, vm->ncpus, true);
+	vcpu_init();
+	r = vcpu_create(vm, 0, err);
+	return r < 0 ? r : vm_write_devtree(vm, err);
+}
+
+/* ---- running */
+
+static void vm_wake(struct vm *vm)
+{
+	uint64_t one = 1;
+
+	/* Cannot fail but for a counter that is full, and then the reader is awake. */
+	if (write(vm->event_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void vm_stop(struct vm *vm, enum vm_status status)
+{
+	int running = -1;
+
+	atomic_compare_exchange_strong(&vm->status, &running, (int)status);
+	vm_wake(vm);
+}
+
+int vm_start_cpu(struct vm *vm, uint64_t cpu)
+{
+	uint64_t bit;
+
+	/* vCPU 0 always runs. */
+	if (cpu == 0 || cpu >= vm->ncpus)
+		return -EINVAL;
+	bit = 1ull << cpu;
+	if (atomic_fetch_or(&vm->start_mask, bit) & bit)
+		return -EALREADY;
+	vm_wake(vm);
+	return 0;
+}
+
+/* A bit stays set once its vCPU was asked for: the second request gets -EALREADY. */
+static int vm_start_cpus(struct vm *vm, struct cm_err *err)
+{
+	uint64_t mask = atomic_load(&vm->start_mask);
+	unsigned i;
+	int r;
+
+	for (i = 1; i < vm->ncpus; i++) {
+		if (!(mask & (1ull << i)) || vm->cpu[i].created)
+			continue;
+		r = vcpu_create(vm, i, err);
+		if (r < 0)
+			return r;
+		r = vcpu_start(&vm->cpu[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void vm_join(struct vm *vm)
+{
+	unsigned i;
+
+	for (i = 0; i < vm->ncpus; i++) {
+		if (vm->cpu[i].running)
+			vcpu_kick(&vm->cpu[i]);
+	}
+	for (i = 0; i < vm->ncpus; i++) {
+		if (vm->cpu[i].running)
+			pthread_join(vm->cpu[i].thread, NULL);
+	}
+}
+
+int vm_run(struct vm *vm, struct cm_err *err)
+{
+	int r = vcpu_start(&vm->cpu[0], err);
+
+	if (r < 0)
+		return VM_STATUS_START;
+	while (!vm_stopping(vm)) {
+		uint64_t n;
+
+		if (read(vm->event_fd, &n, sizeof(n)) < 0 && errno != EINTR)
+			vm_stop(vm, VM_STATUS_VMM);
+		if (vm_start_cpus(vm, err) < 0) {
+			vlog_printf("%s", err->msg);
+			vm_stop(vm, VM_STATUS_VMM);
+		}
+	}
+	vm_join(vm);
+	vlog_flush();
+	if (vm->opts->trace_exits)
+		report_exits(vm);
+	return atomic_load(&vm->status);
+}
