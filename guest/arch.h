@@ -66,6 +66,27 @@ static inline paddr_t pte_pa(pte_t e)
 {
 	return e & 0x000ffffffffff000UL;
 }
+/* Accessed, and dirty when writable: entries made ahead of use need both, or the pvm host neither maps neighbours at once nor writable. */
+static inline pte_t pte_touched(pte_t e)
+{
+	return e | 0x20 | (e & 2 ? 0x40 : 0);
+}
+static inline pte_t pte_wrprotect(pte_t e)
+{
+	return e & ~0x42UL;
+}
+/* PROT_NONE: an entry that keeps its page but faults. Neither present nor zero. */
+static inline pte_t pte_hide(pte_t e)
+{
+	return (e & ~1UL) | 0x200;
+}
+static inline bool pte_hidden(pte_t e)
+{
+	return (e & 0x201) == 0x200;
+}
+/* The first leaf slot at or after *va and below end that lies in an existing table; *va moves up to it. NULL = none. Whole missing
+ * tables are skipped at every level, so that walking a sparse range of terabytes is cheap. */
+pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end);
 /* Load the address space on this CPU (context switch, exec). NULL = only the kernel half is needed, lazy. */
 void pgt_activate(struct pgtable *pt);
 /* After entries of pt were changed or removed (not for new entries in empty slots): no CPU of cpumask uses the old ones when it
