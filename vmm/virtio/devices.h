@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Creation of the device models. All return 0 with *out set, or -errno; descriptors that are passed become the device's and are closed
+ * with it, on failure they stay the caller's. Devices are created before the io thread runs and destroyed after it ended.
+ */
+#ifndef CM_VMM_VIRTIO_DEVICES_H
+#define CM_VMM_VIRTIO_DEVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guestlog;
+struct virtio_dev;
+struct virtio_env;
+
+/* Entropy from the host's getrandom, at most CM_VIRTIO_RNG_MAX bytes a request. */
+int virtio_rng_create(const struct virtio_env *env, struct virtio_dev **out);
+
+/* Log output of the sentry: what the guest writes goes to `log`, which outlives the device. */
+int virtio_console_create(
+	const struct virtio_env *env, struct guestlog *log, struct virtio_dev **out);
+
+/*
+ * vsock by the hybrid UNIX-socket convention. listen_fd: listening SOCK_STREAM socket on which host programs say "CONNECT <port>\n";
+ * dir_fd with name: connections of the guest to host port N go to the socket "<name>_<N>" in that directory (dir_fd -1: refused).
+ */
+int virtio_vsock_create(const struct virtio_env *env, int listen_fd, int dir_fd, const char *name,
+	struct virtio_dev **out);
+
+struct virtio_fs_config {
+	const char *tag; /* shorter than 36 bytes */
+	int sock_fd, kick_fd, call_fd; /* to casemate-fsd, see include/casemate/fsdev.h */
+	void *window; /* host mapping of the device's DAX slice; NULL = none */
+	uint64_t window_gpa;
+	uint64_t window_len; /* bytes, page aligned */
+	bool writable; /* fsd may ask for PROT_WRITE mappings */
+};
+
+/* Front of a virtio-fs device whose queues casemate-fsd serves; env->mem must list the I/O arena alone. */
+int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_config *config,
+	struct virtio_dev **out);
+
+#endif
