@@ -112,6 +112,13 @@ void fpu_restore_current(void); /* area -> registers (after changing it) */
 void fpu_reset_current(void); /* initial state: exec */
 void arch_set_fsbase(u64 base); /* current thread, at once */
 void arch_set_gsbase(u64 base);
+u64 arch_get_fsbase(void); /* current thread: what the program's own WRFSBASE left there too */
+u64 arch_get_gsbase(void);
+/* Map the vDSO into a new address space and set as->vdso (0 = there is none). 0 or -errno. */
+int arch_map_vdso(struct as *as);
+/* AT_HWCAP (CPUID 1 EDX) and AT_HWCAP2; read once at boot. */
+u64 arch_hwcap(void);
+u64 arch_hwcap2(void);
 
 /* Called by the architecture; provided by other rooms: */
 void syscall_dispatch(struct

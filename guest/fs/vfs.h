@@ -248,6 +248,9 @@ int path_lookup_parent(
 /* open(2) by kernel string. 0 and a file with one reference, or -errno. */
 int file_open(const struct path *base, const char *name, u32 flags, u32 mode, u32 lookup,
 	struct file **out);
+/* For execve: a regular file with execute (not read) permission on a mount that allows it; writers are denied (-ETXTBSY) while it is open
+ * (FMODE_EXEC). lookup: LOOKUP_EMPTY, LOOKUP_FOLLOW. 0, -EACCES... */
+int file_open_exec(const struct path *base, const char *name, u32 lookup, struct file **out);
 int file_open_path(const struct path *p, u32 flags, struct file **out);
 /* For execve: a regular file with execute permission on a mount without noexec, writers denied (-ETXTBSY) until the last file_put. */
 int file_open_exec(const struct path *base, const char *name, u32 lookup, struct file **out);

@@ -69,6 +69,9 @@ void sched_kick(struct thread *t);
 /* Sleep until CLOCK_MONOTONIC deadline (ns). 0 when it passed, -ERESTARTSYS when interrupted. */
 int sched_sleep_until(u64 deadline, bool intr);
 
+/* The current thread runs on `as` from now on (exec), on none with NULL (exit). The reference stays the task's. */
+void sched_set_as(struct as *as);
+
 u32 cpu_id(void);
 u32 cpu_count(void); /* vCPUs that the machine has */
 

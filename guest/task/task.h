@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasks and thread groups. A task is one schedulable program thread; a thread group is a process. Shared parts (address space, files, fs, signal
- * handlers) have their own reference counts.
- * Lock order: task_tree_lock (rw spin, rank 40: parents, children, groups, sessions, pid table) -> group->sig.lock (spin irq, rank 50: handlers, pending, masks) -> run queue.
+ * Tasks and thread groups. A task is one schedulable program thread; a thread group is a process. Shared parts (address space,
+ * files, fs, signal handlers) have reference counts of their own.
+ *
+ * Lock order: task_tree_lock (spin irq, rank 40: parents, children, groups, sessions, tid table) -> group->sig_lock (spin irq, rank 50:
+ * everything about the signals, stops and members of one process) -> sighand->lock (rank 52: actions) -> wait queues, run queues.
+ * group->tasks changes under both task_tree_lock and sig_lock: either one is enough to walk it. Details: task/README.
  */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
@@ -17,34 +20,23 @@
 #include "kernel/timer.h"
 #include "kernel/waitq.h"
 #include "lib/atomic.h"
+#include "task/cred.h"
 
 struct as;
+struct futex_wait;
 struct group;
 struct pid_ns;
+struct spawn_request;
+struct vfork;
 
-/* Credentials: immutable once published, replaced as a whole. */
-#define CRED_NGROUPS_MAX 65536
-struct cred {
-	struct ref ref;
-	u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
-	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
-	u32 securebits;
-	bool no_new_privs;
-	u32 ngroups;
-	u32 *groups; /* sorted, owned */
-};
-struct cred *cred_create(void); /* root with all capabilities; NULL = no memory */
-struct cred *cred_dup(const struct cred *c);
-void cred_get(struct cred *c);
-void cred_put(struct cred *c);
-bool cred_in_group(const struct cred *c, u32 gid);
-const struct cred *cred_current(void); /* borrowed, valid until the task changes it itself */
-bool capable(int cap); /* CAP_* in the effective set of the current task */
+#define SIG_MAX	   64
+#define SIGMASK(n) (1UL << ((n)-1))
 
 /* One queued signal. */
 struct sigqueue {
 	struct list_head link;
 	siginfo_t info;
+	struct user_acct *user; /* charged for it; NULL: preallocated, owned by a timer */
 };
 struct sigpending {
 	struct list_head queue;
@@ -55,13 +47,12 @@ struct sigaction_k {
 };
 struct sighand { /* shared by CLONE_SIGHAND */
 	struct ref ref;
-	struct spinlock
-		lock; /* irq; protects: action, and pending/blocked of all tasks of the group; rank 50 */
-	struct sigaction_k action[64];
+	struct spinlock lock; /* irq; protects: action; rank 52 */
+	struct sigaction_k action[SIG_MAX];
 };
 
 struct task {
-	struct ref ref; /* pid table, parent, waiters */
+	struct ref ref; /* tid table, leader pointer, borrowers */
 	struct thread *thread;
 	struct group *group;
 	struct list_head group_link; /* group->tasks */
@@ -70,75 +61,141 @@ struct task {
 	struct fdtable *files;
 	struct fs_context *fs;
 	struct mount_ns *mnt_ns;
-	struct cred *cred; /* changed by the task itself only; others take task_cred() */
-	struct sighand *sighand;
-	struct sigpending pending; /* lock: sighand */
-	u64 blocked, saved_blocked; /* signal masks; lock: sighand */
-	bool restore_blocked; /* sigsuspend, ppoll: put saved_blocked back after delivery */
+	struct cred *
+		cred; /* replaced by the task itself only, under cred_lock; others take task_cred() */
+	struct sigpending pending; /* lock: sig_lock */
+	u64 blocked,
+		saved_blocked; /* signal masks; lock: sig_lock for writing, and for reading by others */
+	u64 waiting; /* sigtimedwait: these wake it although blocked; lock: sig_lock */
+	bool restore_blocked; /* sigsuspend, ppoll: put saved_blocked back after delivery; own */
+	bool stop_pending, stopped; /* job control; lock: sig_lock */
+	bool exiting; /* no signal is delivered any more; lock: sig_lock */
+	bool dead; /* a zombie, or about to be freed; lock: task_tree_lock */
 	struct {
 		u64 sp, size;
 		u32 flags;
 	} altstack;
-	uaddr_t clear_child_tid, set_child_tid, robust_list;
-	uaddr_t rseq;
-	u32 rseq_len, rseq_sig;
-	struct waitq *vfork_done;
+	uaddr_t clear_child_tid, robust_list;
+	struct waitq
+		*kill_wq; /* woken by a fatal signal: stop, vfork and exec waits; lock: sig_lock */
+	struct vfork *vfork; /* our parent waits for exec or exit */
+	struct spawn_request *spawn; /* the first thing to do on the way to user mode */
 	int exit_code; /* wait status */
-	u32 exit_signal; /* of the leader */
 	u32 pdeath_signal;
-	bool exiting, dead;
 	u64 start_time; /* CLOCK_MONOTONIC ns */
 	u64 min_flt, maj_flt;
-	s32 nice, policy, rt_priority;
+	s32 nice;
+	u32 policy, rt_priority;
 	struct {
 		s64 (*fn)(struct task *t);
-		u64 arg[4];
+		u64 arg[5];
 	} restart; /* restart_syscall */
-	char comm[16];
+	u64 timer_slack;
+	u32 personality;
+	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */
+};
+
+enum group_state {
+	GROUP_RUNNING,
+	GROUP_STOPPED, /* every thread is stopped by job control */
+	GROUP_ZOMBIE /* every thread ended; waits for its parent */
 };
 
 /* A process: thread group. */
 struct group {
-	struct ref ref;
-	struct task *leader; /* reference */
-	struct list_head tasks; /* lock: task_tree_lock */
-	u32 ntasks;
+	struct ref ref; /* tree, borrowers, each task */
+	struct spinlock sig_lock; /* rank 50 */
+	struct task *leader; /* reference; lock: task_tree_lock */
+	struct list_head tasks; /* locks: task_tree_lock and sig_lock */
+	u32 ntasks; /* on `tasks` (a dead leader counts); locks: as tasks */
+	u32 nlive; /* not yet exiting; lock: sig_lock */
 	int pid; /* tgid */
-	struct group *parent; /* lock: task_tree_lock */
-	struct list_head children, sibling;
-	int pgid, sid;
-	struct list_head pgrp_link;
+	struct pid_ns *ns;
+	struct list_head ns_link; /* ns->groups; lock: task_tree_lock */
+	struct group *parent; /* NULL: child of the agent; lock: task_tree_lock */
+	struct list_head children, sibling; /* lock: task_tree_lock */
+	int pgid, sid; /* lock: task_tree_lock; readable without */
 	struct waitq wait_children; /* wait4 of this process sleeps here */
-	struct sigpending pending; /* shared; lock: sighand */
-	u32 state; /* running, stopped, exiting, zombie: task/group.h */
-	int exit_code; /* wait status of group exit */
-	bool group_exit, subreaper, no_new_children;
-	struct rlimit64 rlim[RLIM_NLIMITS];
+	struct waitq signalfd_wq; /* woken when a signal becomes pending */
+	struct sighand *sighand; /* lock: sig_lock */
+	struct sigpending pending; /* shared; lock: sig_lock */
+	u32 state; /* enum group_state; lock: task_tree_lock and sig_lock */
+	u32 stop_count; /* threads that have yet to stop; lock: sig_lock */
+	u32 stop_sig;
+	u32 stop_report; /* wait4: 0, or CLD_STOPPED, CLD_CONTINUED not yet collected */
+	u32 stop_notify; /* CLD_* that a member must tell the parent; lock: sig_lock */
+	int exit_code; /* wait status of group exit; lock: sig_lock */
+	bool group_exit; /* every thread must end; lock: sig_lock */
+	bool unkillable; /* init of a container: default actions from inside do not apply */
+	bool subreaper, has_subreaper, did_exec, dumpable;
+	u32 exit_signal; /* to the parent; 0 = none */
+	struct task *exec_task; /* wants to be the only thread; lock: sig_lock */
+	struct waitq exec_wq, stop_wq;
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* lock: sig_lock */
 	struct ktimer itimer_real;
-	u64 itimer_real_interval;
+	u64 itimer_real_interval; /* lock: sig_lock */
+	struct sigqueue itimer_sig;
+	struct cpu_timer {
+		u64 expires, interval; /* ns of CPU time, 0 = off; lock: sig_lock */
+	} itimer_virt, itimer_prof;
+	struct ktimer cpu_tick; /* looks at the CPU timers and RLIMIT_CPU while one is set */
 	void *tty; /* controlling terminal, fs/tty */
 	s16 oom_score_adj;
-	u64 child_utime, child_stime, child_minflt, child_majflt; /* reaped children */
-	u64 dead_utime, dead_stime; /* exited threads */
+	u64 child_utime, child_stime, child_minflt, child_majflt,
+		child_maxrss; /* reaped children */
+	u64 dead_utime, dead_stime, dead_minflt, dead_majflt,
+		maxrss; /* exited threads; lock: sig_lock */
 	struct list_head posix_timers;
+	u32 next_timer_id;
+	void (*on_exit)(void *arg, int pid, int status); /* see struct spawn */
+	void *on_exit_arg;
 	void *container; /* agent's record; inherited */
 };
 
 void task_get(struct task *t);
 void task_put(struct task *t);
-struct task *task_find(int tid); /* with a reference, or NULL */
+void group_get(struct group *g);
+void group_put(struct group *g);
+/* By id in the caller's pid namespace (kernel threads: the root one), with a reference, or NULL. Zombies are found too. */
+struct task *task_find(int tid);
 struct group *group_find(int pid);
-/* Run fn over every process; task_tree_lock is held, fn must not sleep. */
+/* Credentials of any task, with a reference. */
+struct cred *task_cred(struct task *t);
+/* Run fn over every process until it returns false; task_tree_lock is held: fn must not sleep. */
 void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg);
+static inline u64 rlimit_soft(const struct group *g, u32 which)
+{
+	return READ_ONCE(g->rlim[which].rlim_cur);
+}
+__noreturn void task_exit(int status); /* the calling thread only; status as wait(2) */
+__noreturn void task_exit_group(int status);
 
 /* ---- signals, callable by every room ---- */
 bool signal_pending(const struct task *t); /* unblocked signal, or exit, waits */
-/* Send as the kernel (SI_KERNEL) or with info. 0 or -errno. Any context but interrupts holding sighand locks. */
+/* Send as the kernel (SI_KERNEL) or with info. 0 or -errno. Any context but with locks of rank 50 and above held. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *info); /* NULL info = SI_KERNEL */
 int signal_send_group(struct group *g, int sig, const siginfo_t *info);
+/* To each process of a process group of the current (kernel threads: root) pid namespace. -ESRCH: nobody there. */
 int signal_send_pgrp(int pgid, int sig, const siginfo_t *info);
 /* A synchronous fault of the current task: cannot be blocked or ignored. */
 void signal_force_fault(int sig, int code, uaddr_t addr);
+/* SIGKILL to every process of the container that `init` leads; any context. */
+void signal_kill_all(struct group *init);
+/* Is it blocked or ignored by the current task (terminal: SIGTTIN, SIGTTOU)? */
+bool signal_is_held(int sig);
+/* No member of the process group has a parent in another group of its session. */
+bool task_pgrp_orphaned(int pgid, int sid);
+
+/* signalfd: take a pending signal of `mask` for the current task. The number, or 0 when there is none. Sleepers queue on
+ * group->signalfd_wq. signal_peek: bits of mask that are pending, for poll. */
+int signal_take(u64 mask, siginfo_t *info);
+u64 signal_peek(u64 mask);
+
+/* Temporary mask of ppoll, pselect, epoll_pwait (set = kernel copy): saved one comes back at return to user mode, after a handler
+ * if one runs. */
+void signal_mask_temporary(u64 set);
+/* The wait ended without a signal: put the saved mask back now. */
+void signal_mask_restore(void);
 
 /* ---- first process of a container (agent) ---- */
 struct spawn {
@@ -148,15 +205,21 @@ struct spawn {
 	const u32 *groups;
 	u32 ngroups;
 	struct cred *cred; /* consumed when not NULL: overrides uid, gid, groups */
-	struct mount_ns *mnt_ns; /* its root directory is the new root */
+	struct mount_ns *mnt_ns; /* its root directory is the new root; borrowed */
 	struct file *stdio[3]; /* consumed */
 	const struct rlimit64 *rlim; /* RLIM_NLIMITS entries or NULL for defaults */
+	void *container; /* for group->container */
+	s16 oom_score_adj;
 	/* Called in task context when the process became a zombie and nobody else reaps it. status = wait status. */
 	void (*on_exit)(void *arg, int pid, int status);
 	void *arg;
 };
-/* Makes a process without parent that execs argv[0] (searched in PATH of envp when without slash). pid, or -errno of the exec
- * (-ENOENT: not found, -EACCES: not executable, -ENOEXEC...). consumes what is marked, also on failure. */
+/* Makes a process without parent that execs argv[0] (searched in PATH of envp when without slash). The first one is the init of
+ * its pid namespace: when it ends, all others are killed first. pid, or -errno of the exec (-ENOENT: not found, -EACCES: not
+ * executable, -ENOEXEC...). consumes what is marked, also on failure. Kernel thread context, may sleep. */
 int task_spawn(const struct spawn *s);
+
+/* Boot: after mm, slab and the scheduler. */
+void task_init(void);
 
 #endif
