@@ -143,13 +143,19 @@ struct cm_hypercall;
 int hypercall(u32 op, u64 a0, u64 a1);
 void arch_doorbell(u32 device, u32 queue);
 
+#ifdef CM_HOST_TEST
+extern u64 fake_direct_map; /* host tests of guest code: where their RAM is */
+#define ARCH_DIRECT_MAP fake_direct_map
+#else
+#define ARCH_DIRECT_MAP 0xffff888000000000UL
+#endif
 static inline void *pa_to_va(paddr_t pa)
 {
-	return (void *)(pa + 0xffff888000000000UL);
+	return (void *)(pa + ARCH_DIRECT_MAP);
 }
 static inline paddr_t va_to_pa(const void *va)
 {
-	return (paddr_t)va - 0xffff888000000000UL; /* direct map only */
+	return (paddr_t)va - ARCH_DIRECT_MAP; /* direct map only */
 }
 
 #endif

@@ -21,16 +21,22 @@ enum page_flags {
 	PG_REFERENCED = 16u,
 	PG_ANON = 32u,
 	PG_RESERVED = 64u, /* never freed: image, boot pages, zero page, DAX */
-	PG_BUDDY = 128u,
-	PG_SLAB = 256u
+	PG_BUDDY = 128u, /* head of a block on a free list */
+	PG_SLAB = 256u,
+	PG_RELEASED = 512u, /* free block that the host does not back */
+	PG_ZEROED = 1024u, /* free page that is known to be zero */
+	PG_CPU_FREE = 2048u, /* on a per-CPU free list */
+	PG_LRU = 4096u /* page cache: on the reclaim list */
 };
+
+#define PAGE_ORDER_MAX 10u
 
 struct page {
 	u32 flags; /* atomic_or/atomic_and */
 	struct ref ref;
-	s32 mapcount; /* user page-table entries that point here */
+	s32 mapcount; /* user page-table entries that point here; atomic */
 	u32 order; /* of a free or allocated block's first page */
-	struct mapping *mapping; /* page cache owner, NULL for anonymous */
+	struct mapping *mapping; /* page cache owner, NULL for anonymous; slab: its cache */
 	u64 index; /* page offset within mapping; slab: private */
 	struct list_head link; /* LRU, free list, slab list */
 };
@@ -38,8 +44,11 @@ struct page {
 #define GFP_ZERO 1u /* zero-filled */
 #define GFP_USER 2u /* for applications: fails before the kernel's reserve is touched */
 
-/* 2^order contiguous pages, ref = 1, or NULL. May reclaim (sleep) unless interrupts are off. */
+/* 2^order contiguous pages (order <= PAGE_ORDER_MAX), ref = 1, or NULL. Drops clean page cache when memory is short, but never sleeps:
+ * any context except interrupt handlers. A caller that may sleep goes on to mm_reclaim() (mm/reclaim.h). */
 struct page *page_alloc(u32 order, u32 gfp);
+/* Up to n single pages for applications into out[]; how many (0 = none). Cheaper than n calls. */
+u32 page_alloc_bulk(struct page **out, u32 n, u32 gfp);
 void page_free(struct page *p, u32 order); /* whatever the ref */
 void page_get(struct page *p);
 void page_put(struct page *p); /* frees an order-0 page at the last reference */
@@ -55,6 +64,22 @@ struct page_stats {
 	u64 total, free, cached, anon, slab; /* pages */
 };
 void page_stats(struct page_stats *s);
+/* Users of pages report what they hold, for page_stats. */
+enum page_kind {
+	PAGE_CACHED,
+	PAGE_ANON,
+	PAGE_SLAB,
+	PAGE_KINDS
+};
+void page_account(enum page_kind kind, s64 pages);
+u64 page_free_count(void); /* pages free or never used */
+u64 page_low_water(void); /* below this many free pages the reclaimer works */
+/* Called when an allocation fails: drop up to `want` pages without sleeping, say how many. */
+void page_set_reclaim(u64 (*shrink)(u64 want));
+/* Free pages that the host may still back, in blocks large enough to give back. */
+u64 page_unreported(void);
+/* Give free blocks back to the host, all but `keep` pages of them. Pages given back. Sleepless, but costs an exit. */
+u64 page_report(u64 keep);
 /* Boot: RAM [start, end), first free address after the image. */
 void page_init(paddr_t start, paddr_t end, paddr_t first_free);
 
