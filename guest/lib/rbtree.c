@@ -171,10 +171,12 @@ struct rb_node *rb_last(const struct rb_root *root)
 
 struct rb_node *rb_next(const struct rb_node *n)
 {
-	if (n->right) {
-		for (n = n->right; n->left; n = n->left)
-			;
-		return (struct rb_node *)n;
+	struct rb_node *down = n->right;
+
+	if (down) {
+		while (down->left)
+			down = down->left;
+		return down;
 	}
 	while (n->parent && n == n->parent->right)
 		n = n->parent;
@@ -183,10 +185,12 @@ struct rb_node *rb_next(const struct rb_node *n)
 
 struct rb_node *rb_prev(const struct rb_node *n)
 {
-	if (n->left) {
-		for (n = n->left; n->right; n = n->right)
-			;
-		return (struct rb_node *)n;
+	struct rb_node *down = n->left;
+
+	if (down) {
+		while (down->right)
+			down = down->right;
+		return down;
 	}
 	while (n->parent && n == n->parent->left)
 		n = n->parent;
