@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The isolation stages of casemate-fsd: see jail.h. */
+#include <config.h>
+#include "vmm/fsd/jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/fsd/engine.h"
+
+#ifndef MS_REC
+#define MS_REC 16384
+#endif
+
+/* libc's <sys/mount.h> and <linux/mount.h> exclude each other. */
+extern int mount(
+	const char *src, const char *dst, const char *type, unsigned long flags, const void *data);
+extern int umount2(const char *dst, int flags);
+#define JAIL_MNT_DETACH 2
+#define JAIL_MS_SLAVE	(1u << 19)
+
+/* ---- stage 1 */
+
+static int jail_compare(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err *err)
+{
+	int sorted[16];
+	unsigned int from = 3;
+
+	if (n > sizeof(sorted) / sizeof(sorted[0]))
+		return cm_err_set(err, E2BIG, "too many descriptors");
+	memcpy(sorted, keep, n * sizeof(*keep));
+	qsort(sorted, n, sizeof(sorted[0]), jail_compare);
+	for (unsigned int i = 0; i < n; i++) {
+		if (sorted[i] < 3)
+			return cm_err_set(err, EINVAL, "descriptor %d cannot be used", sorted[i]);
+		if ((unsigned int)sorted[i] > from)
+			close_range(from, (unsigned int)sorted[i] - 1, 0);
+		from = (unsigned int)sorted[i] + 1;
+	}
+	close_range(from, ~0u, 0);
+	/* Standard descriptors must never become served files: libc may write to them when it aborts. */
+	for (int fd = 0; fd < 3; fd++) {
+		if (fd != log_fd && dup2(log_fd, fd) < 0)
+			return cm_err_set(err, errno, "dup of the log");
+	}
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return cm_err_set(err, errno, "prctl");
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	return 0;
+}
+
+/* ---- stage 2 */
+
+int fsd_jail_prepare(int *proc_fd, struct cm_err *err)
+{
+	struct rlimit lim = { FSD_MAX_NODES + FSD_MAX_HANDLES + 4096,
+		FSD_MAX_NODES + FSD_MAX_HANDLES + 4096 };
+
+	*proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*proc_fd < 0)
+		return cm_err_set(err, errno, "open '/proc/self/fd'");
+	if (setrlimit(RLIMIT_NOFILE, &lim) < 0 && getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		/* The client then meets ENFILE earlier. */
+		lim.rlim_cur = lim.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	fsd_creds_prepare();
+	(void)setgroups(0, NULL);
+	return 0;
+}
+
+/* ---- stage 3 */
+
+static int jail_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -EIO;
+}
+
+/* Without privileges: a user namespace that knows only this user, and the tree as its root directory. */
+static int jail_chroot(int root_fd, struct cm_err *err)
+{
+	char map[48];
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return cm_err_set(err, errno, "unshare");
+	(void)jail_write("/proc/self/setgroups", "deny");
+	(void)snprintf(map, sizeof(map), "%u %u 1", uid, uid);
+	if (jail_write("/proc/self/uid_map", map) < 0)
+		return cm_err_set(err, EPERM, "map user %u", uid);
+	(void)snprintf(map, sizeof(map), "%u %u 1", gid, gid);
+	if (jail_write("/proc/self/gid_map", map) < 0)
+		return cm_err_set(err, EPERM, "map group %u", gid);
+	if (fchdir(root_fd) < 0 || chroot(".") < 0)
+		return cm_err_set(err, errno, "chroot into the tree");
+	return 0;
+}
+
+static int jail_enter(int tree, struct cm_err *err)
+{
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return cm_err_set(err, errno, "unshare");
+	if (mount(NULL, "/", NULL, JAIL_MS_SLAVE | MS_REC, NULL) < 0)
+		return cm_err_set(err, errno, "detach mounts from the host's");
+	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return cm_err_set(err, errno, "mount the tree");
+	/* The old root ends up on top of the new one's and goes away with all that is below it. */
+	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return cm_err_set(err, errno, "pivot into the tree");
+	if (umount2(".", JAIL_MNT_DETACH) < 0 || chdir("/") < 0)
+		return cm_err_set(err, errno, "leave the old root");
+	return 0;
+}
+
+int fsd_jail_tree(int *root_fd, bool readonly, struct cm_err *err)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW |
+					       (readonly ? MOUNT_ATTR_RDONLY : 0) };
+	long tree;
+
+	/* Before unshare: afterwards root_fd lies in a foreign mount namespace and cannot be cloned. */
+	tree = syscall(SYS_open_tree, *root_fd, "",
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (tree < 0 && errno == EPERM)
+		return jail_chroot(*root_fd, err);
+	if (tree < 0)
+		return cm_err_set(err, errno, "clone the tree's mount");
+	if (syscall(SYS_mount_setattr, (int)tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+		    sizeof(attr)) < 0)
+		return cm_err_set(err, errno, "restrict the tree's mount");
+	close(*root_fd);
+	*root_fd = (int)tree;
+	return jail_enter((int)tree, err);
+}
+
+/* ---- stage 4 */
+
+/* Everything that the kernel's Landlock knows about files is handled; the tree alone is allowed. A kernel without Landlock is no error. */
+static int jail_landlock(int root_fd, bool readonly, struct cm_err *err)
+{
+	const uint64_t read = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+	const uint64_t truncate = 1u << 14, ioctl_dev = 1u << 15; /* ABI 3 and 5 */
+	struct landlock_ruleset_attr ruleset = { .handled_access_fs = (1u << 13) - 1 };
+	struct landlock_path_beneath_attr rule = { .parent_fd = root_fd };
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long fd;
+
+	if (abi < 1)
+		return 0;
+	if (abi >= 2)
+		ruleset.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		ruleset.handled_access_fs |= truncate;
+	if (abi >= 5)
+		ruleset.handled_access_fs |= ioctl_dev;
+	rule.allowed_access =
+		ruleset.handled_access_fs &
+		~(uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+			    LANDLOCK_ACCESS_FS_MAKE_BLOCK | ioctl_dev);
+	if (readonly)
+		rule.allowed_access = read;
+	fd = syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
+	if (fd < 0)
+		return cm_err_set(err, errno, "landlock ruleset");
+	if (syscall(SYS_landlock_add_rule, (int)fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
+		syscall(SYS_landlock_restrict_self, (int)fd, 0) < 0) {
+		close((int)fd);
+		return cm_err_set(err, errno, "landlock");
+	}
+	close((int)fd);
+	return 0;
+}
+
+static int jail_caps(struct cm_err *err)
+{
+	static const unsigned int keep[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SETGID,
+		CAP_SETUID };
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2], have[2];
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		mask |= 1u << keep[i];
+	for (unsigned long c = 0; c <= CAP_LAST_CAP; c++)
+		(void)prctl(PR_CAPBSET_DROP, c, 0, 0, 0); /* exec is impossible anyway */
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capget, &h, have) < 0)
+		return cm_err_set(err, errno, "capget");
+	memset(d, 0, sizeof(d));
+	d[0].permitted = have[0].permitted & mask;
+	d[0].effective = d[0].permitted;
+	if (syscall(SYS_capset, &h, d) < 0)
+		return cm_err_set(err, errno, "capset");
+	return 0;
+}
+
+int fsd_jail_rights(int root_fd, bool readonly, struct cm_err *err)
+{
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cm_err_set(err, errno, "no_new_privs");
+	r = jail_landlock(root_fd, readonly, err);
+	if (r < 0)
+		return r;
+	/* Changing ids or capabilities makes a process dumpable again under some settings. */
+	r = jail_caps(err);
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = cm_err_set(err, errno, "prctl");
+	return r;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What casemate-fsd gives up before it reads its first request, in stages:
+ *
+ *   1 inherit   every descriptor but the named ones is closed; not dumpable; dies with its parent
+ *   2 prepare   /proc/self/fd is opened (to reopen nodes later), limits and creation credentials are set
+ *   3 tree      a private clone of the served mount, nosuid,nodev,noexec,nosymfollow (and read-only), becomes the root of a new mount
+ *               namespace; network, IPC and UTS namespaces are new and empty. Without the right to mount: chroot in a user namespace
+ *   4 rights    Landlock on the tree, no new privileges, all capabilities but those of a file server, seccomp
+ *
+ * Kept capabilities: CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID (file system ids only: seccomp knows no other use). Not kept on
+ * purpose: FSETID, so writes drop setuid bits; SETFCAP, so a guest cannot plant file capabilities on the host; MKNOD; DAC_READ_SEARCH,
+ * which would open files by handle.
+ */
+#ifndef CM_VMM_FSD_JAIL_H
+#define CM_VMM_FSD_JAIL_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+/* Stage 1. keep: the named descriptors, in any order. */
+int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err *err);
+
+/* Stage 2. *proc_fd is the caller's. */
+int fsd_jail_prepare(int *proc_fd, struct cm_err *err);
+
+/* Stage 3. *root_fd is replaced by the tree's new descriptor. */
+int fsd_jail_tree(int *root_fd, bool readonly, struct cm_err *err);
+
+/* Stage 4. */
+int fsd_jail_rights(int root_fd, bool readonly, struct cm_err *err);
+
+#endif
