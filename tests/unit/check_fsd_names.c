@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* casemate-fsd, operations on names: what they do, what they refuse, and that nothing leads out of the tree. */
+#include <config.h>
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/fsd_client.h"
+
+static void setup(void)
+{
+	fc_start(NULL);
+}
+
+static int call_name(uint32_t op, uint64_t dir, const char *name)
+{
+	return fc_call(op, dir, NULL, 0, name, NULL, NULL, 0);
+}
+
+static int call_rename(
+	uint64_t dir, const char *name, uint64_t newdir, const char *newname, uint32_t flags)
+{
+	struct fuse_rename2_in a = { .newdir = newdir, .flags = flags };
+
+	return fc_call(FUSE_RENAME2, dir, &a, sizeof(a), name, newname, NULL, 0);
+}
+
+START_TEST(test_lookup_and_missing)
+{
+	int64_t n;
+
+	fc_host_file(fc_path("tree/a"), "hello");
+	n = fc_lookup(1, "a");
+	ck_assert_int_gt(n, 1);
+	ck_assert_uint_eq(fc_entry_attr()->size, 5);
+	ck_assert(S_ISREG(fc_entry_attr()->mode));
+	ck_assert_int_eq(fc_lookup(1, "a"), n);
+	ck_assert_int_eq(fc_lookup(1, "b"), -ENOENT);
+	ck_assert_int_eq(fc_lookup((uint64_t)n, "x"), -ENOTDIR);
+}
+END_TEST
+
+START_TEST(test_names_that_are_no_component)
+{
+	const char *bad[] = { "..", ".", "a/b", "/", "/etc/passwd", "../outside", "a/../..", "" };
+
+	ck_assert_int_gt(fc_mkdir(1, "a", 0755), 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct fuse_link_in l = { .oldnodeid = 1 };
+
+		ck_assert_int_eq(fc_lookup(1, bad[i]), -EINVAL);
+		ck_assert_int_eq(fc_mkdir(1, bad[i], 0755), -EINVAL);
+		ck_assert_int_eq(fc_mknod(1, bad[i], S_IFREG | 0644), -EINVAL);
+		ck_assert_int_eq(call_name(FUSE_UNLINK, 1, bad[i]), -EINVAL);
+		ck_assert_int_eq(call_name(FUSE_RMDIR, 1, bad[i]), -EINVAL);
+		ck_assert_int_eq(call_rename(1, bad[i], 1, "x", 0), -EINVAL);
+		ck_assert_int_eq(call_rename(1, "a", 1, bad[i], 0), -EINVAL);
+		ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, bad[i], "t", NULL, 0), -EINVAL);
+		ck_assert_int_eq(
+			fc_call(FUSE_LINK, 1, &l, sizeof(l), bad[i], NULL, NULL, 0), -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(test_long_names)
+{
+	char name[300];
+
+	memset(name, 'n', sizeof(name));
+	name[255] = '\0';
+	ck_assert_int_gt(fc_mknod(1, name, S_IFREG | 0600), 1);
+	ck_assert_int_gt(fc_lookup(1, name), 1);
+	name[255] = 'n';
+	name[256] = '\0';
+	ck_assert_int_eq(fc_lookup(1, name), -ENAMETOOLONG);
+	ck_assert_int_eq(fc_mknod(1, name, S_IFREG | 0600), -ENAMETOOLONG);
+}
+END_TEST
+
+START_TEST(test_symlinks_are_never_followed)
+{
+	struct fuse_open_in o = { .flags = O_RDONLY };
+	int64_t n;
+
+	ck_assert_int_eq(symlink("../outside", fc_path("tree/out")), 0);
+	ck_assert_int_eq(symlink("..", fc_path("tree/up")), 0);
+	n = fc_lookup(1, "out");
+	ck_assert_int_gt(n, 1);
+	ck_assert(S_ISLNK(fc_entry_attr()->mode));
+	ck_assert_int_eq(
+		fc_call(FUSE_OPEN, (uint64_t)n, &o, sizeof(o), NULL, NULL, NULL, 0), -ENXIO);
+	ck_assert_int_eq(fc_read((uint64_t)n, 0, 0, 100), -ENXIO);
+	ck_assert_int_eq(fc_write((uint64_t)n, 0, 0, "x", 1), -ENXIO);
+	n = fc_lookup(1, "up");
+	ck_assert_int_gt(n, 1);
+	ck_assert_int_eq(fc_lookup((uint64_t)n, "outside"), -ENOTDIR);
+	ck_assert_int_eq(fc_mknod((uint64_t)n, "new", S_IFREG | 0600), -ENOTDIR);
+	ck_assert_int_eq(access(fc_path("new"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_create_through_symlink_is_refused)
+{
+	struct fuse_create_in c = { .flags = O_RDWR | O_CREAT, .mode = 0644 };
+
+	ck_assert_int_eq(symlink("../planted", fc_path("tree/link")), 0);
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "link", NULL, NULL, 0), -ELOOP);
+	ck_assert_int_eq(access(fc_path("planted"), F_OK), -1);
+	ck_assert_int_eq(symlink("../outside", fc_path("tree/link2")), 0);
+	c.flags |= O_TRUNC;
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "link2", NULL, NULL, 0), -ELOOP);
+}
+END_TEST
+
+/* One thread swaps a directory with a link that leads out; the client must never see what lies there. */
+static volatile bool race_stop;
+
+static void *race_swap(void *arg)
+{
+	(void)arg;
+	while (!race_stop)
+		(void)renameat2(AT_FDCWD, fc_path("tree/d"), AT_FDCWD, fc_path("tree/evil"),
+			RENAME_EXCHANGE);
+	return NULL;
+}
+
+START_TEST(test_rename_race_never_leads_out)
+{
+	pthread_t t;
+	int links = 0;
+
+	ck_assert_int_eq(mkdir(fc_path("tree/d"), 0755), 0);
+	ck_assert_int_eq(symlink("..", fc_path("tree/evil")), 0);
+	race_stop = false;
+	ck_assert_int_eq(pthread_create(&t, NULL, race_swap, NULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		int64_t n = fc_lookup(1, "d");
+		uint32_t mode;
+
+		if (n < 0)
+			continue;
+		mode = fc_entry_attr()->mode;
+		links += S_ISLNK(mode) ? 1 : 0;
+		ck_assert_int_eq(
+			fc_lookup((uint64_t)n, "outside"), S_ISLNK(mode) ? -ENOTDIR : -ENOENT);
+		fc_forget((uint64_t)n, 1);
+	}
+	race_stop = true;
+	pthread_join(t, NULL);
+	ck_assert_int_gt(links, 0);
+}
+END_TEST
+
+START_TEST(test_make_and_remove)
+{
+	int64_t d = fc_mkdir(1, "d", 0751), f;
+	struct stat st;
+
+	ck_assert_int_gt(d, 1);
+	ck_assert_uint_eq(fc_entry_attr()->mode, S_IFDIR | 0751);
+	f = fc_mknod((uint64_t)d, "f", S_IFREG | 0640);
+	ck_assert_int_gt(f, 1);
+	ck_assert_int_eq(stat(fc_path("tree/d/f"), &st), 0);
+	ck_assert_uint_eq(st.st_mode, S_IFREG | 0640);
+	ck_assert_int_eq(fc_mknod((uint64_t)d, "f", S_IFREG | 0640), -EEXIST);
+	ck_assert_int_eq(call_name(FUSE_RMDIR, 1, "d"), -ENOTEMPTY);
+	ck_assert_int_eq(call_name(FUSE_UNLINK, 1, "d"), -EISDIR);
+	ck_assert_int_eq(call_name(FUSE_RMDIR, (uint64_t)d, "f"), -ENOTDIR);
+	ck_assert_int_eq(call_name(FUSE_UNLINK, (uint64_t)d, "f"), 0);
+	ck_assert_int_eq(call_name(FUSE_RMDIR, 1, "d"), 0);
+	/* The nodes live on: files are used after they lost their name. */
+	ck_assert_uint_eq(fc_getattr((uint64_t)f)->nlink, 0);
+	ck_assert_int_eq(fc_write((uint64_t)f, 0, 0, "data", 4), 4);
+	ck_assert_int_eq(fc_read((uint64_t)f, 0, 0, 100), 4);
+}
+END_TEST
+
+START_TEST(test_special_files)
+{
+	struct fuse_open_in o = { .flags = O_RDONLY };
+	int64_t n = fc_mknod(1, "fifo", S_IFIFO | 0644);
+
+	ck_assert_int_gt(n, 1);
+	/* Opening it would block the server for ever. */
+	ck_assert_int_eq(
+		fc_call(FUSE_OPEN, (uint64_t)n, &o, sizeof(o), NULL, NULL, NULL, 0), -ENXIO);
+	ck_assert_int_eq(fc_read((uint64_t)n, 0, 0, 10), -ENXIO);
+	ck_assert_int_gt(fc_mknod(1, "sock", S_IFSOCK | 0644), 1);
+	ck_assert_int_eq(fc_mknod(1, "chr", S_IFCHR | 0644), -EPERM);
+	ck_assert_int_eq(fc_mknod(1, "blk", S_IFBLK | 0644), -EPERM);
+	ck_assert_int_eq(fc_mknod(1, "dir", S_IFDIR | 0644), -EINVAL);
+	ck_assert_int_eq(access(fc_path("tree/chr"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_host_device_is_never_opened)
+{
+	struct fuse_open_in o = { .flags = O_RDWR };
+	int64_t n;
+
+	if (mknod(fc_path("tree/null"), S_IFCHR | 0666, (1 << 8) | 3) < 0)
+		return; /* not privileged */
+	n = fc_lookup(1, "null");
+	ck_assert_int_gt(n, 1);
+	ck_assert_uint_eq(fc_entry_attr()->rdev, 0x103);
+	ck_assert_int_eq(
+		fc_call(FUSE_OPEN, (uint64_t)n, &o, sizeof(o), NULL, NULL, NULL, 0), -ENXIO);
+	ck_assert_int_eq(fc_write((uint64_t)n, 0, 0, "x", 1), -ENXIO);
+}
+END_TEST
+
+START_TEST(test_symlink_and_readlink)
+{
+	char big[5000];
+
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "l", "/target/path", NULL, 0), 0);
+	ck_assert(S_ISLNK(fc_entry_attr()->mode));
+	ck_assert_int_eq(
+		fc_call(FUSE_READLINK, (uint64_t)fc_lookup(1, "l"), NULL, 0, NULL, NULL, NULL, 0),
+		0);
+	ck_assert_uint_eq(fc.payload_len, 12);
+	ck_assert_mem_eq(fc.payload, "/target/path", 12);
+	ck_assert_int_eq(fc_call(FUSE_READLINK, 1, NULL, 0, NULL, NULL, NULL, 0), -EINVAL);
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "m", big, NULL, 0), -ENAMETOOLONG);
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "m", "", NULL, 0), -ENOENT);
+	/* Only one string where two are needed. */
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "m", NULL, NULL, 0), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_link)
+{
+	struct fuse_link_in l;
+	int64_t f = fc_mknod(1, "f", S_IFREG | 0600);
+
+	l.oldnodeid = (uint64_t)f;
+	ck_assert_int_eq(fc_call(FUSE_LINK, 1, &l, sizeof(l), "g", NULL, NULL, 0), 0);
+	ck_assert_uint_eq(fc_entry_attr()->nlink, 2);
+	ck_assert_int_eq(fc_lookup(1, "g"), f);
+	ck_assert_int_eq(fc_call(FUSE_LINK, 1, &l, sizeof(l), "g", NULL, NULL, 0), -EEXIST);
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "s", "../outside", NULL, 0), 0);
+	/* A hard link of a symbolic link is the link, not what it names. */
+	l.oldnodeid = (uint64_t)fc_lookup(1, "s");
+	ck_assert_int_eq(fc_call(FUSE_LINK, 1, &l, sizeof(l), "t", NULL, NULL, 0), 0);
+	ck_assert(S_ISLNK(fc_entry_attr()->mode));
+	l.oldnodeid = 99999;
+	ck_assert_int_eq(fc_call(FUSE_LINK, 1, &l, sizeof(l), "u", NULL, NULL, 0), -ESTALE);
+}
+END_TEST
+
+START_TEST(test_rename)
+{
+	struct fuse_rename_in r1 = { .newdir = 1 };
+	int64_t d = fc_mkdir(1, "d", 0755);
+
+	fc_mknod(1, "a", S_IFREG | 0600);
+	fc_mknod(1, "b", S_IFREG | 0600);
+	ck_assert_int_eq(call_rename(1, "a", 1, "b", RENAME_NOREPLACE), -EEXIST);
+	ck_assert_int_eq(call_rename(1, "a", (uint64_t)d, "c", 0), 0);
+	ck_assert_int_eq(access(fc_path("tree/d/c"), F_OK), 0);
+	ck_assert_int_eq(call_rename(1, "b", 1, "d", RENAME_EXCHANGE), 0);
+	ck_assert_int_eq(access(fc_path("tree/b/c"), F_OK), 0);
+	ck_assert_int_eq(call_rename(1, "b", 1, "z", RENAME_WHITEOUT), -EINVAL);
+	ck_assert_int_eq(call_rename(1, "b", 12345, "z", 0), -ESTALE);
+	ck_assert_int_eq(call_rename(1, "b", (uint64_t)d, "inside", 0), -EINVAL);
+	ck_assert_int_eq(fc_call(FUSE_RENAME, 1, &r1, sizeof(r1), "d", "e", NULL, 0), 0);
+	ck_assert_int_eq(access(fc_path("tree/e"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(test_create_and_tmpfile)
+{
+	struct fuse_create_in c = { .flags = O_RDWR | O_CREAT | O_EXCL, .mode = 0644 };
+	struct fuse_open_out o;
+	struct fuse_link_in l;
+	int64_t n;
+
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "f", NULL, NULL, 0), 0);
+	memcpy(&o, fc.payload + sizeof(struct fuse_entry_out), sizeof(o));
+	ck_assert_uint_ne(o.fh, 0);
+	n = fc_lookup(1, "f");
+	ck_assert_int_eq(fc_write((uint64_t)n, o.fh, 3, "abc", 3), 3);
+	ck_assert_int_eq(fc_read((uint64_t)n, o.fh, 0, 10), 6);
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "f", NULL, NULL, 0), -EEXIST);
+	c.flags = O_RDWR | O_CREAT | O_TRUNC;
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "f", NULL, NULL, 0), 0);
+	ck_assert_uint_eq(fc_entry_attr()->size, 0);
+
+	ck_assert_int_eq(fc_call(FUSE_TMPFILE, 1, &c, sizeof(c), "/", NULL, NULL, 0), 0);
+	ck_assert_uint_eq(fc_entry_attr()->nlink, 0);
+	l.oldnodeid = ((const struct fuse_entry_out *)(const void *)fc.payload)->nodeid;
+	ck_assert_int_eq(fc_call(FUSE_LINK, 1, &l, sizeof(l), "named", NULL, NULL, 0), 0);
+	ck_assert_int_eq(access(fc_path("tree/named"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(test_owner_of_new_objects)
+{
+	struct fuse_create_in c = { .flags = O_RDWR | O_CREAT | O_EXCL, .mode = 0644 };
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	fc.uid = 1234;
+	fc.gid = 4321;
+	ck_assert_int_gt(fc_mkdir(1, "d", 0700), 1);
+	ck_assert_uint_eq(fc_entry_attr()->uid, 1234);
+	ck_assert_uint_eq(fc_entry_attr()->gid, 4321);
+	/* Other users' directories stay open to the server: the client has checked. */
+	ck_assert_int_gt(fc_mknod((uint64_t)fc_lookup(1, "d"), "f", S_IFREG | 0600), 1);
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "g", NULL, NULL, 0), 0);
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "s", "t", NULL, 0), 0);
+	ck_assert_int_eq(lstat(fc_path("tree/s"), &st), 0);
+	ck_assert_uint_eq(st.st_uid, 1234);
+	fc.uid = 0;
+	fc.gid = 0;
+	ck_assert_int_gt(fc_mknod((uint64_t)fc_lookup(1, "d"), "r", S_IFREG | 0600), 1);
+	ck_assert_int_eq(stat(fc_path("tree/d/r"), &st), 0);
+	ck_assert_uint_eq(st.st_uid, 0);
+}
+END_TEST
+
+START_TEST(test_setgid_directory_gives_its_group)
+{
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(mkdir(fc_path("tree/d"), 0755), 0);
+	ck_assert_int_eq(chown(fc_path("tree/d"), 0, 77), 0);
+	ck_assert_int_eq(chmod(fc_path("tree/d"), 02755), 0);
+	fc.uid = 1000;
+	fc.gid = 1000;
+	ck_assert_int_gt(fc_mkdir((uint64_t)fc_lookup(1, "d"), "sub", 0755), 1);
+	ck_assert_uint_eq(fc_entry_attr()->gid, 77);
+	ck_assert_uint_eq(fc_entry_attr()->mode, S_IFDIR | 02755);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("fsd_names");
+	TCase *t = tcase_create("names");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, fc_stop);
+	tcase_add_test(t, test_lookup_and_missing);
+	tcase_add_test(t, test_names_that_are_no_component);
+	tcase_add_test(t, test_long_names);
+	tcase_add_test(t, test_symlinks_are_never_followed);
+	tcase_add_test(t, test_create_through_symlink_is_refused);
+	tcase_add_test(t, test_rename_race_never_leads_out);
+	tcase_add_test(t, test_make_and_remove);
+	tcase_add_test(t, test_special_files);
+	tcase_add_test(t, test_host_device_is_never_opened);
+	tcase_add_test(t, test_symlink_and_readlink);
+	tcase_add_test(t, test_link);
+	tcase_add_test(t, test_rename);
+	tcase_add_test(t, test_create_and_tmpfile);
+	tcase_add_test(t, test_owner_of_new_objects);
+	tcase_add_test(t, test_setgid_directory_gives_its_group);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
