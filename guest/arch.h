@@ -27,6 +27,11 @@ static inline void cpu_relax(void)
 int irq_register(u32 vector, void (*fn)(void *arg), void *arg);
 bool in_interrupt(void);
 
+/* Interrupts off -> sleep until the next interrupt -> interrupts on. */
+void arch_idle(void);
+/* Interrupts off: stop until an interrupt that never comes. */
+void arch_halt(void);
+
 /* ---- page tables ---- */
 typedef u64 pte_t;
 struct pgtable {
@@ -90,7 +95,8 @@ pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end);
 /* Load the address space on this CPU (context switch, exec). NULL = only the kernel half is needed, lazy. */
 void pgt_activate(struct pgtable *pt);
 /* After entries of pt were changed or removed (not for new entries in empty slots): no CPU of cpumask uses the old ones when it
- * returns. May wait for other CPUs: interrupts enabled, no spinlock held. One flush for the whole batch. */
+ * returns; CPUs that do not have pt loaded are skipped, so ~0UL is a fine mask. May wait for other CPUs: interrupts enabled, no
+ * spinlock held. One flush for the whole batch. */
 void tlb_flush(struct pgtable *pt, u64 cpumask, uaddr_t start, uaddr_t end);
 
 /* ---- user memory, raw: addresses were range-checked by mm/usercopy.c; a fault goes through the exception table ---- */
@@ -135,6 +141,11 @@ void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, in
 void task_return_to_user(struct regs *r);
 
 /* ---- machine ---- */
+/* Start the other vCPUs: they idle and take work when it returns. */
+void arch_start_cpus(void);
+void arch_log_early(const char *text, size_t len); /* port 0xe9 */
+/* True when the machine is the software KVM kind: for logs and tests only. */
+bool arch_is_pvm(void);
 u64 arch_rdtsc(void);
 void arch_random(void *buf, size_t len); /* RDRAND when there is one; mixed by kernel/random.c */
 __noreturn void arch_power_off(u32 reason); /* enum cm_off */

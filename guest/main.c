@@ -1,7 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The boot order, as one readable list. */
-void kmain(void);
+#include "main.h"
+#include "arch.h"
+#include "arch/x86_64/selftest.h"
+#include "casemate/abi_version.h"
+#include "casemate/guestmem.h"
+#include "casemate/hypercall.h"
+#include "kernel/clock.h"
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "lib/fdt_read.h"
+#include "lib/string.h"
+#include "mm/page.h"
+
+static struct fdt_reader main_tree;
+static const char *main_cmdline = "";
+static u64 main_ram_end;
+
+const struct fdt_reader *main_fdt(void)
+{
+	return &main_tree;
+}
+
+const char *main_option(const char *key, size_t *len)
+{
+	size_t n = strlen(key);
+	const char *p = main_cmdline;
+
+	while (*p) {
+		const char *end = strchr(p, ' ');
+		size_t word = end ? (size_t)(end - p) : strlen(p);
+
+		if (word >= n && memcmp(p, key, n) == 0 && (word == n || p[n] == '=')) {
+			*len = word == n ? 0 : word - n - 1;
+			return word == n ? p + n : p + n + 1;
+		}
+		p += word;
+		while (*p == ' ')
+			p++;
+	}
+	return NULL;
+}
+
+static u32 main_count_cpus(const struct fdt_reader *r)
+{
+	int node = fdt_read_path(r, "/cpus");
+	u32 n = 0;
+
+	if (node == FDT_NONE)
+		return 1;
+	for (node = fdt_read_child(r, node); node != FDT_NONE; node = fdt_read_sibling(r, node))
+		n++;
+	return MIN(MAX(n, 1u), (u32)CM_MAX_CPUS);
+}
+
+void main_read_fdt(const void *fdt)
+{
+	struct fdt_reader *r = &main_tree;
+	u64 base, size, realtime = 0, tsc = 0;
+	u32 abi = 0, khz = 0;
+	int chosen;
+
+	if (!fdt_read_init(r, fdt, CM_BOOT_FDT_MAX))
+		panic("boot: no device tree");
+	chosen = fdt_read_path(r, "/chosen");
+	if (!fdt_read_u32(r, chosen, "casemate,abi", &abi) || abi != CM_ABI_VERSION)
+		panic("boot: the VMM speaks ABI %u, this image %u", abi, CM_ABI_VERSION);
+	if (!fdt_read_reg(r, fdt_read_path(r, "/memory"), 0, &base, &size) || base != CM_GPA_RAM)
+		panic("boot: no memory in the device tree");
+	main_ram_end = base + size;
+	if (!fdt_read_u32(r, chosen, "casemate,tsc-khz", &khz) || !khz)
+		panic("boot: no TSC frequency in the device tree");
+	fdt_read_u64(r, chosen, "casemate,boot-realtime-ns", &realtime);
+	fdt_read_u64(r, chosen, "casemate,boot-tsc", &tsc);
+	clock_init(khz, tsc, realtime);
+	if (fdt_read_string(r, chosen, "bootargs"))
+		main_cmdline = fdt_read_string(r, chosen, "bootargs");
+	thread_set_cpus(main_count_cpus(r));
+}
+
+/* Everything that may sleep. */
+static void main_thread(void *arg)
+{
+	size_t len;
+
+	if (main_option("selftest", &len))
+		selftest_run();
+}
 
 void kmain(void)
 {
+	extern char __image_end[];
+
+	log_info("boot: %s, %u vCPUs, %lu MiB", arch_is_pvm() ? "pvm" : "std", cpu_count(),
+		(main_ram_end - CM_GPA_RAM) >> 20);
+	page_init(CM_GPA_RAM, main_ram_end, CM_GPA_RAM + ((u64)__image_end - CM_KERNEL_BASE));
+	arch_start_cpus();
+	if (!kthread_run(main_thread, NULL, "init"))
+		panic("boot: no memory for the first thread");
+	sched_idle();
 }

@@ -20,6 +20,8 @@ void log_write(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
 /* Replaces the early sink (port 0xe9); text is len bytes, any context with interrupts off, must not log or sleep. */
 void log_set_sink(void (*sink)(const char *text, size_t len));
+void log_set_level(enum log_level max); /* what is less important is dropped; LOG_INFO at boot */
+void log_flush(void); /* send what has gathered; any context */
 
 /* Report registers, backtrace and last system calls to the VMM and end the machine. */
 __noreturn void panic(const char *fmt, ...) __printf(1, 2);

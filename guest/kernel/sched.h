@@ -39,6 +39,7 @@ struct thread {
 	u64 slice_end; /* CLOCK_MONOTONIC ns */
 	u64 nvcsw, nivcsw;
 	struct arch_thread arch; /* FPU state, FS/GS base */
+	u16 ranks[16], nranks; /* ranked locks held, in order (--enable-devel) */
 	char name[16];
 };
 

@@ -21,5 +21,7 @@ void ktimer_init(struct ktimer *t, ktimer_fn fn);
 void ktimer_arm(struct ktimer *t, u64 expires);
 /* Disarm; on return the callback does not run and will not. True when it was armed. Not from the callback itself. */
 bool ktimer_cancel(struct ktimer *t);
+/* Disarm without waiting: the callback may be running. For callers in interrupt context or holding locks that the callback takes. */
+bool ktimer_cancel_async(struct ktimer *t);
 
 #endif

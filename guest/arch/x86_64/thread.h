@@ -6,8 +6,10 @@
 #include "lib/types.h"
 
 struct arch_thread {
-	u64 fsbase, gsbase;
+	u64 fsbase, gsbase; /* true after fpu_save_current or while the thread does not run */
 	void *fpu; /* fpu_size() bytes, 64-byte aligned; NULL for kernel threads */
+	void *fpu_mem; /* the allocation that holds it */
+	u32 fpu_cpu; /* CPU whose registers were loaded from it last */
 };
 
 #endif

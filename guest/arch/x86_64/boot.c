@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the first C instruction of a vCPU to generic code; machine services that need no file of their own. */
+#include "arch/x86_64/pcpu.h"
+#include "arch/x86_64/pgtable.h"
+#include "arch/x86_64/trap.h"
+#include "casemate/guestmem.h"
+#include "casemate/hypercall.h"
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "lib/string.h"
+#include "main.h"
+
+_Static_assert(CM_GPA_RAM - CM_KERNEL_BASE == IMAGE_TO_GPA, "known to assembly");
+
+static struct cm_hypercall boot_calls[CM_MAX_CPUS] __aligned(4096);
+static u32 boot_started; /* atomic: vCPUs that run */
+
+_Static_assert(sizeof(struct cm_hypercall) * CM_MAX_CPUS <= PAGE_SIZE, "one page");
+
+void arch_log_early(const char *text, size_t len)
+{
+	cpu_outsb(CM_PORT_LOG, text, len);
+}
+
+bool arch_is_pvm(void)
+{
+	return arch_pvm;
+}
+
+/* The block must lie at the start of a page: one static page, calls are rare. */
+int hypercall(u32 op, u64 a0, u64 a1)
+{
+	static struct spinlock lock;
+	struct cm_hypercall *hc = &boot_calls[0];
+	u64 flags = spin_lock_irq(&lock);
+	int ret;
+
+	*hc = (struct cm_hypercall){ .op = op, .arg = { a0, a1 } };
+	cpu_outl(CM_PORT_CALL, (u32)(image_pa(hc) >> PAGE_SHIFT));
+	ret = READ_ONCE(hc->status);
+	spin_unlock_irq(&lock, flags);
+	return ret;
+}
+
+void arch_doorbell(u32 device, u32 queue)
+{
+	cpu_outl(CM_PORT_DOORBELL, device << 16 | queue);
+}
+
+void arch_power_off(u32 reason)
+{
+	log_flush();
+	hypercall(CM_HC_POWER_OFF, reason, 0);
+	irq_disable();
+	for (;;)
+		arch_halt();
+}
+
+u64 arch_rdtsc(void)
+{
+	return cpu_rdtsc();
+}
+
+void arch_random(void *buf, size_t len)
+{
+	u8 *p = buf;
+
+	memset(p, 0, len);
+	if (!(cpu_cpuid(1, 0).ecx & 1u << 30))
+		return;
+	for (; len;) {
+		size_t n = MIN(len, sizeof(u64));
+		u64 v = 0;
+
+		__asm__ volatile("rdrand %0" : "+r"(v)::"cc");
+		memcpy(p, &v, n);
+		p += n;
+		len -= n;
+	}
+}
+
+static void boot_init_cpu(u32 cpu)
+{
+	syscall_init_cpu(cpu);
+	lapic_init_cpu(cpu);
+	percpu_start_clock();
+}
+
+void arch_start_cpus(void)
+{
+	u32 running = 1;
+
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
+		if (thread_create_idle(cpu) < 0)
+			panic("boot: no memory for vCPU %u", cpu);
+		pcpus[cpu].root = pgt_kernel_root;
+		pcpus[cpu].lazy = 1;
+		if (hypercall(CM_HC_CPU_START, cpu, 0) < 0)
+			panic("boot: the VMM does not start vCPU %u", cpu);
+		running++;
+	}
+	while (atomic_load(&boot_started) < running)
+		cpu_relax();
+}
+
+static __noreturn void boot_secondary(u32 cpu)
+{
+	desc_init_cpu(cpu);
+	fpu_init_cpu();
+	boot_init_cpu(cpu);
+	atomic_add(&boot_started, 1);
+	sched_idle();
+}
+
+void arch_start(paddr_t fdt, u32 cpu)
+{
+	if (cpu != 0)
+		boot_secondary(cpu);
+	thread_init_boot();
+	desc_init_cpu(0);
+	platform_init();
+	main_read_fdt(pa_to_va(fdt));
+	pgt_init_kernel();
+	fpu_init();
+	sched_init();
+	timer_init();
+	tlb_init();
+	boot_init_cpu(0);
+	atomic_add(&boot_started, 1);
+	kmain();
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The interrupt flag, interrupt handlers, and the check of pvm's handshake.
+ *
+ * On pvm the flag is byte 0 of the page shared with the hypervisor; CLI, STI and POPF do not change it. An interrupt that came while
+ * it was 0 shows in byte 1 and is delivered at the next exit, for which a VMCALL is the cheapest.
+ */
+#include "arch/x86_64/pcpu.h"
+#include "arch/x86_64/trap.h"
+#include "kernel/errno.h"
+#include "kernel/log.h"
+
+bool arch_pvm;
+struct pvm_page pvm_pages[CM_MAX_CPUS] __aligned(4096);
+
+static struct {
+	void (*fn)(void *arg);
+	void *arg;
+} irq_handlers[256];
+
+bool irq_enabled(void)
+{
+	u64 flags;
+
+	if (arch_pvm)
+		return READ_ONCE(pvm_pages[cpu_id()].irq_enabled);
+	__asm__ volatile("pushfq; pop %0" : "=r"(flags)::"memory");
+	return flags & RFLAGS_IF;
+}
+
+void irq_disable(void)
+{
+	if (arch_pvm)
+		WRITE_ONCE(pvm_pages[cpu_id()].irq_enabled, 0);
+	else
+		__asm__ volatile("cli");
+	barrier();
+}
+
+void irq_enable(void)
+{
+	struct pvm_page *p;
+
+	barrier();
+	if (!arch_pvm) {
+		__asm__ volatile("sti" ::: "memory");
+		return;
+	}
+	p = &pvm_pages[cpu_id()];
+	WRITE_ONCE(p->irq_enabled, 1);
+	barrier();
+	if (unlikely(READ_ONCE(p->irq_pending)))
+		__asm__ volatile("vmcall" ::"a"(0UL) : "memory");
+}
+
+u64 irq_save(void)
+{
+	u64 flags = irq_enabled();
+
+	irq_disable();
+	return flags;
+}
+
+void irq_restore(u64 flags)
+{
+	if (flags)
+		irq_enable();
+}
+
+bool in_interrupt(void)
+{
+	return pcpu_this()->irq_depth != 0;
+}
+
+int irq_register(u32 vector, void (*fn)(void *arg), void *arg)
+{
+	if (vector < 0x30 || vector >= VECTOR_SPURIOUS)
+		return -EINVAL;
+	if (irq_handlers[vector].fn)
+		return -EBUSY;
+	irq_handlers[vector].arg = arg;
+	atomic_store(&irq_handlers[vector].fn, fn);
+	return 0;
+}
+
+void irq_handle(u32 vector)
+{
+	struct pcpu *pc = pcpu_this();
+
+	if (vector == VECTOR_SPURIOUS)
+		return;
+	pc->irq_depth++;
+	if (irq_handlers[vector].fn)
+		irq_handlers[vector].fn(irq_handlers[vector].arg);
+	else
+		log_warn("irq: no handler for vector %#x", vector);
+	pc->irq_depth--;
+	lapic_eoi();
+}
+
+/* The entry code made the handshake, if any; whether it took is seen from what must have changed. */
+void platform_init(void)
+{
+	u64 features = 0;
+
+	if (!arch_pvm)
+		return;
+	if (msr_read_safe(PVM_MSR_FEATURES, &features) < 0)
+		panic("pvm: no feature MSR: this KVM's handshake differs from the known one");
+	if (cpu_read_cs() != USER_CS)
+		panic("pvm: ring 0 is still interpreted after the handshake (cs %#x, features %#lx)",
+			cpu_read_cs(), features);
+	irq_enable();
+	if (!irq_enabled())
+		panic("pvm: the interrupt flag of the shared page does not hold (features %#lx)",
+			features);
+	irq_disable();
+}
+
+void arch_halt(void)
+{
+	__asm__ volatile("hlt" ::: "memory");
+}
+
+void arch_idle(void)
+{
+	extern void idle_pvm(struct pvm_page * page);
+
+	if (arch_pvm)
+		idle_pvm(&pvm_pages[cpu_id()]);
+	else
+		__asm__ volatile("sti\n\thlt" ::: "memory");
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page tables. The kernel half is one set of tables that every address space shares by its top level entries.
+ *
+ * std: the user bit is taken away from the kernel's top level entries, below which everything may stay as the VMM made it.
+ * pvm: the kernel runs unprivileged as far as the hardware knows, so kernel mappings keep the user bit and user mode must not have
+ * them at all. An address space has two top level pages, 8 KiB aligned: the even one is the kernel's view, the odd one (CR3 bit 12)
+ * the user's, with the same lower half and of the upper half only what the delivery of events needs. An entry of the lower half is
+ * written to both.
+ */
+#include "arch/x86_64/pgtable.h"
+#include "arch/x86_64/pcpu.h"
+#include "casemate/guestmem.h"
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/page.h"
+
+#define PGT_P	      1UL
+#define PGT_W	      2UL
+#define PGT_U	      4UL
+#define PGT_NX	      (1UL << 63)
+#define PGT_TABLE     (PGT_P | PGT_W | PGT_U | 0x20)
+#define PGT_SLOTS     512u
+#define PGT_HALF      256u
+#define PGT_TOP_SHIFT 39
+
+/* pvm: the user's view of the image: one table of each upper level, and enough last level tables. */
+#define PGT_UTABS 4u
+static u64 pgt_upper[2][PGT_SLOTS] __aligned(4096);
+static u64 pgt_utabs[PGT_UTABS][PGT_SLOTS] __aligned(4096);
+static u32 pgt_utabs_used;
+
+paddr_t pgt_kernel_root;
+
+static u32 pgt_index(u64 va, u32 shift)
+{
+	return va >> shift & (PGT_SLOTS - 1);
+}
+
+static void pgt_user_map(const void *va, size_t size, u64 flags)
+{
+	for (u64 at = (u64)va & PAGE_MASK; at < (u64)va + size; at += PAGE_SIZE) {
+		u64 *pd = &pgt_upper[1][pgt_index(at, 21)];
+		u64 *tab;
+
+		if (!*pd) {
+			panic_if(pgt_utabs_used == PGT_UTABS);
+			*pd = image_pa(pgt_utabs[pgt_utabs_used++]) | PGT_TABLE;
+		}
+		tab = pa_to_va(pte_pa(*pd));
+		tab[pgt_index(at, PAGE_SHIFT)] = image_pa((void *)at) | flags;
+	}
+}
+
+static void pgt_init_user_view(void)
+{
+	extern const char desc_idt[];
+	extern const char tramp_page[];
+
+	pgt_upper[0][pgt_index(CM_KERNEL_BASE, 30)] = image_pa(pgt_upper[1]) | PGT_TABLE;
+	pgt_user_map(desc_idt, PAGE_SIZE, PGT_P | PGT_W | PGT_NX);
+	pgt_user_map(tramp_page, PAGE_SIZE, PGT_P | PGT_U);
+	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
+		struct entry_area *ea = &entry_areas[cpu];
+
+		pgt_user_map(ea, offsetof(struct entry_area, iret), PGT_P | PGT_W | PGT_NX);
+		pgt_user_map(&ea->iret, PAGE_SIZE, PGT_P | PGT_U | PGT_NX);
+	}
+}
+
+void pgt_init_kernel(void)
+{
+	u64 *top = pa_to_va(CM_GPA_RAM + CM_BOOT_PML4);
+
+	pgt_kernel_root = CM_GPA_RAM + CM_BOOT_PML4;
+	pcpu_this()->root = pgt_kernel_root;
+	if (arch_pvm) {
+		pgt_init_user_view();
+		return;
+	}
+	for (u32 i = PGT_HALF; i < PGT_SLOTS; i++)
+		top[i] &= ~PGT_U;
+	cpu_write_cr3(pgt_kernel_root);
+}
+
+int pgt_init(struct pgtable *pt)
+{
+	u64 *top = page_alloc_va(arch_pvm ? 1 : 0, 0);
+	const u64 *kernel = pa_to_va(pgt_kernel_root);
+
+	if (!top)
+		return -ENOMEM;
+	memset(top, 0, PGT_HALF * sizeof(*top));
+	memcpy(top + PGT_HALF, kernel + PGT_HALF, PGT_HALF * sizeof(*top));
+	pt->root = va_to_pa(top);
+	if (arch_pvm) {
+		u64 *user = top + PGT_SLOTS;
+
+		panic_if(pt->root & PAGE_SIZE);
+		memset(user, 0, PAGE_SIZE);
+		user[PGT_SLOTS - 1] = image_pa(pgt_upper[0]) | PGT_TABLE;
+	}
+	return 0;
+}
+
+/* Free a table whose entries are `levels` levels above the pages. */
+static void pgt_free_table(u64 entry, u32 levels)
+{
+	u64 *tab = pa_to_va(pte_pa(entry));
+
+	for (u32 i = 0; levels > 1 && i < PGT_SLOTS; i++) {
+		if (tab[i])
+			pgt_free_table(tab[i], levels - 1);
+	}
+	page_free_va(tab, 0);
+}
+
+void pgt_destroy(struct pgtable *pt)
+{
+	u64 *top = pa_to_va(pt->root);
+
+	tlb_forget(pt->root);
+	for (u32 i = 0; i < PGT_HALF; i++) {
+		if (top[i])
+			pgt_free_table(top[i], 3);
+	}
+	page_free_va(top, arch_pvm ? 1 : 0);
+	pt->root = 0;
+}
+
+/* Set an entry of a top level page; two threads that fault at once may race for it. False when the other one won. */
+static bool pgt_set_table(struct pgtable *pt, u64 *slot, paddr_t table)
+{
+	u64 *top = pa_to_va(pt->root);
+	u64 expected = 0;
+
+	if (!atomic_cas(slot, &expected, table | PGT_TABLE))
+		return false;
+	if (arch_pvm && slot >= top && slot < top + PGT_HALF)
+		atomic_store(slot + PGT_SLOTS, table | PGT_TABLE);
+	return true;
+}
+
+static u64 *pgt_table(struct pgtable *pt, u64 *slot, bool alloc)
+{
+	u64 e = atomic_load(slot);
+
+	if (!e && alloc) {
+		void *tab = page_alloc_va(0, GFP_ZERO);
+
+		if (!tab)
+			return NULL;
+		if (!pgt_set_table(pt, slot, va_to_pa(tab)))
+			page_free_va(tab, 0);
+		e = atomic_load(slot);
+	}
+	return e ? pa_to_va(pte_pa(e)) : NULL;
+}
+
+pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
+{
+	u64 *tab = pa_to_va(pt->root);
+
+	for (u32 shift = PGT_TOP_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
+		tab = pgt_table(pt, &tab[pgt_index(va, shift)], alloc);
+		if (!tab)
+			return NULL;
+	}
+	return &tab[pgt_index(va, PAGE_SHIFT)];
+}
+
+pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+{
+	u64 at = *va;
+
+	while (at < end) {
+		u64 *tab = pa_to_va(pt->root);
+		u32 shift = PGT_TOP_SHIFT;
+
+		while (shift > PAGE_SHIFT) {
+			u64 e = atomic_load(&tab[pgt_index(at, shift)]);
+
+			if (!e)
+				break;
+			tab = pa_to_va(pte_pa(e));
+			shift -= 9;
+		}
+		if (shift == PAGE_SHIFT) {
+			*va = at;
+			return &tab[pgt_index(at, PAGE_SHIFT)];
+		}
+		at = ((at >> shift) + 1) << shift;
+	}
+	return NULL;
+}
+
+pte_t pte_make(paddr_t pa, u32 prot)
+{
+	return pa | PGT_P | PGT_U | (prot & PTE_W ? PGT_W : 0) | (prot & PTE_X ? 0 : PGT_NX);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exceptions, interrupts and system calls behind their assembly entries, and the decision how to go back to user mode. */
+#include "arch/x86_64/pcpu.h"
+#include "arch/x86_64/selftest.h"
+#include "arch/x86_64/trap.h"
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/panic.h"
+#include "kernel/percpu.h"
+
+/* What a program may have set in RFLAGS: CF PF AF ZF SF TF DF OF RF AC ID. */
+#define RFLAGS_USER  0x250dd5UL
+#define RFLAGS_FIXED 0x202UL
+/* What SYSRETQ cannot restore or must not. */
+#define RFLAGS_NO_SYSRET (RFLAGS_TF | RFLAGS_RF)
+
+enum trap_return {
+	TRAP_SYSRET = 0,
+	TRAP_IRET = 1,
+	TRAP_TRAMPOLINE = 2
+};
+
+struct ex_entry {
+	u64 from, to;
+};
+
+extern const struct ex_entry __ex_table_start[], __ex_table_end[];
+extern const char tramp_page[], tramp_iret[], idle_window[], idle_window_end[];
+
+static u64 trap_fixup(u64 rip)
+{
+	for (const struct ex_entry *e = __ex_table_start; e < __ex_table_end; e++) {
+		if (e->from == rip)
+			return e->to;
+	}
+	return 0;
+}
+
+/* Read at once: a later fault replaces it. */
+static u64 trap_fault_addr(void)
+{
+	return arch_pvm ? pvm_pages[cpu_id()].fault_addr : cpu_read_cr2();
+}
+
+static u32 trap_access(u64 err)
+{
+	return (err & PF_WRITE ? FAULT_WRITE : 0) | (err & PF_FETCH ? FAULT_EXEC : 0);
+}
+
+/*
+ * An event between the trampoline's load of CR3 and its IRETQ: user mode had not been reached. The IRET frame still holds where it
+ * was to go, so the event is taken as if it came just after the IRETQ. A program that jumps there by itself with the frame's
+ * address in RSP goes on with the frame's old content, which is made of user registers.
+ */
+static void trap_leave_trampoline(struct regs *r)
+{
+	const struct iret_frame *f = &entry_areas[cpu_id()].iret;
+
+	if (r->rip == (u64)tramp_page && r->rsp == (u64)&f->rax)
+		r->rax = f->rax;
+	else if (r->rip != (u64)tramp_iret || r->rsp != (u64)&f->rip)
+		return;
+	r->rip = f->rip;
+	r->rflags = f->rflags;
+	r->rsp = f->rsp;
+}
+
+static void trap_user_fault(struct regs *r, u64 err, uaddr_t addr)
+{
+	struct thread *t = thread_current();
+	int fault = -EFAULT;
+
+	if (!t->task) {
+		selftest_exception(r, TRAP_PF, err, addr);
+		return;
+	}
+	if (addr < USER_TOP && !(err & PF_RSVD)) {
+		fault = mm_fault(t->as, addr, trap_access(err) | FAULT_USER);
+		if (fault == 0)
+			return;
+	}
+	task_user_exception(r, TRAP_PF, err | PF_USER, addr, fault);
+}
+
+void trap_user(struct regs *r, u32 vector, u64 err)
+{
+	u64 addr = vector == TRAP_PF ? trap_fault_addr() : 0;
+
+	percpu_account_user();
+	if (unlikely(r->rip >= USER_TOP) && arch_pvm)
+		trap_leave_trampoline(r);
+	if (vector >= 32) {
+		irq_handle(vector);
+		return;
+	}
+	irq_enable();
+	if (vector == TRAP_PF)
+		trap_user_fault(r, err, addr);
+	else if (!thread_current()->task)
+		selftest_exception(r, vector, err, r->rip);
+	else
+		task_user_exception(r, vector, err, r->rip, 0);
+}
+
+/* A fault of the kernel on a user address, at an instruction that may: let mm make the page present. */
+static bool trap_kernel_user_fault(struct regs *r, u64 err, uaddr_t addr)
+{
+	struct thread *t = thread_current();
+	int ret;
+
+	if (addr >= USER_TOP || !t->as || !(r->rflags & RFLAGS_IF) || in_interrupt())
+		return false;
+	irq_enable();
+	ret = mm_fault(t->as, addr, trap_access(err));
+	irq_disable();
+	return ret == 0;
+}
+
+void trap_kernel(struct regs *r, u32 vector, u64 err)
+{
+	u64 addr = vector == TRAP_PF ? trap_fault_addr() : 0;
+	u64 fixup;
+
+	if (vector >= 32) {
+		irq_handle(vector);
+		/* pvm: an interrupt between enabling and HLT must not be slept over. */
+		if (r->rip >= (u64)idle_window && r->rip < (u64)idle_window_end)
+			r->rip = (u64)idle_window_end;
+		return;
+	}
+	fixup = trap_fixup(r->rip);
+	if (fixup) {
+		if (vector == TRAP_PF && trap_kernel_user_fault(r, err, addr))
+			return;
+		r->rip = fixup;
+		return;
+	}
+	if (vector == TRAP_NMI)
+		return;
+	panic_trap(r, vector, err, addr);
+}
+
+void trap_syscall(struct regs *r)
+{
+	u32 slot;
+
+	percpu_account_user();
+	irq_enable();
+	if (unlikely(!thread_current()->task)) {
+		selftest_syscall(r);
+		return;
+	}
+	slot = panic_syscall_enter(r->orig_rax);
+	syscall_dispatch(r);
+	panic_syscall_leave(slot, r->rax);
+}
+
+/* Nothing that a tracer or a signal frame put into the registers may give away the machine. */
+static void trap_sanitize(struct regs *r)
+{
+	r->cs = USER_CS;
+	r->ss = USER_SS;
+	r->rflags = (r->rflags & RFLAGS_USER) | RFLAGS_FIXED;
+}
+
+static u32 trap_prepare_trampoline(struct regs *r)
+{
+	u32 cpu = cpu_id();
+	struct iret_frame *f = &entry_areas[cpu].iret;
+
+	f->rax = r->rax;
+	f->rip = r->rip;
+	f->cs = r->cs;
+	f->rflags = r->rflags;
+	f->rsp = r->rsp;
+	f->ss = r->ss;
+	r->rax = pcpus[cpu].root | PVM_CR3_USER;
+	r->orig_rax = (u64)f;
+	return TRAP_TRAMPOLINE;
+}
+
+u32 trap_exit(struct regs *r)
+{
+	struct thread *t = thread_current();
+
+	for (;;) {
+		irq_disable();
+		if (unlikely(READ_ONCE(t->need_resched))) {
+			irq_enable();
+			sched_preempt();
+		} else if (unlikely(READ_ONCE(t->interrupted))) {
+			irq_enable();
+			task_return_to_user(r);
+		} else if (unlikely(r->rip >= USER_TOP)) {
+			irq_enable();
+			task_user_exception(r, TRAP_GP, 0, r->rip, 0);
+		} else {
+			break;
+		}
+	}
+	sched_leave_kernel();
+	percpu_account_system();
+	if (likely(r->rcx == r->rip && r->r11 == r->rflags &&
+		    !(r->rflags & ~(RFLAGS_USER | RFLAGS_FIXED)) && (r->rflags & RFLAGS_IF) &&
+		    !(r->rflags & RFLAGS_NO_SYSRET)))
+		return TRAP_SYSRET;
+	trap_sanitize(r);
+	return arch_pvm ? trap_prepare_trampoline(r) : TRAP_IRET;
+}
+
+void syscall_init_cpu(u32 cpu)
+{
+	extern const char syscall_stubs[];
+
+	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
+	cpu_wrmsr(MSR_STAR, (u64)USER_CS32 << 48 | (u64)KERNEL_CS << 32);
+	cpu_wrmsr(MSR_LSTAR, (u64)syscall_stubs + 64UL * cpu);
+	cpu_wrmsr(MSR_SFMASK, 0x47700);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What assembly calls in C, and back. */
+#ifndef ARCH_X86_64_TRAP_H
+#define ARCH_X86_64_TRAP_H
+
+#include "arch.h"
+
+/* From user mode, interrupts off; regs on the thread's kernel stack. */
+void trap_user(struct regs *r, u32 vector, u64 err);
+/* From the kernel itself; may change r->rip. */
+void trap_kernel(struct regs *r, u32 vector, u64 err);
+void trap_syscall(struct regs *r);
+/* Last thing before user mode: pending work, then how to return (enum trap_return). Ends with interrupts off. */
+u32 trap_exit(struct regs *r);
+/* Run the handler of an interrupt vector and acknowledge it. */
+void irq_handle(u32 vector);
+
+/* First instruction of a vCPU in C, on its idle thread's stack, after pvm's handshake. */
+__noreturn void arch_start(paddr_t fdt, u32 cpu);
+
+/* Save the stack pointer, go on with another one. */
+void arch_switch(u64 *save_sp, u64 new_sp);
+void ret_from_fork(void);
+void kthread_entry(void);
+
+/* CR3 with this bit = the user page tables (pvm). */
+#define PVM_CR3_USER 0x1000UL
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ways into the kernel and back to user mode.
+ *
+ * From user mode, exceptions and interrupts arrive on the vCPU's small entry stack (TSS.RSP0), whose lowest word holds the top of
+ * the running thread's kernel stack; the frame is copied there as a struct regs. Inside the kernel they stay on the stack that
+ * runs. SYSCALL comes through a stub of its own for each vCPU, which knows its struct pcpu by address: GS belongs to the program.
+ */
+#include "arch/x86_64/asm.h"
+
+	.text
+
+/* 256 stubs of 16 bytes: leave [vector][error code] on the stack. */
+	.globl trap_stubs
+	.balign 16
+trap_stubs:
+	.set vec, 0
+	.rept 256
+	.balign 16
+	.if (vec != 8) && (vec != 10) && (vec != 11) && (vec != 12) && (vec != 13) && (vec != 14) && (vec != 17) && (vec != 21)
+	push	$0
+	.endif
+	push	$vec
+	.if (vec == 2) || (vec == 8) || (vec == 18)
+	jmp	trap_kernel_entry		/* on an IST stack: reported there, never resumed in user mode */
+	.else
+	jmp	trap_entry
+	.endif
+	.set vec, vec + 1
+	.endr
+
+	.macro PUSH_REST			/* what follows rsi in struct regs; rax is on the stack last but nine */
+	push	%rdx
+	push	%rcx
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	.endm
+
+	.macro POP_REGS				/* all of struct regs up to rdi */
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	.endm
+
+trap_entry:					/* [vec][err][rip][cs][rflags][rsp][ss] */
+	testb	$3, 24(%rsp)
+	jz	trap_kernel_entry
+	push	%rdi
+	push	%rsi				/* [rsi][rdi][vec][err][rip][cs][rflags][rsp][ss] */
+	mov	%rsp, %rsi
+	mov	%rsp, %rdi
+	and	$-4096, %rdi
+	mov	(%rdi), %rsp			/* kernel stack of the thread */
+	push	64(%rsi)
+	push	56(%rsi)
+	push	48(%rsi)
+	push	40(%rsi)
+	push	32(%rsi)
+	push	$-1				/* orig_rax: no system call */
+	push	8(%rsi)
+	push	(%rsi)
+	PUSH_REST
+	mov	%rsp, %rdi
+	mov	24(%rsi), %rdx
+	mov	16(%rsi), %esi
+	xor	%ebp, %ebp
+	cld
+	push	%rbp				/* alignment, end of backtraces */
+	call	trap_user
+	jmp	ret_to_user
+
+trap_kernel_entry:				/* vec and err are where rdi and orig_rax belong */
+	xchg	%rdi, (%rsp)
+	push	%rsi
+	PUSH_REST
+	mov	%edi, %esi
+	mov	%rsp, %rdi
+	mov	REGS_ORIG_RAX(%rsp), %rdx
+	movq	$-1, REGS_ORIG_RAX(%rsp)
+	cld
+	push	REGS_RIP(%rsp)			/* a frame for backtraces: return address, frame pointer */
+	push	%rbp
+	mov	%rsp, %rbp
+	sub	$8, %rsp
+	call	trap_kernel
+	add	$24, %rsp
+	POP_REGS
+	add	$8, %rsp
+	iretq
+
+/* One stub for each vCPU, 64 bytes apart. */
+	.globl syscall_stubs
+	.balign 64
+syscall_stubs:
+	.set cpu, 0
+	.rept ASM_MAX_CPUS
+	.balign 64
+	mov	%rsp, pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
+	mov	pcpus + (cpu << PCPU_SHIFT) + PCPU_KSTACK, %rsp
+	push	$0x2b
+	push	pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
+	jmp	syscall_common
+	.set cpu, cpu + 1
+	.endr
+
+	.balign 64
+syscall_common:
+	push	%r11
+	push	$0x33
+	push	%rcx
+	push	%rax
+	push	%rdi
+	push	%rsi
+	PUSH_REST
+	movq	$-38, REGS_RAX(%rsp)		/* -ENOSYS until dispatch says otherwise */
+	mov	%rsp, %rdi
+	xor	%ebp, %ebp
+	push	%rbp
+	call	trap_syscall
+	/* fall through */
+
+/* Stack: [pad][struct regs], top of the kernel stack. trap_exit ends with interrupts off and says how to return. */
+	.globl ret_to_user
+ret_to_user:
+	lea	8(%rsp), %rdi
+	call	trap_exit
+	add	$8, %rsp
+	test	%eax, %eax
+	jnz	1f
+	POP_REGS
+	mov	32(%rsp), %rsp
+	sysretq
+1:	cmp	$1, %eax
+	jne	2f
+	POP_REGS
+	add	$8, %rsp
+	iretq
+2:	/* pvm: trap_exit put the user CR3 in the slot of rax and the IRET frame's address in that of orig_rax. */
+	POP_REGS
+	pop	%rsp
+	jmp	tramp_start
+
+/* First code of a thread made by fork: arch_switch returns here with the switch not yet finished. */
+	.globl ret_from_fork
+ret_from_fork:
+	call	sched_switched
+	jmp	ret_to_user
+
+/* First code of a kernel thread: r12 = function, r13 = argument. */
+	.globl kthread_entry
+kthread_entry:
+	call	sched_switched
+	mov	%r13, %rdi
+	call	*%r12
+	call	thread_exit
+	ud2
+
+/* arch_switch(u64 *save_sp, u64 new_sp) */
+	.globl arch_switch
+arch_switch:
+	push	%rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, (%rdi)
+	mov	%rsi, %rsp
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	ret
+
+/*
+ * idle_pvm(struct pvm_page *): enable interrupts and halt. One that comes in between must not be slept over: trap_kernel moves an
+ * interrupted RIP inside the window to its end.
+ */
+	.globl idle_pvm
+	.globl idle_window
+	.globl idle_window_end
+idle_pvm:
+	movb	$1, (%rdi)
+idle_window:
+	hlt
+idle_window_end:
+	ret
+
+/*
+ * pvm's way back by IRETQ. The load of CR3 must be the last instruction of a page that user mode does not see, and the rest the
+ * first of one that it may execute: what a program can jump to is an IRETQ of its own stack, no more than it can do anyway.
+ * RSP points to the vCPU's IRET frame [rax][rip][cs][rflags][rsp][ss], which user mode can read but not write.
+ */
+	.section .text.tramp, "ax"
+	.balign 4096
+	.fill	4096 - 3, 1, 0xcc
+	.globl tramp_start
+tramp_start:
+	mov	%rax, %cr3
+	.globl tramp_page
+tramp_page:
+	pop	%rax
+	.globl tramp_iret
+tramp_iret:
+	iretq
+	.fill	4096 - (. - tramp_page), 1, 0xcc
+
+	.section .note.GNU-stack,"",@progbits

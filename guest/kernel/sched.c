@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler.
+ *
+ * A run queue's lock is held across the switch and let go by the thread that comes in, so whoever holds the lock of t->cpu sees t
+ * either running (on_cpu) or switched out completely. A wake-up takes that lock: a sleeper that still runs is only made runnable
+ * again, it will find that when it comes to switch.
+ *
+ * A woken thread goes to the waker's queue: most wakers block soon after, and the switch then needs no IPI (which costs 10 us and
+ * 25 more until it arrives on pvm). If the waker goes back to user mode instead, an idle CPU is called to fetch what waits.
+ * Time slices matter only while something waits: the timer is armed when the second thread becomes runnable.
+ */
+#include "kernel/sched.h"
+#include "arch/x86_64/pcpu.h"
+#include "arch/x86_64/trap.h"
+#include "kernel/clock.h"
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "kernel/waitq.h"
+#include "lib/string.h"
+#include "mm/as.h"
+
+#define SCHED_SLICE_NS (10 * NSEC_PER_MSEC)
+#define SCHED_WAKE_NS \
+	(2 * NSEC_PER_MSEC) /* a woken thread waits at most this for the one that runs */
+
+static u64 sched_idle_cpus; /* atomic: CPUs that sleep and would take work */
+
+static u64 sched_cpu_bit(u32 cpu)
+{
+	return 1UL << cpu;
+}
+
+static void sched_account(struct thread *t, bool user)
+{
+	struct percpu *pc = percpu_this();
+	u64 now = cpu_rdtsc();
+	u64 ns = clock_tsc_to_ns(now - pc->stamp);
+
+	if (user)
+		t->utime_ns += ns;
+	else
+		t->stime_ns += ns;
+	pc->stamp = now;
+}
+
+void percpu_start_clock(void)
+{
+	percpu_this()->stamp = cpu_rdtsc();
+}
+
+void percpu_account_user(void)
+{
+	sched_account(thread_current(), true);
+}
+
+void percpu_account_system(void)
+{
+	sched_account(thread_current(), false);
+}
+
+/* ---- run queues; the lock is held ---- */
+
+static void runq_push(struct runq *rq, struct thread *t)
+{
+	list_add_tail(&rq->queue, &t->run_link);
+	rq->queued++;
+}
+
+static void runq_remove(struct runq *rq, struct thread *t)
+{
+	list_del(&t->run_link);
+	rq->queued--;
+}
+
+/* The first that may run on cpu, or NULL. */
+static struct thread *runq_find(struct runq *rq, u32 cpu)
+{
+	struct thread *t;
+
+	list_for_each_entry (t, &rq->queue, run_link) {
+		if (t->cpu_mask & sched_cpu_bit(cpu))
+			return t;
+	}
+	return NULL;
+}
+
+/* Something waits on this CPU while `t` runs: its turn shall end soon. The timer is set when t goes back to user mode. */
+static void sched_limit_slice(struct thread *t)
+{
+	u64 end = clock_monotonic() + SCHED_WAKE_NS;
+
+	if (t->slice_end > end)
+		t->slice_end = end;
+}
+
+/* ---- the switch ---- */
+
+static void sched_load(struct thread *prev, struct thread *next)
+{
+	u32 cpu = cpu_id();
+
+	desc_set_kstack(cpu, (u64)next->stack + KSTACK_SIZE);
+	if (next->as && !(atomic_load(&next->as->cpus) & sched_cpu_bit(cpu)))
+		atomic_or(&next->as->cpus, sched_cpu_bit(cpu));
+	pgt_activate(next->as ? &next->as->pt : NULL);
+	fpu_switch(prev, next);
+}
+
+/* Interrupts are off; the queue's lock is held and comes back held by the next thread. */
+static void sched_switch_to(struct runq *rq, struct thread *next)
+{
+	struct thread *prev = rq->running;
+
+	prev->need_resched = false;
+	next->need_resched = false;
+	next->slice_end = clock_monotonic() + SCHED_SLICE_NS;
+	if (next == prev)
+		return;
+	sched_account(prev, false);
+	next->on_cpu = true;
+	next->cpu = cpu_id();
+	rq->running = next;
+	rq->previous = prev;
+	sched_load(prev, next);
+	arch_switch(&prev->ksp, next->ksp);
+	rq = &percpu_this()->runq;
+	rq->previous->on_cpu = false;
+}
+
+void sched_switched(void)
+{
+	struct runq *rq = &percpu_this()->runq;
+
+	rq->previous->on_cpu = false;
+	spin_unlock(&rq->lock);
+	irq_enable();
+}
+
+/* The running thread's state says whether it stays runnable. */
+static void sched_reschedule(void)
+{
+	u64 flags = irq_save();
+	struct percpu *pc = percpu_this();
+	struct runq *rq = &pc->runq;
+	struct thread *prev, *next;
+
+	spin_lock(&rq->lock);
+	prev = rq->running;
+	if (prev->state == THREAD_RUNNABLE && prev != pc->idle) {
+		prev->nivcsw++;
+		runq_push(rq, prev);
+	} else {
+		prev->nvcsw++;
+	}
+	next = runq_find(rq, cpu_id());
+	if (next)
+		runq_remove(rq, next);
+	else
+		next = pc->idle;
+	sched_switch_to(rq, next);
+	spin_unlock(&percpu_this()->runq.lock);
+	irq_restore(flags);
+}
+
+void sched_block(void)
+{
+	sched_reschedule();
+}
+
+void sched_yield_cpu(void)
+{
+	sched_reschedule();
+}
+
+void sched_preempt(void)
+{
+	sched_reschedule();
+}
+
+/* ---- waking ---- */
+
+/* Call an idle CPU that may run t. */
+static void sched_call_idle(const struct thread *t)
+{
+	u64 idle = atomic_load(&sched_idle_cpus) & t->cpu_mask & ~sched_cpu_bit(cpu_id());
+	u32 cpu;
+
+	if (!idle)
+		return;
+	cpu = idle & sched_cpu_bit(t->cpu) ? t->cpu : (u32)__builtin_ctzl(idle);
+	if (atomic_and(&sched_idle_cpus, ~sched_cpu_bit(cpu)) & sched_cpu_bit(cpu))
+		lapic_send_ipi(cpu, VECTOR_RESCHED);
+}
+
+/* t is runnable, on no queue and on no CPU; interrupts are off, no queue's lock is held. */
+static void sched_enqueue(struct thread *t)
+{
+	u32 cpu = cpu_id();
+	struct runq *rq;
+
+	if (!(t->cpu_mask & sched_cpu_bit(cpu)))
+		cpu = (u32)__builtin_ctzl(t->cpu_mask);
+	rq = &percpu[cpu].runq;
+	spin_lock(&rq->lock);
+	t->cpu = cpu;
+	runq_push(rq, t);
+	if (cpu == cpu_id() && rq->running != percpu[cpu].idle)
+		sched_limit_slice(rq->running);
+	else if (cpu != cpu_id())
+		rq->running->need_resched = true;
+	spin_unlock(&rq->lock);
+	if (cpu != cpu_id()) {
+		atomic_and(&sched_idle_cpus, ~sched_cpu_bit(cpu));
+		lapic_send_ipi(cpu, VECTOR_RESCHED);
+	}
+}
+
+static struct runq *sched_lock_queue_of(struct thread *t)
+{
+	for (;;) {
+		u32 cpu = READ_ONCE(t->cpu);
+		struct runq *rq = &percpu[cpu].runq;
+
+		spin_lock(&rq->lock);
+		if (t->cpu == cpu)
+			return rq;
+		spin_unlock(&rq->lock);
+	}
+}
+
+static bool sched_wake_from(struct thread *t, bool intr_only)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock_queue_of(t);
+	bool sleeps = t->state == THREAD_SLEEP_INTR || (t->state == THREAD_SLEEP && !intr_only);
+	bool running = t->on_cpu;
+
+	if (sleeps)
+		t->state = THREAD_RUNNABLE;
+	spin_unlock(&rq->lock);
+	if (sleeps && !running)
+		sched_enqueue(t);
+	irq_restore(flags);
+	return sleeps;
+}
+
+bool sched_wake(struct thread *t)
+{
+	return sched_wake_from(t, false);
+}
+
+void sched_kick(struct thread *t)
+{
+	if (READ_ONCE(t->on_cpu) && t->cpu != cpu_id())
+		lapic_send_ipi(t->cpu, VECTOR_RESCHED);
+}
+
+void sched_interrupt(struct thread *t)
+{
+	atomic_store(&t->interrupted, true);
+	atomic_fence();
+	if (!sched_wake_from(t, true))
+		sched_kick(t);
+}
+
+/* The interrupt itself brings the CPU to trap_exit or out of HLT. */
+static void sched_resched_interrupt(void *arg)
+{
+}
+
+void sched_tick(u64 now)
+{
+	struct runq *rq = &percpu_this()->runq;
+
+	if (READ_ONCE(rq->queued) && now >= rq->running->slice_end)
+		rq->running->need_resched = true;
+}
+
+void sched_leave_kernel(void)
+{
+	struct runq *rq = &percpu_this()->runq;
+	struct thread *t;
+
+	if (likely(!READ_ONCE(rq->queued)))
+		return;
+	timer_set_slice(thread_current()->slice_end);
+	if (!atomic_load(&sched_idle_cpus))
+		return;
+	spin_lock(&rq->lock);
+	t = rq->queued ? list_first_entry(&rq->queue, struct thread, run_link) : NULL;
+	if (t)
+		sched_call_idle(t);
+	spin_unlock(&rq->lock);
+}
+
+int sched_sleep_until(u64 deadline, bool intr)
+{
+	struct waitq wq;
+	struct waiter w = { .wake = NULL };
+	int ret;
+
+	waitq_init(&wq);
+	wait_prepare(&wq, &w, intr);
+	ret = wait_sleep(&w, intr, deadline);
+	wait_finish(&wq, &w);
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+/* ---- idle ---- */
+
+/* Take one thread that waits on another CPU. */
+static bool sched_steal(void)
+{
+	u32 self = cpu_id();
+
+	for (u32 n = 1; n < cpu_count(); n++) {
+		struct runq *rq = &percpu[(self + n) % cpu_count()].runq;
+		struct thread *t;
+
+		if (!READ_ONCE(rq->queued))
+			continue;
+		spin_lock(&rq->lock);
+		t = runq_find(rq, self);
+		if (t)
+			runq_remove(rq, t);
+		spin_unlock(&rq->lock);
+		if (!t)
+			continue;
+		spin_lock(&percpu[self].runq.lock);
+		t->cpu = self;
+		runq_push(&percpu[self].runq, t);
+		spin_unlock(&percpu[self].runq.lock);
+		return true;
+	}
+	return false;
+}
+
+static bool sched_find_work(void)
+{
+	return READ_ONCE(percpu_this()->runq.queued) || sched_steal();
+}
+
+void sched_idle(void)
+{
+	u64 bit = sched_cpu_bit(cpu_id());
+
+	for (;;) {
+		irq_disable();
+		if (!sched_find_work()) {
+			atomic_or(&sched_idle_cpus, bit);
+			if (!sched_find_work())
+				arch_idle();
+			atomic_and(&sched_idle_cpus, ~bit);
+		}
+		irq_disable();
+		if (percpu_this()->runq.queued)
+			sched_reschedule();
+		irq_enable();
+	}
+}
+
+void sched_init(void)
+{
+	panic_if(irq_register(VECTOR_RESCHED, sched_resched_interrupt, NULL) < 0);
+}
