@@ -14,8 +14,9 @@
 #include <casemate/guestmem.h>
 #include <casemate/hypercall.h>
 
+#include "vmm/guestlog.h"
+#include "vmm/machine.h"
 #include "vmm/report.h"
-#include "vmm/vlog.h"
 #include "vmm/vm.h"
 
 #define HC_PAGE 4096u
@@ -72,7 +73,15 @@ static int hc_panic(struct vm *vm, const struct cm_hypercall *hc)
 
 static int hc_cpu_start(struct vm *vm, const struct cm_hypercall *hc)
 {
-	return vm_start_cpu(vm, hc->arg[0]);
+	uint64_t cpu = hc->arg[0];
+
+	/* vCPU 0 always runs. */
+	if (cpu == 0 || cpu >= vm->ncpus)
+		return -EINVAL;
+	if (atomic_exchange(&vm->cpu[cpu].asked, true))
+		return -EALREADY;
+	vcpu_want(&vm->cpu[cpu]);
+	return 0;
 }
 
 /* Give one range back to the host; the guest reads zeroes there afterwards. */
@@ -123,7 +132,7 @@ static int hc_log(struct vm *vm, const struct cm_hypercall *hc)
 		return -E2BIG;
 	if (gmem_read(&vm->mem, hc->arg[0], text, hc->arg[1]) < 0)
 		return -EFAULT;
-	vlog_guest(text, hc->arg[1]);
+	guestlog_write(vm->log, text, hc->arg[1]);
 	return 0;
 }
 
@@ -163,9 +172,22 @@ static void hc_port_write(void *dev, uint64_t off, const void *data, unsigned le
 
 static void hc_log_string(void *dev, uint64_t off, const void *data, unsigned len, unsigned count)
 {
-	vlog_guest(data, (size_t)len * count);
+	struct vm *vm = dev;
+
+	guestlog_write(vm->log, data, (size_t)len * count);
 }
 
+static void hc_doorbell(void *dev, uint64_t off, const void *data, unsigned len)
+{
+	uint32_t value;
+
+	if (off != 0 || len != sizeof(value))
+		return;
+	memcpy(&value, data, sizeof(value));
+	machine_doorbell(dev, value >> 16, value & 0xffff);
+}
+
+static const struct bus_ops hc_doorbell_ops = { .write = hc_doorbell };
 static const struct bus_ops hc_call_ops = { .write = hc_port_write };
 static const struct bus_ops hc_log_ops = { .write_string = hc_log_string };
 
@@ -173,5 +195,7 @@ int hypercall_init(struct vm *vm)
 {
 	int r = bus_add(&vm->pio, CM_PORT_CALL, 4, &hc_call_ops, vm);
 
+	if (r == 0)
+		r = bus_add(&vm->pio, CM_PORT_DOORBELL, 4, &hc_doorbell_ops, vm);
 	return r < 0 ? r : bus_add(&vm->pio, CM_PORT_LOG, 1, &hc_log_ops, vm);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +13,9 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/seccomp.h"
 #include "vmm/opts.h"
+#include "vmm/stage.h"
 #include "vmm/vlog.h"
 #include "vmm/vm.h"
 
@@ -40,46 +43,53 @@ static int main_map_image(const char *path, const void **image, size_t *size, st
 	return 0;
 }
 
+static int main_open_kvm(const struct opts *o, struct cm_err *err)
+{
+	int fd = o->kvm_fd >= 0 ? o->kvm_fd : open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? cm_err_set(err, errno, "open /dev/kvm") : fd;
+}
+
+/* The stages; stage.c explains them. */
 static int main_start(const struct opts *o, struct cm_err *err)
 {
 	const void *image = cm_guest_image;
 	size_t size = (size_t)(cm_guest_image_end - cm_guest_image);
-	int r;
+	int kvm, r;
 
-	if (o->guest_image) {
+	r = stage_inherit(o, err);
+	if (r == 0 && o->guest_image)
 		r = main_map_image(o->guest_image, &image, &size, err);
-		if (r < 0)
-			return r;
-	}
-	return vm_create(&main_vm, o, image, size, err);
-}
-
-static void main_ready(int fd)
-{
-	if (fd >= 0)
-		close(fd);
+	if (r < 0)
+		return r;
+	kvm = main_open_kvm(o, err);
+	if (kvm < 0)
+		return kvm;
+	stage_mark("inherit");
+	r = stage_isolate(o, err);
+	stage_mark("isolate");
+	return r < 0 ? r : vm_create(&main_vm, o, kvm, image, size, err);
 }
 
 int main(int argc, char **argv)
 {
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct cm_err err;
 	struct opts o;
-	int status;
 
+	stage_mark("start");
 	if (opts_parse(&o, argc, argv, &err) < 0)
 		goto fail;
 	if (o.help) {
 		fputs(opts_usage, stdout);
 		return VM_STATUS_OFF;
 	}
+	sigaction(SIGPIPE, &ignore, NULL);
+	cm_seccomp_report_calls();
 	vlog_init(o.log_fd);
 	if (main_start(&o, &err) < 0)
 		goto fail;
-	main_ready(o.ready_fd);
-	status = vm_run(&main_vm, &err);
-	if (status == VM_STATUS_START)
-		goto fail;
-	return status;
+	return vm_run(&main_vm);
 fail:
 	dprintf(STDERR_FILENO, "casemate-vmm: %s\n", err.msg);
 	return VM_STATUS_START;

@@ -52,14 +52,15 @@ static void report_end(void)
 	pthread_mutex_unlock(&report_lock);
 }
 
-static void report_address(const struct vm *vm, const char *label, uint64_t addr)
+/* `back` bytes before addr lies the instruction meant: 1 for return addresses, which may be the next function's start. */
+static void report_address(const struct vm *vm, const char *label, uint64_t addr, unsigned back)
 {
 	uint64_t offset;
-	const char *name = symtab_find(&vm->symbols, addr, &offset);
+	const char *name = symtab_find(&vm->symbols, addr - back, &offset);
 
 	report_add("  %-4s %016llx", label, (unsigned long long)addr);
 	if (name)
-		report_add(" %s+%#llx", name, (unsigned long long)offset);
+		report_add(" %s+%#llx", name, (unsigned long long)offset + back);
 	report_add("\n");
 }
 
@@ -96,13 +97,13 @@ void report_panic(struct vm *vm, const struct cm_panic *p)
 	report_add("=== guest panic: %.*s\n", (int)sizeof(p->text), p->text);
 	report_add("cpu %u  pid %d  vector %llu  error %#llx\n", p->cpu, p->pid,
 		(unsigned long long)p->vector, (unsigned long long)p->error);
-	report_address(vm, "rip", p->rip);
+	report_address(vm, "rip", p->rip, 0);
 	report_add("  rflags %llx  cr2 %016llx  cr3 %llx\n", (unsigned long long)p->rflags,
 		(unsigned long long)p->cr2, (unsigned long long)p->cr3);
 	report_registers(p->regs);
 	report_add("stack:\n");
 	for (i = 0; i < depth; i++)
-		report_address(vm, "", p->stack[i]);
+		report_address(vm, "", p->stack[i], 1);
 	report_syscalls(p);
 	report_add("=== end of guest panic\n");
 	report_end();
@@ -142,7 +143,7 @@ static void report_backtrace(struct vcpu *c, uint64_t rbp)
 	for (i = 0; i < REPORT_DEPTH && rbp >= CM_DIRECT_MAP && rbp % 8 == 0; i++) {
 		if (report_read_va(c, rbp, frame, sizeof(frame)) < 0 || frame[1] == 0)
 			return;
-		report_address(c->vm, "", frame[1]);
+		report_address(c->vm, "", frame[1], 1);
 		if (frame[0] <= rbp)
 			return;
 		rbp = frame[0];
@@ -167,6 +168,7 @@ static void report_vcpu(struct vcpu *c)
 	struct kvm_sregs s;
 	struct kvm_regs r;
 
+	/* #syscalls:vcpu ioctl[1=KVM_GET_REGS,KVM_GET_SREGS,KVM_TRANSLATE] */
 	if (kvm_get_regs(c->fd, &r) < 0 || kvm_get_sregs(c->fd, &s) < 0) {
 		report_add("  (registers cannot be read)\n");
 		return;
@@ -174,7 +176,7 @@ static void report_vcpu(struct vcpu *c)
 	uint64_t regs[16] = { r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9,
 		r.r10, r.r11, r.r12, r.r13, r.r14, r.r15 };
 
-	report_address(c->vm, "rip", r.rip);
+	report_address(c->vm, "rip", r.rip, 0);
 	report_add("  rflags %llx  cr0 %llx  cr2 %016llx  cr3 %llx  cr4 %llx  efer %llx\n",
 		(unsigned long long)r.rflags, (unsigned long long)s.cr0, (unsigned long long)s.cr2,
 		(unsigned long long)s.cr3, (unsigned long long)s.cr4, (unsigned long long)s.efer);
@@ -238,7 +240,7 @@ void report_exits(struct vm *vm)
 	for (i = 0; i < vm->ncpus; i++) {
 		struct vcpu *c = &vm->cpu[i];
 
-		if (!c->created)
+		if (!c->run)
 			continue;
 		report_add("exits cpu=%u total=%llu", i, (unsigned long long)c->exits);
 		for (k = 0; k < VCPU_EXIT_REASONS; k++) {

@@ -12,6 +12,7 @@
 #include "vmm/boot.h"
 #include "vmm/cpuid.h"
 #include "vmm/report.h"
+#include "vmm/stage.h"
 #include "vmm/vlog.h"
 #include "vmm/vm.h"
 
@@ -115,11 +116,10 @@ static bool vcpu_exit(struct vcpu *c)
 	return false;
 }
 
-static void *vcpu_main(void *arg)
+static void vcpu_loop(struct vcpu *c)
 {
-	struct vcpu *c = arg;
-
 	while (!vm_stopping(c->vm)) {
+		/* #syscalls:vcpu ioctl[1=KVM_RUN] */
 		int r = kvm_run(c->fd);
 
 		if (r == -EINTR || r == -EAGAIN) {
@@ -129,25 +129,26 @@ static void *vcpu_main(void *arg)
 		if (r < 0) {
 			report_run_failed(c, -r);
 			vm_stop(c->vm, r == -EFAULT ? VM_STATUS_GUEST : VM_STATUS_VMM);
-			break;
+			return;
 		}
 		if (!vcpu_exit(c))
-			break;
+			return;
 	}
-	return NULL;
 }
 
 /* ---- creation */
 
+/* #syscalls:vcpu ioctl[1=KVM_CREATE_VCPU,KVM_SET_CPUID2,KVM_GET_SREGS,KVM_SET_SREGS,KVM_SET_REGS,KVM_SET_MP_STATE] */
 static int vcpu_set_state(struct vcpu *c, struct cm_err *err)
 {
 	struct vm *vm = c->vm;
+	struct kvm_cpuid_table cpuid = vm->cpuid;
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
 	int r;
 
-	cpuid_for_cpu(&vm->cpuid, c->index);
-	r = kvm_set_cpuid(c->fd, &vm->cpuid);
+	cpuid_for_cpu(&cpuid, c->index);
+	r = kvm_set_cpuid(c->fd, &cpuid);
 	if (r < 0)
 		return cm_err_set(err, -r, "vcpu %u: set CPUID", c->index);
 	r = kvm_get_sregs(c->fd, &sregs);
@@ -168,42 +169,85 @@ static int vcpu_set_state(struct vcpu *c, struct cm_err *err)
 	return 0;
 }
 
-int vcpu_create(struct vm *vm, unsigned index, struct cm_err *err)
+static int vcpu_create(struct vcpu *c, struct cm_err *err)
 {
-	struct vcpu *c = &vm->cpu[index];
+	struct vm *vm = c->vm;
 	void *run;
 
-	c->vm = vm;
-	c->index = index;
-	c->fd = kvm_create_vcpu(vm->vm_fd, index);
+	c->fd = kvm_create_vcpu(vm->vm_fd, c->index);
 	if (c->fd < 0)
-		return cm_err_set(err, -c->fd, "create vcpu %u", index);
+		return cm_err_set(err, -c->fd, "create vcpu %u", c->index);
 	run = mmap(NULL, (size_t)vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
 	if (run == MAP_FAILED)
-		return cm_err_set(err, errno, "map the run area of vcpu %u", index);
-	c->run = run;
-	c->created = true;
+		return cm_err_set(err, errno, "map the run area of vcpu %u", c->index);
+	__atomic_store_n(&c->run, run, __ATOMIC_RELEASE);
 	return vcpu_set_state(c, err);
 }
 
-int vcpu_start(struct vcpu *c, struct cm_err *err)
+/* ---- thread */
+
+static void vcpu_wait(sem_t *s)
 {
+	while (sem_wait(s) < 0)
+		;
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *c = arg;
+	struct cm_err err;
+
+	if (stage_seal_vcpu(&err) < 0) {
+		vm_fail(c->vm, &err);
+		return NULL;
+	}
+	vm_sealed(c->vm);
+	vcpu_wait(&c->wanted);
+	if (vm_stopping(c->vm))
+		return NULL;
+	if (vcpu_create(c, &err) < 0) {
+		vm_fail(c->vm, &err);
+		return NULL;
+	}
+	if (c->index == 0) {
+		vm_first_vcpu_created(c->vm);
+		vcpu_wait(&c->go);
+	}
+	vcpu_loop(c);
+	return NULL;
+}
+
+int vcpu_start(struct vm *vm, unsigned index, struct cm_err *err)
+{
+	struct vcpu *c = &vm->cpu[index];
 	pthread_attr_t attr;
 	int r;
 
+	c->vm = vm;
+	c->index = index;
+	c->fd = -1;
+	sem_init(&c->wanted, 0, 0);
+	sem_init(&c->go, 0, 0);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, VCPU_STACK);
 	r = pthread_create(&c->thread, &attr, vcpu_main, c);
 	pthread_attr_destroy(&attr);
-	if (r != 0)
-		return cm_err_set(err, r, "start the thread of vcpu %u", c->index);
-	c->running = true;
-	return 0;
+	return r ? cm_err_set(err, r, "start the thread of vcpu %u", index) : 0;
+}
+
+void vcpu_want(struct vcpu *c)
+{
+	sem_post(&c->wanted);
 }
 
 void vcpu_kick(struct vcpu *c)
 {
+	struct kvm_run *run = __atomic_load_n(&c->run, __ATOMIC_ACQUIRE);
+
 	/* The flag first: a signal that arrives just before KVM_RUN would otherwise be lost. */
-	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (run)
+		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	sem_post(&c->wanted);
+	sem_post(&c->go);
 	pthread_kill(c->thread, VCPU_SIGNAL);
 }

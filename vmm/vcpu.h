@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,14 +16,19 @@ struct vm;
 
 #define VCPU_EXIT_REASONS 64
 
+/*
+ * Life of a thread: seal itself; wait until the vCPU is wanted (the first one is at once); create it; the first one then waits until
+ * the machine is complete; run.
+ */
 struct vcpu {
 	struct vm *vm;
 	unsigned index; /* also the APIC id */
-	int fd;
-	struct kvm_run *run; /* shared with the kernel */
+	int fd; /* its thread's */
+	struct kvm_run *run; /* shared with the kernel; NULL until created */
 	pthread_t thread;
-	bool created; /* main thread only */
-	bool running; /* main thread only: `thread` is valid */
+	sem_t wanted; /* posted once: create and run the vCPU */
+	sem_t go; /* vCPU 0, posted once: the machine is complete */
+	atomic_bool asked; /* `wanted` was posted by a request of the guest */
 	uint64_t exits; /* total; written by the vCPU's thread, read at the end */
 	uint64_t exits_by_reason[VCPU_EXIT_REASONS];
 };
@@ -30,13 +36,13 @@ struct vcpu {
 /* Install the handler of the kick signal. Once, before any vCPU. */
 void vcpu_init(void);
 
-/* Create vCPU `index` with the registers of the sentry's entry. Main thread. 0 or -errno with err filled. */
-int vcpu_create(struct vm *vm, unsigned index, struct cm_err *err);
+/* Start the thread of vCPU `index`. Main thread. 0 or -errno with err filled. */
+int vcpu_start(struct vm *vm, unsigned index, struct cm_err *err);
 
-/* Start its thread. Main thread. */
-int vcpu_start(struct vcpu *c, struct cm_err *err);
+/* Have the vCPU created and run. Any thread, once a vCPU. */
+void vcpu_want(struct vcpu *c);
 
-/* Make it leave the guest soon; its thread then looks at vm_stopping. Any thread. */
+/* Make it leave the guest, or its wait, soon; its thread then looks at vm_stopping. Any thread. */
 void vcpu_kick(struct vcpu *c);
 
 #endif

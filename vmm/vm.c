@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -19,9 +19,12 @@
 #include "vmm/boot.h"
 #include "vmm/cpuid.h"
 #include "vmm/devtree.h"
+#include "vmm/guestlog.h"
 #include "vmm/hypercall.h"
 #include "vmm/loader.h"
+#include "vmm/machine.h"
 #include "vmm/report.h"
+#include "vmm/stage.h"
 #include "vmm/vlog.h"
 
 #define VM_HUGE (2ul << 20)
@@ -59,16 +62,10 @@ static int vm_check_kvm(struct vm *vm, struct cm_err *err)
 	return 0;
 }
 
-static int vm_open_kvm(struct vm *vm, struct cm_err *err)
+static int vm_open(struct vm *vm, struct cm_err *err)
 {
-	int r;
+	int r = vm_check_kvm(vm, err);
 
-	vm->kvm_fd = vm->opts->kvm_fd;
-	if (vm->kvm_fd < 0)
-		vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm_fd < 0)
-		return cm_err_set(err, errno, "open /dev/kvm");
-	r = vm_check_kvm(vm, err);
 	if (r < 0)
 		return r;
 	vm->vm_fd = kvm_create_vm(vm->kvm_fd);
@@ -154,6 +151,7 @@ static int vm_add_arena(struct vm *vm, struct cm_err *err)
 		return cm_err_set(err, errno, "map the arena");
 	vm->arena = p;
 	vm->arena_size = (uint64_t)st.st_size;
+	gmem_add(&vm->arena_mem, CM_GPA_ARENA, vm->arena_size, vm->arena, true);
 	return vm_add_memory(vm, VM_SLOT_ARENA, CM_GPA_ARENA, vm->arena_size, vm->arena, err);
 }
 
@@ -172,18 +170,11 @@ static int vm_add_dax(struct vm *vm, struct cm_err *err)
 	return vm_add_memory(vm, VM_SLOT_DAX, CM_GPA_DAX, vm->dax_size, vm->dax, err);
 }
 
-static int vm_load(struct vm *vm, const void *image, size_t size, struct cm_err *err)
+/* Everything in RAM but the device tree, which needs a vCPU's clock. */
+static void vm_load(struct vm *vm, const void *image, const struct loader_plan *plan)
 {
-	struct loader_plan plan;
-	int r = loader_parse(image, size, vm->ram_size, &plan, err);
-
-	if (r < 0)
-		return r;
-	loader_copy(image, &plan, vm->ram);
+	loader_copy(image, plan, vm->ram);
 	boot_write_tables(vm->ram, vm->ram_size);
-	symtab_init(&vm->symbols, image, size);
-	vm->entry = plan.entry;
-	return 0;
 }
 
 /* The guest's TSC and the wall clock, read together as well as two calls can. */
@@ -214,6 +205,7 @@ static int vm_write_devtree(struct vm *vm, struct cm_err *err)
 	};
 	int r;
 
+	machine_describe(vm, &m);
 	if (getrandom(m.seed, sizeof(m.seed), 0) != (ssize_t)sizeof(m.seed))
 		return cm_err_set(err, errno, "seed of the guest's random numbers");
 	r = vm_read_clock(vm, &m, err);
@@ -226,139 +218,207 @@ static int vm_write_devtree(struct vm *vm, struct cm_err *err)
 	return 0;
 }
 
-static int vm_init(struct vm *vm, const struct opts *opts, struct cm_err *err)
+static int vm_init(struct vm *vm, const struct opts *opts, int kvm_fd, struct cm_err *err)
 {
-	int r;
-
 	memset(vm, 0, sizeof(*vm));
 	vm->opts = opts;
+	vm->kvm_fd = kvm_fd;
 	vm->ncpus = opts->cpus;
 	vm->fdt_gpa = CM_GPA_RAM + CM_BOOT_FDT;
 	atomic_init(&vm->status, -1);
-	atomic_init(&vm->start_mask, 0);
-	vm->event_fd = eventfd(0, EFD_CLOEXEC);
-	if (vm->event_fd < 0)
-		return cm_err_set(err, errno, "eventfd");
-	r = hypercall_init(vm);
-	if (r < 0)
-		return cm_err_set(err, -r, "claim the hypercall ports");
-	return vm_open_kvm(vm, err);
+	sem_init(&vm->sealed, 0, 0);
+	sem_init(&vm->created, 0, 0);
+	vm->log = guestlog_create(opts->log_fd);
+	vm->loop = eventloop_create();
+	if (!vm->log || !vm->loop)
+		return cm_err_set(err, ENOMEM, "create the event loop");
+	return 0;
 }
 
-int vm_create(
-	struct vm *vm, const struct opts *opts, const void *image, size_t size, struct cm_err *err)
+static int vm_add_slots(struct vm *vm, struct cm_err *err)
 {
-	int r = vm_init(vm, opts, err);
+	int r = vm_add_ram(vm, err);
 
-	if (r < 0)
-		return r;
-	r = vm_add_ram(vm, err);
 	if (r < 0)
 		return r;
 	r = vm_add_arena(vm, err);
-	if (r < 0)
-		return r;
-	r = vm_add_dax(vm, err);
-	if (r < 0)
-		return r;
-	r = vm_load(vm, image, size, err);
-	if (r < 0)
-		return r;
-	r = kvm_supported_cpuid(vm->kvm_fd, &vm->cpuid);
+	return r < 0 ? r : vm_add_dax(vm, err);
+}
+
+static int vm_read_cpuid(struct vm *vm, struct cm_err *err)
+{
+	int r = kvm_supported_cpuid(vm->kvm_fd, &vm->cpuid);
+
 	if (r < 0)
 		return cm_err_set(err, -r, "read the CPUID that KVM supports");
 	cpuid_filter(&vm->cpuid, vm->ncpus, true);
+	return 0;
+}
+
+/* From here on vCPU 0 is created beside the main thread, which loads the guest meanwhile. */
+static int vm_start_threads(struct vm *vm, struct cm_err *err)
+{
+	unsigned i;
+	int r;
+
 	vcpu_init();
-	r = vcpu_create(vm, 0, err);
-	return r < 0 ? r : vm_write_devtree(vm, err);
+	for (i = 0; i < vm->ncpus; i++) {
+		r = vcpu_start(vm, i, err);
+		if (r < 0)
+			return r;
+	}
+	vcpu_want(&vm->cpu[0]);
+	return 0;
+}
+
+static void vm_wait(sem_t *s)
+{
+	while (sem_wait(s) < 0)
+		;
+}
+
+/* Every thread filters itself before the guest runs. */
+static int vm_seal(struct vm *vm, struct cm_err *err)
+{
+	unsigned i;
+
+	for (i = 0; i < vm->ncpus; i++)
+		vm_wait(&vm->sealed);
+	return stage_seal_io(err);
+}
+
+/* What needs the whole machine: the device tree, and vCPU 0 for its clock. */
+static int vm_complete(struct vm *vm, struct cm_err *err)
+{
+	int r = hypercall_init(vm);
+
+	if (r < 0)
+		return cm_err_set(err, -r, "claim the hypercall ports");
+	r = machine_create(vm, err);
+	if (r < 0)
+		return r;
+	stage_mark("devices");
+	vm_wait(&vm->created);
+	if (vm_stopping(vm))
+		return cm_err_set(err, EIO, "create vcpu 0");
+	stage_mark("vcpu");
+	return vm_write_devtree(vm, err);
+}
+
+int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *image, size_t size,
+	struct cm_err *err)
+{
+	struct loader_plan plan;
+	int r = vm_init(vm, opts, kvm_fd, err);
+
+	if (r == 0)
+		r = loader_parse(image, size, opts->memory, &plan, err);
+	if (r < 0)
+		return r;
+	symtab_init(&vm->symbols, image, size);
+	vm->entry = plan.entry;
+	r = vm_open(vm, err);
+	if (r == 0)
+		r = vm_add_slots(vm, err);
+	if (r == 0)
+		r = vm_read_cpuid(vm, err);
+	stage_mark("vm");
+	if (r == 0)
+		r = vm_start_threads(vm, err);
+	if (r < 0)
+		return r;
+	stage_mark("threads");
+	vm_load(vm, image, &plan);
+	stage_mark("load");
+	r = vm_complete(vm, err);
+	return r < 0 ? r : vm_seal(vm, err);
 }
 
 /* ---- running */
-
-static void vm_wake(struct vm *vm)
-{
-	uint64_t one = 1;
-
-	/* Cannot fail but for a counter that is full, and then the reader is awake. */
-	if (write(vm->event_fd, &one, sizeof(one)) < 0)
-		return;
-}
 
 void vm_stop(struct vm *vm, enum vm_status status)
 {
 	int running = -1;
 
 	atomic_compare_exchange_strong(&vm->status, &running, (int)status);
-	vm_wake(vm);
+	eventloop_stop(vm->loop);
 }
 
-int vm_start_cpu(struct vm *vm, uint64_t cpu)
+void vm_fail(struct vm *vm, const struct cm_err *err)
 {
-	uint64_t bit;
-
-	/* vCPU 0 always runs. */
-	if (cpu == 0 || cpu >= vm->ncpus)
-		return -EINVAL;
-	bit = 1ull << cpu;
-	if (atomic_fetch_or(&vm->start_mask, bit) & bit)
-		return -EALREADY;
-	vm_wake(vm);
-	return 0;
+	vlog_printf("%s", err->msg);
+	vm_stop(vm, VM_STATUS_VMM);
+	sem_post(&vm->sealed);
+	sem_post(&vm->created);
 }
 
-/* A bit stays set once its vCPU was asked for: the second request gets -EALREADY. */
-static int vm_start_cpus(struct vm *vm, struct cm_err *err)
+void vm_sealed(struct vm *vm)
 {
-	uint64_t mask = atomic_load(&vm->start_mask);
-	unsigned i;
-	int r;
+	sem_post(&vm->sealed);
+}
 
-	for (i = 1; i < vm->ncpus; i++) {
-		if (!(mask & (1ull << i)) || vm->cpu[i].created)
-			continue;
-		r = vcpu_create(vm, i, err);
-		if (r < 0)
-			return r;
-		r = vcpu_start(&vm->cpu[i], err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+void vm_first_vcpu_created(struct vm *vm)
+{
+	sem_post(&vm->created);
+}
+
+static void vm_on_hangup(struct ev_source *src, uint32_t events)
+{
+	vm_stop(src->arg, VM_STATUS_PARENT);
+}
+
+/* The parent holds the other end of the ready descriptor, or of a log that is a pipe or socket: its hang-up means that it died. */
+static int vm_watch_parent(struct vm *vm)
+{
+	int fd = vm->opts->ready_fd;
+	struct stat st;
+
+	if (fd < 0)
+		fd = vm->opts->log_fd;
+	if (fstat(fd, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		return 0;
+	vm->hangup = (struct ev_source){ .fd = fd, .fn = vm_on_hangup, .arg = vm };
+	return eventloop_add(vm->loop, &vm->hangup, 0);
 }
 
 static void vm_join(struct vm *vm)
 {
 	unsigned i;
 
-	for (i = 0; i < vm->ncpus; i++) {
-		if (vm->cpu[i].running)
-			vcpu_kick(&vm->cpu[i]);
-	}
-	for (i = 0; i < vm->ncpus; i++) {
-		if (vm->cpu[i].running)
-			pthread_join(vm->cpu[i].thread, NULL);
-	}
+	for (i = 0; i < vm->ncpus; i++)
+		vcpu_kick(&vm->cpu[i]);
+	for (i = 0; i < vm->ncpus; i++)
+		pthread_join(vm->cpu[i].thread, NULL);
 }
 
-int vm_run(struct vm *vm, struct cm_err *err)
+static void vm_report_start(void)
 {
-	int r = vcpu_start(&vm->cpu[0], err);
+	char text[512];
 
-	if (r < 0)
-		return VM_STATUS_START;
-	while (!vm_stopping(vm)) {
-		uint64_t n;
+	if (stage_report_times(text, sizeof(text)) > 0)
+		vlog_printf("start us:%s", text);
+}
 
-		if (read(vm->event_fd, &n, sizeof(n)) < 0 && errno != EINTR)
-			vm_stop(vm, VM_STATUS_VMM);
-		if (vm_start_cpus(vm, err) < 0) {
-			vlog_printf("%s", err->msg);
-			vm_stop(vm, VM_STATUS_VMM);
-		}
+int vm_run(struct vm *vm)
+{
+	int r;
+
+	/* #syscalls:io fstat newfstatat */
+	if (vm_watch_parent(vm) < 0)
+		vlog_printf("cannot watch the parent process");
+	stage_mark("seal");
+	sem_post(&vm->cpu[0].go);
+	if (vm->opts->ready_fd >= 0 && write(vm->opts->ready_fd, "1", 1) < 0)
+		vlog_printf("--ready-fd=%d: %s", vm->opts->ready_fd, strerror(errno));
+	r = eventloop_run(vm->loop);
+	if (r < 0) {
+		vlog_printf("event loop: %s", strerror(-r));
+		vm_stop(vm, VM_STATUS_VMM);
 	}
 	vm_join(vm);
-	vlog_flush();
-	if (vm->opts->trace_exits)
+	if (vm->opts->trace_exits) {
+		vm_report_start();
 		report_exits(vm);
+	}
 	return atomic_load(&vm->status);
 }

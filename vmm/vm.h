@@ -6,13 +6,16 @@
 #ifndef CM_VMM_VM_H
 #define CM_VMM_VM_H
 
-#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <casemate/guestmem.h>
+
 #include "common/err.h"
 #include "vmm/bus.h"
+#include "vmm/eventloop.h"
 #include "vmm/gmem.h"
 #include "vmm/kvm.h"
 #include "vmm/opts.h"
@@ -35,6 +38,9 @@ enum vm_slot {
 	VM_SLOT_DAX
 };
 
+struct guestlog;
+struct virtio_dev;
+
 struct vm {
 	int kvm_fd;
 	int vm_fd;
@@ -46,45 +52,56 @@ struct vm {
 	uint64_t arena_size;
 	uint8_t *dax; /* host side of the DAX window, NULL without file servers */
 	uint64_t dax_size;
-	struct gmem mem;
+	struct gmem mem; /* RAM and arena: what the VMM's own devices and hypercalls may name */
+	struct gmem arena_mem; /* the arena alone: devices that another process serves */
 
 	struct bus pio;
 	struct bus mmio;
+	struct eventloop *loop; /* the main thread's */
+	struct guestlog *log;
 	struct symtab symbols;
+
+	unsigned ndevices;
+	struct virtio_dev *device[CM_VIRTIO_MAX]; /* by virtio page */
+	const char *device_tag[CM_VIRTIO_MAX];
 
 	uint64_t entry; /* guest-virtual */
 	uint64_t fdt_gpa;
-	struct kvm_cpuid_table cpuid; /* filtered; the creator of vCPUs alone uses it */
+	struct kvm_cpuid_table cpuid; /* filtered; read-only once vCPU threads exist */
 	int run_size;
 
 	unsigned ncpus;
 	struct vcpu cpu[OPTS_CPUS_MAX];
+	sem_t sealed; /* posted by every vCPU thread that filtered itself */
+	sem_t created; /* posted when vCPU 0 exists, or failed to */
 
-	int event_fd; /* wakes the main thread: a stop or a vCPU start was asked for */
+	struct ev_source hangup; /* the parent's end of the log or ready descriptor */
 	atomic_int status; /* -1 while running, else enum vm_status */
-	_Atomic uint64_t
-		start_mask; /* vCPUs that CM_HC_CPU_START named and the main thread has not yet started */
 };
 
 /*
- * Create the VM, map and fill its memory, create vCPU 0. image/size is the guest's ELF file; it must outlive the VM. On failure the
- * process is expected to exit: nothing is undone.
+ * Create the VM, map and fill its memory, create its devices and vCPU threads, seal everything. image/size is the guest's ELF file; it
+ * must outlive the VM. On failure the process is expected to exit: nothing is undone.
  */
-int vm_create(
-	struct vm *vm, const struct opts *opts, const void *image, size_t size, struct cm_err *err);
+int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *image, size_t size,
+	struct cm_err *err);
 
-/* Start vCPU 0 and serve until the guest stops. Returns the process' exit status. */
-int vm_run(struct vm *vm, struct cm_err *err);
+/* Let vCPU 0 enter the guest and serve until the guest stops. Returns the process' exit status. */
+int vm_run(struct vm *vm);
 
 /* Ask for the end of the VM with this status; the first caller wins. Any thread; does not wait. */
 void vm_stop(struct vm *vm, enum vm_status status);
+
+/* As vm_stop, for a VMM that cannot go on; logs err. */
+void vm_fail(struct vm *vm, const struct cm_err *err);
+
+/* A vCPU thread tells how far it is. */
+void vm_sealed(struct vm *vm);
+void vm_first_vcpu_created(struct vm *vm);
 
 static inline bool vm_stopping(const struct vm *vm)
 {
 	return atomic_load_explicit(&vm->status, memory_order_relaxed) >= 0;
 }
-
-/* Ask the main thread to start vCPU `cpu`. 0, -EINVAL (no such) or -EALREADY. Any thread. */
-int vm_start_cpu(struct vm *vm, uint64_t cpu);
 
 #endif

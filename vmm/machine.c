@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of devices. Each takes the next virtio page; the order is that of machine_kinds, file servers in the order of their options. */
+#include <config.h>
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <casemate/guestmem.h>
+
+#include "vmm/devtree.h"
+#include "vmm/guestlog.h"
+#include "vmm/irq.h"
+#include "vmm/virtio/device.h"
+#include "vmm/virtio/devices.h"
+#include "vmm/virtio/mmio.h"
+#include "vmm/vm.h"
+
+/* ---- register pages on the MMIO bus */
+
+static void machine_mmio_read(void *dev, uint64_t off, void *data, unsigned len)
+{
+	uint64_t value = 0;
+
+	virtio_mmio_access(dev, off, len, false, &value);
+	memcpy(data, &value, len);
+}
+
+static void machine_mmio_write(void *dev, uint64_t off, const void *data, unsigned len)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, data, len);
+	virtio_mmio_access(dev, off, len, true, &value);
+}
+
+static const struct bus_ops machine_mmio_ops = {
+	.read = machine_mmio_read,
+	.write = machine_mmio_write,
+};
+
+/* ---- the devices */
+
+static int machine_console(struct vm *vm, const struct virtio_env *env, struct virtio_dev **out)
+{
+	return virtio_console_create(env, vm->log, out);
+}
+
+static int machine_rng(struct vm *vm, const struct virtio_env *env, struct virtio_dev **out)
+{
+	return virtio_rng_create(env, out);
+}
+
+static const struct {
+	const char *name;
+	int (*create)(struct vm *vm, const struct virtio_env *env, struct virtio_dev **out);
+} machine_kinds[] = {
+	{ "console", machine_console },
+	{ "rng", machine_rng },
+};
+
+/* Put a new device on its page. */
+static int machine_add(struct vm *vm, struct virtio_dev *dev, const char *tag)
+{
+	unsigned index = vm->ndevices;
+	uint64_t base = CM_GPA_VIRTIO + index * CM_VIRTIO_STRIDE;
+
+	vm->device[index] = dev;
+	vm->device_tag[index] = tag;
+	vm->ndevices++;
+	return bus_add(&vm->mmio, base, CM_VIRTIO_STRIDE, &machine_mmio_ops, dev);
+}
+
+static struct virtio_env machine_env(struct vm *vm, const struct gmem *mem)
+{
+	return (struct virtio_env){
+		.loop = vm->loop,
+		.mem = mem,
+		.index = vm->ndevices,
+		.raise = irq_raise,
+		.raise_arg = vm,
+	};
+}
+
+int machine_create(struct vm *vm, struct cm_err *err)
+{
+	struct virtio_dev *dev;
+	size_t i;
+	int r;
+
+	for (i = 0; i < sizeof(machine_kinds) / sizeof(machine_kinds[0]); i++) {
+		struct virtio_env env = machine_env(vm, &vm->mem);
+
+		dev = NULL;
+		r = machine_kinds[i].create(vm, &env, &dev);
+		if (r == 0 && dev)
+			r = machine_add(vm, dev, NULL);
+		if (r < 0)
+			return cm_err_set(err, -r, "create the %s device", machine_kinds[i].name);
+	}
+	return 0;
+}
+
+void machine_describe(const struct vm *vm, struct devtree_machine *m)
+{
+	unsigned i;
+
+	for (i = 0; i < vm->ndevices; i++)
+		m->device[i] = (struct devtree_device){
+			.index = i,
+			.virtio_id = vm->device[i]->ops->id,
+			.tag = vm->device_tag[i],
+		};
+	m->ndevices = vm->ndevices;
+}
+
+void machine_doorbell(struct vm *vm, uint32_t device, uint32_t queue)
+{
+	if (device < vm->ndevices)
+		virtio_doorbell(vm->device[device], queue);
+}
