@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands share: options, words, JSON output. */
+#include <config.h>
+#include "control/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "casemate/guestmem.h"
+#include "control/parse.h"
+
+#define CLI_CPUS_MAX 64
+
+int cm_cli_option(int argc, char **argv, const char *shorts, const struct option *longs,
+	const char *help, struct cm_err *err)
+{
+	int c = getopt_long(argc, argv, shorts, longs, NULL);
+	const char *word = c == -1 ? NULL : argv[optind - 1];
+
+	if (c == 'h') {
+		fputs(help, stdout);
+		exit(0);
+	}
+	if (c == ':') {
+		cm_err_set(err, 0, "%s: option '%s' needs a value", argv[0], word);
+		return -2;
+	}
+	if (c == '?') {
+		cm_err_set(err, 0, "%s: unknown option '%s' (see casemate %s --help)", argv[0],
+			word, argv[0]);
+		return -2;
+	}
+	return c;
+}
+
+int cm_cli_words(int argc, char **argv, int min, int max, struct cm_err *err)
+{
+	int n = argc - optind;
+
+	if (n < min)
+		return cm_err_set(
+			err, 0, "%s: a word is missing (see casemate %s --help)", argv[0], argv[0]);
+	if (n > max)
+		return cm_err_set(err, 0, "%s: unexpected word '%s'", argv[0], argv[optind + max]);
+	return 0;
+}
+
+void cm_cli_vm_init(const struct cm_cli *cli, struct cm_sandbox_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->root = cli->root;
+	o->vm.memory = CM_CLI_MEMORY;
+	o->vm.cpus = 1;
+	o->vm.cmdline = "";
+	o->bundle_fd = o->trace_fd = -1;
+	o->log_fd = cli->debug ? STDERR_FILENO : -1;
+}
+
+static int cli_memory(struct cm_sandbox_options *o, struct cm_err *err)
+{
+	if (cm_parse_size(optarg, "--memory", &o->vm.memory, err) < 0)
+		return -err->code;
+	if (o->vm.memory < CM_RAM_MIN)
+		return cm_err_set(err, 0, "--memory: %s is less than the minimum of %luM", optarg,
+			CM_RAM_MIN >> 20);
+	if (o->vm.memory > CM_RAM_MAX)
+		return cm_err_set(err, 0, "--memory: %s is more than the maximum of %luG", optarg,
+			CM_RAM_MAX >> 30);
+	o->vm.memory = (o->vm.memory + 0x1fffff) & ~0x1fffffULL; /* whole 2 MiB pages */
+	return 0;
+}
+
+static int cli_trace(struct cm_sandbox_options *o, struct cm_err *err)
+{
+	o->trace_fd = STDERR_FILENO;
+	if (!optarg)
+		return 0;
+	o->trace_fd = open(optarg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	return o->trace_fd < 0 ? cm_err_set(err, errno, "--trace: open '%s'", optarg) : 0;
+}
+
+int cm_cli_vm_option(struct cm_sandbox_options *o, int option, struct cm_err *err)
+{
+	long n;
+
+	switch ((enum cm_cli_vm_option)option) {
+	case CM_OPT_MEMORY:
+		return cli_memory(o, err);
+	case CM_OPT_CPUS:
+		if (cm_parse_number(optarg, "--cpus", 1, CLI_CPUS_MAX, &n, err) < 0)
+			return -err->code;
+		o->vm.cpus = (unsigned)n;
+		return 0;
+	case CM_OPT_TRACE:
+		return cli_trace(o, err);
+	case CM_OPT_TRACE_EXITS:
+		o->vm.trace_exits = true;
+		o->log_fd = STDERR_FILENO;
+		return 0;
+	case CM_OPT_CMDLINE:
+		if (strlen(optarg) > 80)
+			return cm_err_set(err, 0, "--guest-cmdline: longer than 80 characters");
+		o->vm.cmdline = optarg;
+		return 0;
+	case CM_OPT_COMMAND:
+		break;
+	}
+	return cm_err_set(err, 0, "unknown option");
+}
+
+int cm_cli_print_json(json_t *o, struct cm_err *err)
+{
+	int r = o ? json_dumpf(o, stdout, JSON_INDENT(2)) : -1;
+
+	json_decref(o);
+	if (r < 0 || putchar('\n') == EOF || fflush(stdout) != 0)
+		return cm_err_set(err, r < 0 ? ENOMEM : errno, "write JSON");
+	return 0;
+}

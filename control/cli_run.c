@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command's side of a sandbox: fork it, wait for its word, hand signals on.
+ *
+ * Theory: signals are blocked before the fork, so that none is lost and none kills the command before the sandbox knows of it. The
+ * sandbox process is not executed anew: it starts with everything that the command has read.
+ */
+#include <config.h>
+#include "control/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+
+static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
+	SIGIO, SIGPWR, SIGSYS };
+
+static int run_signalfd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(run_signals) / sizeof(run_signals[0]); i++)
+		sigaddset(&set, run_signals[i]);
+	for (int i = SIGRTMIN; i <= SIGRTMAX; i++)
+		sigaddset(&set, i);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Engines read it as soon as it exists, so it appears whole. */
+static int run_write_pid(const char *path, int pid, struct cm_err *err)
+{
+	char tmp[4096];
+	FILE *f;
+
+	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.tmp", path) >= sizeof(tmp))
+		return cm_err_set(err, ENAMETOOLONG, "--pid-file");
+	f = fopen(tmp, "we");
+	if (!f)
+		return cm_err_set(err, errno, "--pid-file: open '%s'", tmp);
+	fprintf(f, "%d", pid);
+	if (fclose(f) != 0 || rename(tmp, path) < 0)
+		return cm_err_set(err, errno, "--pid-file: write '%s'", path);
+	return 0;
+}
+
+struct run {
+	int fd; /* to the sandbox */
+	int signal_fd;
+	bool detach;
+	const char *pid_file;
+	bool started, done;
+	int code; /* exit code, or -errno */
+};
+
+static void run_forward(const struct run *r)
+{
+	struct signalfd_siginfo si;
+
+	while (read(r->signal_fd, &si, sizeof(si)) == sizeof(si))
+		cm_sandbox_send(r->fd, CM_MSG_SIGNAL, (int)si.ssi_signo, NULL);
+}
+
+static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm_err *err)
+{
+	switch ((enum cm_sandbox_msg_kind)m->kind) {
+	case CM_MSG_STARTED:
+		r->started = true;
+		if (r->pid_file && run_write_pid(r->pid_file, m->value, err) < 0) {
+			/* Nobody could find the container: end it. */
+			cm_sandbox_send(r->fd, CM_MSG_SIGNAL, SIGKILL, NULL);
+			r->code = -err->code;
+			r->done = true;
+		} else if (r->detach) {
+			r->done = true;
+		}
+		break;
+	case CM_MSG_FAILED:
+		cm_err_set(err, 0, "%s", m->text);
+		err->code = m->value > 0 ? m->value : EIO;
+		r->code = -err->code;
+		r->done = true;
+		break;
+	case CM_MSG_EXITED:
+		r->done = true;
+		r->code = WIFEXITED(m->value) ? WEXITSTATUS(m->value)
+					      : (128 + WTERMSIG(m->value)) & 0xff;
+		if (m->text[0])
+			fprintf(stderr, "casemate: %s\n", m->text);
+		break;
+	case CM_MSG_SIGNAL:
+		break;
+	}
+}
+
+static void run_wait(struct run *r, struct cm_err *err)
+{
+	while (!r->done) {
+		struct pollfd p[2] = { { r->fd, POLLIN, 0 }, { r->signal_fd, POLLIN, 0 } };
+		struct cm_sandbox_msg m;
+
+		if (poll(p, 2, -1) < 0 && errno != EINTR) {
+			r->code = cm_err_set(err, errno, "wait for the sandbox");
+			return;
+		}
+		if (p[1].revents)
+			run_forward(r);
+		if (!p[0].revents)
+			continue;
+		if (cm_sandbox_receive(r->fd, &m) == 1) {
+			run_message(r, &m, err);
+			continue;
+		}
+		/* Killed: so is the VMM. The record that stays says stopped. */
+		r->done = true;
+		if (r->started) {
+			fprintf(stderr, "casemate: the sandbox process died\n");
+			r->code = 128 + SIGKILL;
+		} else {
+			r->code = cm_err_set(err, 0, "the sandbox process died");
+		}
+	}
+}
+
+int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, bool detach,
+	const char *pid_file, struct cm_err *err)
+{
+	struct run r = { .detach = detach, .pid_file = pid_file };
+	cleanup_fd int signal_fd = run_signalfd();
+	cleanup_fd int fd = -1;
+	int sp[2];
+	pid_t pid;
+
+	if (signal_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp) < 0)
+		return cm_err_set(err, errno, "start the sandbox");
+	pid = fork();
+	if (pid == 0) {
+		close(sp[0]);
+		_exit(cm_sandbox_main(o, sp[1]));
+	}
+	close(sp[1]);
+	fd = sp[0];
+	if (pid < 0)
+		return cm_err_set(err, errno, "start the sandbox");
+	r.fd = fd;
+	r.signal_fd = signal_fd;
+	run_wait(&r, err);
+	if (!detach || !r.started || r.code < 0) {
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	return r.code;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A container's directory, lock and state. */
+#include <config.h>
+#include "control/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+#include "control/parse.h"
+#include "control/urpc.h"
+
+#define DELETE_GRACE_MS 2000 /* for the program to end and its files to be written back */
+#define DELETE_KILL_MS	5000 /* for a killed process to be gone */
+
+static const char *const container_files[] = { "state.json", "state.tmp", "control.sock", "vsock/s",
+	"lock" };
+
+/* mkdir -p; every component that is made gets mode 0711: users may reach what they own, not list. */
+static int container_make_root(const char *root, struct cm_err *err)
+{
+	cleanup_free char *path = strdup(root);
+
+	if (!path)
+		return cm_err_set(err, ENOMEM, "state directory '%s'", root);
+	for (char *p = path + 1;; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0711) < 0 && errno != EEXIST)
+			return cm_err_set(err, errno, "make state directory '%s'", path);
+		*p = c;
+		if (c == '\0')
+			return 0;
+	}
+}
+
+static int container_open_root(const char *root, bool make, struct cm_err *err)
+{
+	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT && make) {
+		if (container_make_root(root, err) < 0)
+			return -err->code;
+		fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	return fd < 0 ? cm_err_set(err, errno, "open state directory '%s'", root) : fd;
+}
+
+/* The lock of the whole root; held while a directory appears or goes, microseconds. Closing the descriptor releases it. */
+static int container_lock_root(int rootfd, struct cm_err *err)
+{
+	cleanup_fd int fd =
+		openat(rootfd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return cm_err_set(err, errno, "open lock of the state directory");
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return cm_err_set(err, errno, "lock the state directory");
+	}
+	return steal_fd(&fd);
+}
+
+static void container_unlink(int rootfd, int dirfd, const char *id)
+{
+	for (size_t i = 0; i < sizeof(container_files) / sizeof(container_files[0]); i++)
+		unlinkat(dirfd, container_files[i], 0);
+	unlinkat(dirfd, "vsock", AT_REMOVEDIR);
+	unlinkat(rootfd, id, AT_REMOVEDIR);
+}
+
+static int container_make_dir(struct cm_container *c, const char *id, struct cm_err *err)
+{
+	cleanup_fd int root_lock = container_lock_root(c->rootfd, err);
+
+	if (root_lock < 0)
+		return root_lock;
+	if (mkdirat(c->rootfd, id, 0711) < 0) {
+		if (errno != EEXIST)
+			return cm_err_set(err, errno, "make directory of container '%s'", id);
+		cm_err_set(err, 0, "container with id exists: '%s'", id);
+		err->code = EEXIST;
+		return -EEXIST;
+	}
+	c->dirfd = openat(c->rootfd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (c->dirfd >= 0)
+		c->lockfd = openat(c->dirfd, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (c->lockfd < 0 || flock(c->lockfd, LOCK_EX) < 0 ||
+		mkdirat(c->dirfd, "vsock", 0700) < 0) {
+		cm_err_set(err, errno, "make directory of container '%s'", id);
+		container_unlink(c->rootfd, c->dirfd, id);
+		return -err->code;
+	}
+	return 0;
+}
+
+static void container_stamp(char *buf, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + n, size - n, ".%06ldZ", ts.tv_nsec / 1000);
+}
+
+static void container_close(struct cm_container *c)
+{
+	cm_cleanup_closep(&c->dirfd);
+	cm_cleanup_closep(&c->rootfd);
+	cm_cleanup_closep(&c->lockfd);
+	c->dirfd = c->rootfd = c->lockfd = -1;
+}
+
+int cm_container_create(struct cm_container *c, const char *root, const char *id,
+	const char *bundle, struct cm_err *err)
+{
+	int r = cm_id_check(id, err);
+
+	memset(c, 0, sizeof(*c));
+	c->rootfd = c->dirfd = c->lockfd = -1;
+	if (r < 0)
+		return r;
+	c->rootfd = container_open_root(root, true, err);
+	if (c->rootfd < 0)
+		return -err->code;
+	r = container_make_dir(c, id, err);
+	if (r < 0) {
+		container_close(c);
+		return r;
+	}
+	c->st.id = strdup(id);
+	c->st.bundle = strdup(bundle);
+	c->st.status = CM_CREATING;
+	c->st.pid = getpid();
+	c->st.owner = getuid();
+	c->st.exit_status = -1;
+	container_stamp(c->st.created, sizeof(c->st.created));
+	if (!c->st.id || !c->st.bundle)
+		r = cm_err_set(err, ENOMEM, "container '%s'", id);
+	else
+		r = cm_state_save(c->dirfd, &c->st, err);
+	if (r < 0) {
+		container_unlink(c->rootfd, c->dirfd, id);
+		container_close(c);
+		cm_state_fini(&c->st);
+	}
+	return r;
+}
+
+int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err)
+{
+	static const bool allowed[CM_STATUS_COUNT][CM_STATUS_COUNT] = {
+		[CM_CREATING] = { [CM_CREATED] = true, [CM_STOPPED] = true },
+		[CM_CREATED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
+		[CM_RUNNING] = { [CM_STOPPED] = true },
+	};
+
+	if ((unsigned)to >= CM_STATUS_COUNT || !allowed[c->st.status][to])
+		return cm_err_set(err, 0, "container '%s' cannot go from %s to %s", c->st.id,
+			cm_status_name(c->st.status),
+			(unsigned)to < CM_STATUS_COUNT ? cm_status_name(to) : "?");
+	c->st.status = to;
+	return cm_state_save(c->dirfd, &c->st, err);
+}
+
+void cm_container_remove(struct cm_container *c)
+{
+	if (c->dirfd >= 0)
+		container_unlink(c->rootfd, c->dirfd, c->st.id);
+	cm_container_release(c);
+}
+
+void cm_container_release(struct cm_container *c)
+{
+	container_close(c);
+	cm_state_fini(&c->st);
+}
+
+static long container_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Wait until the process behind a pidfd is gone; -1 (no such process) counts as gone. */
+static bool container_wait_gone(int pidfd, long deadline)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	long left;
+
+	if (pidfd < 0)
+		return true;
+	do {
+		left = deadline - container_now_ms();
+		if (poll(&p, 1, left > 0 ? (int)left : 0) > 0)
+			return true;
+	} while (left > 0);
+	return false;
+}
+
+/* End a sandbox: first in order, then by force. st was read while its lock was held. */
+static int container_kill(const char *root, const char *id, struct cm_err *err)
+{
+	cleanup_fd int sandbox = -1;
+	cleanup_fd int vmm = -1;
+	cleanup_fd int fsd = -1;
+	struct cm_err ignored;
+	struct cm_state st;
+	long deadline;
+	bool gone;
+	int r = cm_state_load(root, id, &st, err);
+
+	if (r < 0)
+		return r;
+	sandbox = st.pid > 0 ? (int)syscall(SYS_pidfd_open, st.pid, 0) : -1;
+	vmm = st.vmm_pid > 0 ? (int)syscall(SYS_pidfd_open, st.vmm_pid, 0) : -1;
+	fsd = st.fsd_pid > 0 ? (int)syscall(SYS_pidfd_open, st.fsd_pid, 0) : -1;
+	cm_state_fini(&st);
+	/* A sandbox that still lives has not given its numbers to other processes: the descriptors are of the right ones. */
+	r = cm_state_load(root, id, &st, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	gone = st.status == CM_STOPPED && st.pid == 0;
+	cm_state_fini(&st);
+	if (gone || sandbox < 0)
+		return 0;
+	deadline = container_now_ms() + DELETE_GRACE_MS;
+	if (cm_urpc_signal(root, id, SIGKILL, CM_URPC_ALL, &ignored) < 0 ||
+		!container_wait_gone(sandbox, deadline))
+		syscall(SYS_pidfd_send_signal, sandbox, SIGKILL, NULL, 0);
+	deadline = container_now_ms() + DELETE_KILL_MS;
+	if (!container_wait_gone(sandbox, deadline) || !container_wait_gone(vmm, deadline) ||
+		!container_wait_gone(fsd, deadline))
+		return cm_err_set(err, EBUSY, "container '%s' does not die", id);
+	return 0;
+}
+
+static int container_delete_dir(const char *root, const char *id, struct cm_err *err)
+{
+	cleanup_fd int rootfd = container_open_root(root, false, err);
+	cleanup_fd int root_lock = -1;
+	cleanup_fd int dirfd = -1;
+	cleanup_fd int lock = -1;
+
+	if (rootfd < 0)
+		return rootfd;
+	root_lock = container_lock_root(rootfd, err);
+	if (root_lock < 0)
+		return root_lock;
+	dirfd = openat(rootfd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dirfd < 0) /* it removed itself meanwhile */
+		return 0;
+	/* A reader holds the lock, shared, for an instant only; a new sandbox of this id cannot appear under the root lock. */
+	lock = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0)
+		return cm_err_set(err, EBUSY, "container '%s' is in use", id);
+	container_unlink(rootfd, dirfd, id);
+	return 0;
+}
+
+int cm_container_delete(const char *root, const char *id, bool force, struct cm_err *err)
+{
+	struct cm_state st;
+	enum cm_status status;
+	int r = cm_state_load(root, id, &st, err);
+
+	if (r < 0)
+		return r == -ENOENT && force ? 0 : r;
+	status = st.status;
+	/* A record that says stopped below a living sandbox: it is about to end. */
+	if (st.status == CM_STOPPED && st.pid > 0)
+		force = true;
+	r = st.pid;
+	cm_state_fini(&st);
+	if (r > 0) {
+		if (!force) {
+			cm_err_set(err, 0, "cannot delete container '%s' that is not stopped: %s",
+				id, cm_status_name(status));
+			err->code = EBUSY;
+			return -EBUSY;
+		}
+		r = container_kill(root, id, err);
+		if (r < 0)
+			return r;
+	}
+	return container_delete_dir(root, id, err);
+}

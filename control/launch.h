@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start of the helper processes of a sandbox. Each gets exactly the descriptors named in its arguments, numbered from 3, a log pipe
+ * as standard error, /dev/null as standard input and output, an empty environment, default signals, and dies with the sandbox process
+ * (PDEATHSIG: so they are started by its main thread).
+ */
+#ifndef CM_CONTROL_LAUNCH_H
+#define CM_CONTROL_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "common/err.h"
+
+#define CM_LAUNCH_FDS 16
+
+struct cm_launch_options {
+	uint64_t memory; /* bytes of guest RAM */
+	unsigned cpus;
+	bool trace_exits; /* count VM exits by reason, report at the end */
+	const char *cmdline; /* for the sentry; may be empty */
+};
+
+struct cm_launch {
+	pid_t vmm_pid, fsd_pid; /* 0 = not running */
+	int vmm_pidfd, fsd_pidfd; /* readable when the process ended; -1 = none */
+	int log_fd; /* read end of the log pipe, non-blocking */
+	int log_wr; /* its write end, until both helpers run */
+	int fsd_sock, fsd_kick, fsd_call, arena; /* the file server's ends, until it runs */
+};
+
+void cm_launch_init(struct cm_launch *l);
+
+/*
+ * Start casemate-vmm. vsock_fd: listening socket of the vsock device; vsock_dir: O_PATH of the directory it stands in. Both stay the
+ * caller's. Errors name /dev/kvm or the program.
+ */
+int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vsock_fd,
+	int vsock_dir, struct cm_err *err);
+
+/* Start casemate-fsd on the tree rootfs (O_PATH directory, stays the caller's). */
+int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err *err);
+
+/* Kill what runs, wait for it, close everything. The wait status of the VMM is stored in *vmm_status unless NULL. */
+void cm_launch_fini(struct cm_launch *l, int *vmm_status);
+
+/*
+ * Start `path` with the n descriptors fds as 3.., errfd as standard error. argv ends in NULL. Returns the pid; errors include those of
+ * execve.
+ */
+pid_t cm_launch_spawn(
+	const char *path, char *const argv[], const int *fds, int n, int errfd, struct cm_err *err);
+
+/* Path of a helper program: in CASEMATE_LIBEXECDIR (for tests) or the compiled-in directory. */
+const char *cm_launch_path(const char *name, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a container's root directory. */
+#ifndef CM_CONTROL_ROOTFS_H
+#define CM_CONTROL_ROOTFS_H
+
+#include "common/err.h"
+
+/*
+ * O_PATH descriptor of the root directory `path` of config.json. A relative path must stay below the bundle directory, symbolic links
+ * included; an absolute one is the administrator's word, but no /proc magic link is followed. Errors say what it is instead.
+ */
+int cm_rootfs_open(int bundle, const char *path, struct cm_err *err);
+
+#endif

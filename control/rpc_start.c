@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The START request made of an OCI configuration, and the words for its failure. */
+#include <config.h>
+#include "control/rpc_start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+struct start_name {
+	const char *name;
+	unsigned long set, clear;
+};
+
+/* Mount options that are flags; every other word is data for the file system. */
+static const struct start_name start_mount_flags[] = {
+	{ "defaults", 0, 0 },
+	{ "ro", MS_RDONLY, 0 },
+	{ "rw", 0, MS_RDONLY },
+	{ "nosuid", MS_NOSUID, 0 },
+	{ "suid", 0, MS_NOSUID },
+	{ "nodev", MS_NODEV, 0 },
+	{ "dev", 0, MS_NODEV },
+	{ "noexec", MS_NOEXEC, 0 },
+	{ "exec", 0, MS_NOEXEC },
+	{ "sync", MS_SYNCHRONOUS, 0 },
+	{ "async", 0, MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC, 0 },
+	{ "noatime", MS_NOATIME, 0 },
+	{ "atime", 0, MS_NOATIME },
+	{ "nodiratime", MS_NODIRATIME, 0 },
+	{ "diratime", 0, MS_NODIRATIME },
+	{ "relatime", MS_RELATIME, 0 },
+	{ "norelatime", 0, MS_RELATIME },
+	{ "strictatime", MS_STRICTATIME, 0 },
+	{ "nostrictatime", 0, MS_STRICTATIME },
+	{ "private", 0, 0 },
+	{ "rprivate", 0, 0 },
+	{ "slave", 0, 0 },
+	{ "rslave", 0, 0 },
+	{ "tmpcopyup", 0, 0 },
+};
+
+static const struct {
+	const char *name;
+	uint32_t type; /* enum cm_rpc_mount_type */
+} start_mount_types[] = {
+	{ "proc", CM_RPC_MOUNT_PROC },
+	{ "sysfs", CM_RPC_MOUNT_SYSFS },
+	{ "tmpfs", CM_RPC_MOUNT_TMPFS },
+	{ "devpts", CM_RPC_MOUNT_DEVPTS },
+	{ "mqueue", CM_RPC_MOUNT_MQUEUE },
+	{ "cgroup", CM_RPC_MOUNT_CGROUP2 },
+	{ "cgroup2", CM_RPC_MOUNT_CGROUP2 },
+	{ "devtmpfs", CM_RPC_MOUNT_DEV },
+};
+
+static const struct {
+	const char *name;
+	uint32_t resource;
+} start_rlimits[] = {
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+};
+
+#define COUNT(t) (sizeof(t) / sizeof((t)[0]))
+_Static_assert(COUNT(start_rlimits) == CM_RPC_RLIMITS_MAX, "every limit fits");
+
+static int start_add_rlimits(struct cm_buf *b, const struct cm_spec *spec, struct cm_err *err)
+{
+	uint32_t seen = 0;
+
+	for (size_t i = 0; i < spec->nrlimits; i++) {
+		const struct cm_spec_rlimit *l = &spec->rlimits[i];
+		struct cm_rpc_rlimit w = { .resource = UINT32_MAX };
+
+		for (size_t k = 0; k < COUNT(start_rlimits); k++) {
+			if (strcmp(l->type, start_rlimits[k].name) == 0)
+				w.resource = start_rlimits[k].resource;
+		}
+		if (w.resource == UINT32_MAX)
+			return cm_err_set(err, 0, "process.rlimits[%zu].type: unknown limit '%s'",
+				i, l->type);
+		if (seen & 1u << w.resource)
+			return cm_err_set(err, 0, "process.rlimits[%zu].type: '%s' is given twice",
+				i, l->type);
+		if (l->soft > l->hard)
+			return cm_err_set(err, 0,
+				"process.rlimits[%zu]: soft limit is above the hard limit", i);
+		seen |= 1u << w.resource;
+		w.soft = l->soft;
+		w.hard = l->hard;
+		cm_buf_add(b, &w, sizeof(w));
+	}
+	return 0;
+}
+
+static const struct start_name *start_mount_flag(const char *option)
+{
+	for (size_t i = 0; i < COUNT(start_mount_flags); i++) {
+		if (strcmp(option, start_mount_flags[i].name) == 0)
+			return &start_mount_flags[i];
+	}
+	return NULL;
+}
+
+static int start_mount_type(
+	const struct cm_spec_mount *m, size_t i, uint32_t *type, struct cm_err *err)
+{
+	bool bind = m->type && strcmp(m->type, "bind") == 0;
+
+	for (size_t k = 0; k < m->options.n; k++)
+		bind |= strcmp(m->options.v[k], "bind") == 0 ||
+			strcmp(m->options.v[k], "rbind") == 0;
+	if (bind) {
+		cm_err_set(err, 0, "mounts[%zu]: bind mounts are not supported ('%s')", i,
+			m->destination);
+		err->code = ENOTSUP;
+		return -ENOTSUP;
+	}
+	for (size_t k = 0; m->type && k < COUNT(start_mount_types); k++) {
+		if (strcmp(m->type, start_mount_types[k].name) == 0) {
+			*type = start_mount_types[k].type;
+			return 0;
+		}
+	}
+	return cm_err_set(err, 0, "mounts[%zu].type: '%s' is not supported ('%s')", i,
+		m->type ? m->type : "", m->destination);
+}
+
+static int start_add_mounts(struct cm_buf *b, const struct cm_spec *spec, struct cm_err *err)
+{
+	for (size_t i = 0; i < spec->nmounts; i++) {
+		const struct cm_spec_mount *m = &spec->mounts[i];
+		struct cm_rpc_mount w = { 0 };
+
+		if (start_mount_type(m, i, &w.type, err) < 0)
+			return -err->code;
+		/* Every runtime fills the container's /dev with the standard nodes. */
+		if (w.type == CM_RPC_MOUNT_TMPFS && strcmp(m->destination, "/dev") == 0)
+			w.type = CM_RPC_MOUNT_DEV;
+		for (size_t k = 0; k < m->options.n; k++) {
+			const struct start_name *f = start_mount_flag(m->options.v[k]);
+
+			if (f)
+				w.flags = (w.flags & ~f->clear) | f->set;
+		}
+		cm_buf_add(b, &w, sizeof(w));
+	}
+	return 0;
+}
+
+/* Words that are not flags, joined by commas. */
+static void start_add_mount_data(struct cm_buf *b, const struct cm_spec_mount *m)
+{
+	bool first = true;
+
+	for (size_t k = 0; k < m->options.n; k++) {
+		if (start_mount_flag(m->options.v[k]))
+			continue;
+		if (!first)
+			cm_buf_add(b, ",", 1);
+		cm_buf_add(b, m->options.v[k], strlen(m->options.v[k]));
+		first = false;
+	}
+	cm_buf_add(b, "", 1);
+}
+
+static void start_add_strv(struct cm_buf *b, const struct cm_spec_strv *sv)
+{
+	for (size_t i = 0; i < sv->n; i++)
+		cm_buf_add_str(b, sv->v[i]);
+}
+
+static int start_check_counts(const struct cm_spec *spec, struct cm_err *err)
+{
+	const struct {
+		const char *path;
+		size_t n, max;
+	} limits[] = {
+		{ "process.args", spec->args.n, CM_RPC_ARGS_MAX },
+		{ "process.env", spec->env.n, CM_RPC_ARGS_MAX },
+		{ "process.user.additionalGids", spec->ngroups, CM_RPC_GROUPS_MAX },
+		{ "process.rlimits", spec->nrlimits, CM_RPC_RLIMITS_MAX },
+		{ "mounts", spec->nmounts, CM_RPC_MOUNTS_MAX },
+		{ "linux.maskedPaths", spec->masked_paths.n, CM_RPC_PATHS_MAX },
+		{ "linux.readonlyPaths", spec->readonly_paths.n, CM_RPC_PATHS_MAX },
+	};
+
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		if (limits[i].n > limits[i].max)
+			return cm_err_set(err, 0, "%s: %zu elements, at most %zu are supported",
+				limits[i].path, limits[i].n, limits[i].max);
+	}
+	if (spec->terminal) {
+		cm_err_set(err, 0, "process.terminal: terminals are not supported");
+		err->code = ENOTSUP;
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+static void start_add_fixed(
+	struct cm_buf *b, const struct cm_spec *spec, const struct cm_rpc_start_options *o)
+{
+	struct cm_rpc_start s = {
+		.container = 1,
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.umask = spec->umask,
+		.argc = (uint32_t)spec->args.n,
+		.envc = (uint32_t)spec->env.n,
+		.ngroups = (uint32_t)spec->ngroups,
+		.nrlimits = (uint32_t)spec->nrlimits,
+		.nmounts = (uint32_t)spec->nmounts,
+		.nmasked = (uint32_t)spec->masked_paths.n,
+		.nreadonly = (uint32_t)spec->readonly_paths.n,
+	};
+
+	if (o->overlay)
+		s.flags |= CM_RPC_START_OVERLAY;
+	if (spec->root_readonly)
+		s.flags |= CM_RPC_START_READONLY;
+	if (spec->no_new_privileges)
+		s.flags |= CM_RPC_START_NO_NEW_PRIVS;
+	memcpy(s.caps, spec->caps, sizeof(s.caps));
+	memcpy(s.token, o->token, sizeof(s.token));
+	cm_buf_add(b, &s, sizeof(s));
+}
+
+int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
+	const struct cm_rpc_start_options *o, struct cm_err *err)
+{
+	if (start_check_counts(spec, err) < 0)
+		return -err->code;
+	start_add_fixed(b, spec, o);
+	if (start_add_rlimits(b, spec, err) < 0 || start_add_mounts(b, spec, err) < 0)
+		return -err->code;
+	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
+	cm_buf_add_str(b, o->id);
+	cm_buf_add_str(b, "root");
+	cm_buf_add_str(b, spec->hostname);
+	cm_buf_add_str(b, spec->domainname);
+	cm_buf_add_str(b, spec->cwd);
+	start_add_strv(b, &spec->args);
+	start_add_strv(b, &spec->env);
+	for (size_t i = 0; i < spec->nmounts; i++) {
+		cm_buf_add_str(b, spec->mounts[i].destination);
+		cm_buf_add_str(b, spec->mounts[i].source);
+		start_add_mount_data(b, &spec->mounts[i]);
+	}
+	start_add_strv(b, &spec->masked_paths);
+	start_add_strv(b, &spec->readonly_paths);
+	if (b->failed)
+		return cm_err_set(err, E2BIG, "process.args and process.env");
+	return 0;
+}
+
+/* strerror with runc's lower-case first letter. */
+static const char *start_reason(int code, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", strerror(code));
+	if (buf[0] >= 'A' && buf[0] <= 'Z' && buf[1] >= 'a')
+		buf[0] = (char)(buf[0] - 'A' + 'a');
+	return buf;
+}
+
+static int start_error_lookup(int code, const char *arg, const char *reason, struct cm_err *err)
+{
+	if (!strchr(arg, '/') && code == ENOENT)
+		return cm_err_set(err, 0, "exec: \"%s\": executable file not found in $PATH", arg);
+	if (code == ENOENT)
+		return cm_err_set(err, 0, "exec: \"%s\": stat %s: %s", arg, arg, reason);
+	return cm_err_set(err, 0, "exec: \"%s\": %s", arg, reason);
+}
+
+int cm_rpc_start_error(const struct cm_rpc_frame *f, const struct cm_spec *spec, struct cm_err *err)
+{
+	char text[CM_RPC_TEXT_MAX + 1], reason[128];
+	const char *arg = spec->args.v[0];
+	struct cm_rpc_error e;
+	int code = f->hdr.error > 0 && f->hdr.error < 4096 ? f->hdr.error : EPROTO;
+
+	cm_rpc_decode_error(f, &e, text);
+	start_reason(code, reason, sizeof(reason));
+	switch ((enum cm_rpc_stage)e.stage) {
+	case CM_RPC_STAGE_LOOKUP:
+		start_error_lookup(code, arg, reason, err);
+		break;
+	case CM_RPC_STAGE_EXEC:
+		cm_err_set(err, 0, "exec %s: %s", arg, reason);
+		break;
+	case CM_RPC_STAGE_CWD:
+		cm_err_set(err, 0, "chdir to cwd (\"%s\") set in config.json failed: %s", spec->cwd,
+			reason);
+		break;
+	case CM_RPC_STAGE_MOUNT:
+		if (e.index < spec->nmounts)
+			cm_err_set(err, 0, "mount '%s': %s", spec->mounts[e.index].destination,
+				reason);
+		else
+			cm_err_set(err, 0, "mount %u: %s", e.index, reason);
+		break;
+	case CM_RPC_STAGE_ROOTFS:
+		cm_err_set(err, 0, "mount root file system: %s", reason);
+		break;
+	default:
+		cm_err_set(err, 0, "start refused by the guest: %s", reason);
+		break;
+	}
+	if (text[0]) {
+		char head[CM_ERR_MSG];
+
+		memcpy(head, err->msg, sizeof(head));
+		cm_err_set(err, 0, "%.400s (%s)", head, text);
+	}
+	err->code = code;
+	return -code;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The START request made of an OCI configuration, and the words for its failure. */
+#ifndef CM_CONTROL_RPC_START_H
+#define CM_CONTROL_RPC_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/err.h"
+#include "control/buf.h"
+#include "control/rpc_wire.h"
+#include "control/spec.h"
+
+struct cm_rpc_start_options {
+	const char *id; /* container id */
+	bool overlay;
+	uint64_t token[3]; /* streams of fd 0, 1, 2; 0 = /dev/null */
+};
+
+/*
+ * Append the payload of START for spec to b. Errors (-EINVAL, -E2BIG, -ENOTSUP) name the field that the guest cannot serve.
+ */
+int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
+	const struct cm_rpc_start_options *o, struct cm_err *err);
+
+/*
+ * Set err from a failed START reply, in the words that container engines look for ("exec: "foo": executable file not found in
+ * $PATH"). Returns -errno.
+ */
+int cm_rpc_start_error(
+	const struct cm_rpc_frame *f, const struct cm_spec *spec, struct cm_err *err);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox process: set-up and end.
+ *
+ * Order of the set-up: what the VMM needs comes first, so that the guest boots while the configuration is read, the root directory
+ * opened and the streams connected. Everything sent to the guest before it listens waits in the vsock device.
+ */
+#include <config.h>
+#include "control/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "casemate/abi_version.h"
+#include "common/cleanup.h"
+#include "control/rootfs.h"
+#include "control/rpc_start.h"
+#include "control/sandbox_internal.h"
+
+#define SANDBOX_TAIL	(16u << 10)
+#define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
+#define VSOCK_PATH	"vsock/s"
+
+int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
+{
+	struct cm_sandbox_msg m = { .kind = kind, .value = value };
+	size_t len;
+
+	snprintf(m.text, sizeof(m.text), "%s", text ? text : "");
+	len = offsetof(struct cm_sandbox_msg, text) + strlen(m.text) + 1;
+	return send(fd, &m, len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int cm_sandbox_receive(int fd, struct cm_sandbox_msg *m)
+{
+	ssize_t n;
+
+	memset(m, 0, sizeof(*m));
+	do {
+		n = recv(fd, m, sizeof(*m), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	if ((size_t)n < offsetof(struct cm_sandbox_msg, text))
+		return -EPROTO;
+	m->text[sizeof(m->text) - 1] = '\0';
+	return 1;
+}
+
+/* Close every inherited descriptor above 2 that is not in keep. */
+static void sandbox_close_others(const int *keep, int n)
+{
+	unsigned from = 3;
+
+	for (;;) {
+		unsigned next = ~0U;
+
+		for (int i = 0; i < n; i++) {
+			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		}
+		if (next > from)
+			syscall(SYS_close_range, from, next == ~0U ? next : next - 1, 0);
+		if (next == ~0U)
+			return;
+		from = next + 1;
+	}
+}
+
+/* Signals come through a descriptor; a session of its own keeps those of the terminal away and lets it read from any terminal. */
+static int sandbox_signals(struct sandbox *s, struct cm_err *err)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t all;
+
+	prctl(PR_SET_NAME, "casemate-sandbo");
+	setsid();
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	sigdelset(&all, SIGCHLD);
+	s->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->signal_fd < 0 || s->done_fd < 0)
+		return cm_err_set(err, errno, "set up the sandbox process");
+	return 0;
+}
+
+static int sandbox_vsock_listen(struct sandbox *s, struct cm_err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = VSOCK_PATH };
+
+	s->vsock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->vsock_fd < 0 || bind(s->vsock_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+		listen(s->vsock_fd, 2 * SANDBOX_RELAYS) < 0)
+		return cm_err_set(err, errno, "make vsock socket");
+	return 0;
+}
+
+static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
+{
+	cleanup_fd int dir = -1;
+
+	/* Sockets are named relative to the container's directory. */
+	if (fchdir(s->c.dirfd) < 0)
+		return cm_err_set(err, errno, "enter the container's directory");
+	if (sandbox_vsock_listen(s, err) < 0)
+		return -err->code;
+	dir = open("vsock", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return cm_err_set(err, errno, "open the vsock directory");
+	return cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err);
+}
+
+static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
+{
+	cleanup_fd int rootfs = cm_rootfs_open(s->o->bundle_fd, s->spec->root_path, err);
+
+	if (rootfs < 0)
+		return cm_err_wrap(err, "config.json");
+	return cm_launch_fsd(&s->l, rootfs, s->o->overlay || s->spec->root_readonly, err);
+}
+
+static int sandbox_add_relay(struct sandbox *s, uint16_t kind, int fd, struct cm_err *err)
+{
+	struct cm_relay *r = &s->relays[s->nrelays];
+	int ret;
+
+	s->nrelays++;
+	ret = cm_relay_start(r, VSOCK_PATH, kind, (uint64_t)s->nrelays, fd, s->done_fd, err);
+	if (ret == 0 && kind != CM_RPC_STREAM_STDIN)
+		s->outputs++;
+	return ret;
+}
+
+static int sandbox_stdio(struct sandbox *s, uint64_t token[3], struct cm_err *err)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (cm_relay_is_null(fd))
+			continue;
+		if (sandbox_add_relay(s, (uint16_t)(CM_RPC_STREAM_STDIN + fd), fd, err) < 0)
+			return -err->code;
+		token[fd] = s->relays[s->nrelays - 1].token;
+	}
+	return 0;
+}
+
+static int sandbox_trace(struct sandbox *s, struct cm_err *err)
+{
+	struct cm_rpc_trace t = { .container = SANDBOX_CONTAINER, .on = 1 };
+
+	if (s->o->trace_fd < 0)
+		return 0;
+	if (sandbox_add_relay(s, CM_RPC_STREAM_TRACE, s->o->trace_fd, err) < 0)
+		return -err->code;
+	t.token = s->relays[s->nrelays - 1].token;
+	s->trace_id = cm_rpc_client_request(&s->rpc, CM_RPC_TRACE, &t, sizeof(t));
+	return s->trace_id < 0 ? cm_err_set(err, (int)-s->trace_id, "ask for a trace") : 0;
+}
+
+/* Queue HELLO, TRACE and START in one go; the guest answers when it is up. */
+static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
+{
+	struct cm_rpc_hello hello = { .version = CM_RPC_VERSION, .abi = CM_ABI_VERSION };
+	struct cm_rpc_start_options so = { .id = s->o->id, .overlay = s->o->overlay };
+	struct cm_buf b;
+	int r;
+
+	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+	s->hello_id = cm_rpc_client_request(&s->rpc, CM_RPC_HELLO, &hello, sizeof(hello));
+	r = sandbox_trace(s, err);
+	if (r == 0)
+		r = sandbox_stdio(s, so.token, err);
+	if (r == 0 && cm_rpc_start_build(&b, s->spec, &so, err) < 0)
+		r = cm_err_wrap(err, "config.json");
+	if (r == 0) {
+		s->start_id = cm_rpc_client_request(&s->rpc, CM_RPC_START, b.p, (uint32_t)b.len);
+		if (s->start_id < 0 || cm_rpc_client_flush(&s->rpc) < 0)
+			r = cm_err_set(err, EPIPE, "send the start request");
+	}
+	cm_buf_fini(&b);
+	return r;
+}
+
+static int sandbox_setup(struct sandbox *s, struct cm_err *err)
+{
+	const struct cm_sandbox_options *o = s->o;
+	int r = sandbox_signals(s, err);
+
+	if (r == 0)
+		r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
+	if (r == 0)
+		r = sandbox_launch_vmm(s, err);
+	if (r == 0)
+		r = cm_urpc_listen(&s->urpc, "control.sock", sandbox_call, s, err);
+	if (r == 0 && !s->spec)
+		r = cm_spec_load(o->bundle_fd, &s->spec, err);
+	if (r == 0)
+		r = sandbox_launch_fsd(s, err);
+	if (r == 0)
+		r = cm_rpc_client_connect(&s->rpc, VSOCK_PATH, err);
+	if (r == 0)
+		r = sandbox_request_start(s, err);
+	if (r < 0)
+		return r;
+	s->c.st.vmm_pid = s->l.vmm_pid;
+	s->c.st.fsd_pid = s->l.fsd_pid;
+	s->c.st.rootfs = strdup(s->spec->root_path);
+	s->c.st.annotations = json_incref(s->spec->annotations);
+	return cm_container_transition(&s->c, CM_CREATED, err);
+}
+
+/* Tell what the helpers and the guest said last, for a sandbox that broke. */
+static void sandbox_report(struct sandbox *s)
+{
+	if (s->o->log_fd < 0 && s->tail.len > 0 && write(STDERR_FILENO, s->tail.p, s->tail.len) < 0)
+		return; /* nobody to tell */
+}
+
+static int sandbox_exit_code(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : (128 + WTERMSIG(status)) & 0xff;
+}
+
+/*
+ * End everything and say how it went. The container's directory stays when asked, or when the sandbox broke while the program ran: then
+ * `state` says stopped and `delete` removes it.
+ */
+static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
+{
+	bool broken = s->started && !s->exited;
+	bool keep = s->started && (s->o->keep || (broken && !s->killed));
+	struct cm_err ignored;
+
+	for (int i = 0; i < s->nrelays; i++)
+		cm_relay_stop(&s->relays[i]);
+	cm_urpc_close(&s->urpc);
+	cm_launch_fini(&s->l, NULL);
+	if (broken) {
+		s->status = SIGKILL;
+		if (!s->killed)
+			sandbox_report(s);
+	}
+	if (keep) {
+		s->c.st.exit_status = s->status;
+		cm_container_transition(&s->c, CM_STOPPED, &ignored);
+		cm_container_release(&s->c);
+	} else {
+		cm_container_remove(&s->c);
+	}
+	if (!s->started) {
+		cm_sandbox_send(s->cli_fd, CM_MSG_FAILED, r < 0 ? -r : EIO, why->msg);
+		return 1;
+	}
+	cm_sandbox_send(s->cli_fd, CM_MSG_EXITED, s->status, broken ? why->msg : "");
+	return sandbox_exit_code(s->status);
+}
+
+int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
+{
+	const int keep[] = { fd, o->bundle_fd, o->trace_fd, o->log_fd };
+	struct sandbox s = { .o = o, .spec = o->spec, .cli_fd = fd };
+	struct cm_err err = { 0 };
+	int r;
+
+	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	s.done_fd = s.signal_fd = s.vsock_fd = s.urpc.fd = -1;
+	for (int i = 0; i < CM_URPC_CLIENTS; i++)
+		s.urpc.clients[i].fd = -1;
+	s.c.dirfd = s.c.rootfd = s.c.lockfd = -1;
+	s.log_left = SANDBOX_LOG_MAX;
+	cm_buf_init(&s.tail, SANDBOX_TAIL);
+	cm_launch_init(&s.l);
+	cm_rpc_client_init(&s.rpc);
+	r = sandbox_setup(&s, &err);
+	if (r == 0)
+		r = sandbox_loop(&s, &err);
+	/* The process ends now: its memory and descriptors need no tidying. */
+	return sandbox_end(&s, r, &err);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox process: forked from the command line (its pid is the container's OCI pid), it owns the container's state and control
+ * socket, starts the VMM and the file server, speaks to the agent in the guest, and holds the exit status.
+ *
+ * It and the command talk over a SOCK_SEQPACKET pair in struct cm_sandbox_msg. Losing the command ends the container only when
+ * die_with_parent is set.
+ */
+#ifndef CM_CONTROL_SANDBOX_H
+#define CM_CONTROL_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "common/err.h"
+#include "control/launch.h"
+#include "control/spec.h"
+
+struct cm_sandbox_options {
+	const char *root; /* state directory */
+	const char *id;
+	const char *bundle; /* absolute path, for the record */
+	int bundle_fd; /* the bundle's directory */
+	struct cm_spec *spec; /* NULL: config.json of the bundle, parsed while the VMM starts */
+	struct cm_launch_options vm;
+	bool overlay; /* writes stay in the guest */
+	bool keep; /* the record stays after the end, until delete */
+	bool die_with_parent;
+	int trace_fd; /* takes the system call trace; -1 = no trace */
+	int log_fd; /* takes the log of VMM, file server and guest as it comes; -1 = only kept for a crash report */
+};
+
+enum cm_sandbox_msg_kind {
+	CM_MSG_STARTED = 1, /* value: pid of the sandbox */
+	CM_MSG_FAILED, /* value: errno, text: message; nothing is left of the container */
+	CM_MSG_EXITED, /* value: wait status; text: what happened when the sandbox itself failed, or empty */
+	CM_MSG_SIGNAL, /* command to sandbox; value: signal for the container's first process */
+};
+
+struct cm_sandbox_msg {
+	uint32_t kind;
+	int32_t value;
+	char text[CM_ERR_MSG]; /* NUL-terminated; only the used part is sent */
+};
+
+/* Send / receive a message. Receive: 0 = the peer is gone, -errno, 1 = *m is filled and terminated. */
+int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text);
+int cm_sandbox_receive(int fd, struct cm_sandbox_msg *m);
+
+/* Body of the forked process. fd: its end of the pair. Returns the exit code of the process. */
+int cm_sandbox_main(const struct cm_sandbox_options *o, int fd);
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox process: main loop. One poll over the command, the guest, the two helpers, the log, the output streams, signals and the
+ * control socket; nothing in it blocks.
+ */
+#include <config.h>
+#include "control/sandbox_internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "casemate/abi_version.h"
+#include "control/rpc_start.h"
+
+#define LOOP_START_MS 30000 /* from launch to the guest's answer */
+#define LOOP_END_MS \
+	2000 /* for an ordered power off, and for the VMM to end when the guest hung up */
+
+enum loop_fd {
+	LOOP_CLI,
+	LOOP_RPC,
+	LOOP_VMM,
+	LOOP_FSD,
+	LOOP_LOG,
+	LOOP_DONE,
+	LOOP_SIGNAL,
+	LOOP_URPC,
+	LOOP_FDS = LOOP_URPC + CM_URPC_POLLFDS
+};
+
+static long loop_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void sandbox_read_log(struct sandbox *s)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(s->l.log_fd, buf, sizeof(buf))) > 0) {
+		if (s->tail.len + (size_t)n > s->tail.max)
+			cm_buf_consume(&s->tail, s->tail.len + (size_t)n - s->tail.max);
+		cm_buf_add(&s->tail, buf, (size_t)n);
+		if (s->o->log_fd < 0 || s->log_left == 0)
+			continue;
+		s->log_left -= (uint64_t)n < s->log_left ? (uint64_t)n : s->log_left;
+		if (write(s->o->log_fd, buf, (size_t)n) < 0)
+			s->log_left = 0;
+	}
+	if (n == 0) {
+		close(s->l.log_fd);
+		s->l.log_fd = -1;
+	}
+}
+
+void sandbox_last_line(const struct sandbox *s, char *buf, size_t size)
+{
+	size_t end = s->tail.len, start;
+
+	while (end > 0 && s->tail.p[end - 1] == '\n')
+		end--;
+	for (start = end; start > 0 && s->tail.p[start - 1] != '\n'; start--)
+		;
+	snprintf(buf, size, "%.*s", (int)(end - start), end > start ? s->tail.p + start : "");
+}
+
+static int loop_hello(const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	struct cm_rpc_hello h;
+
+	if (f->hdr.error || cm_rpc_decode_hello(f, &h) < 0 || h.version < CM_RPC_VERSION ||
+		h.abi != CM_ABI_VERSION)
+		return cm_err_set(err, EPROTO, "the guest speaks another protocol");
+	return 0;
+}
+
+static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	struct cm_rpc_started st;
+
+	if (f->hdr.error) {
+		cm_rpc_start_error(f, s->spec, err);
+		return cm_err_wrap(err, "unable to start container process");
+	}
+	if (cm_rpc_decode_started(f, &st) < 0)
+		return cm_err_set(err, EPROTO, "answer of the guest");
+	s->started = true;
+	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(), NULL);
+	cm_spec_destroy(s->spec);
+	s->spec = NULL;
+	return cm_container_transition(&s->c, CM_RUNNING, err);
+}
+
+/* Only an exit code or a signal: the rest of the word is the guest's fancy. */
+static int loop_status(int32_t status)
+{
+	if ((status & 0x7f) == 0)
+		return status & 0xff00;
+	return (status & 0x7f) <= 64 ? status & 0xff : SIGKILL;
+}
+
+static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	struct cm_rpc_exited e;
+
+	if (cm_rpc_decode_exited(f, &e) < 0 || e.container != SANDBOX_CONTAINER || !s->started)
+		return cm_err_set(err, EPROTO, "exit event of the guest");
+	s->status = loop_status(e.status);
+	s->exited = true;
+	return 0;
+}
+
+static int loop_frame(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	int64_t id = f->hdr.id;
+
+	if (f->hdr.type == CM_RPC_EXITED)
+		return s->exited ? 0 : loop_exited(s, f, err);
+	if (f->hdr.type == (CM_RPC_HELLO | CM_RPC_REPLY) && id == s->hello_id)
+		return loop_hello(f, err);
+	if (f->hdr.type == (CM_RPC_START | CM_RPC_REPLY) && id == s->start_id && !s->started)
+		return loop_started(s, f, err);
+	if (f->hdr.type == (CM_RPC_TRACE | CM_RPC_REPLY) && id == s->trace_id && f->hdr.error)
+		return cm_err_set(err, f->hdr.error, "trace system calls");
+	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY))
+		sandbox_call_reply(s, f);
+	return 0;
+}
+
+/* What the guest's end says when the connection or the VMM is gone. */
+static int loop_broken(struct sandbox *s, const char *what, struct cm_err *err)
+{
+	char line[256];
+
+	sandbox_read_log(s);
+	sandbox_last_line(s, line, sizeof(line));
+	if (line[0])
+		return cm_err_set(err, 0, "%s: %s", what, line);
+	return cm_err_set(err, 0, "%s", what);
+}
+
+static int loop_rpc(struct sandbox *s, struct cm_err *err)
+{
+	struct cm_rpc_frame f;
+	int n = cm_rpc_client_fill(&s->rpc);
+
+	if (n < 0) {
+		/* After the exit event the guest may hang up; before it the VMM is about to end and tells more. */
+		cm_rpc_client_fini(&s->rpc);
+		s->deadline = loop_now_ms() + LOOP_END_MS;
+		return 0;
+	}
+	while ((n = cm_rpc_client_next(&s->rpc, &f)) > 0) {
+		int r = loop_frame(s, &f, err);
+
+		cm_rpc_client_drop(&s->rpc, n);
+		if (r < 0)
+			return r;
+	}
+	return n < 0 ? cm_err_set(err, EPROTO, "message of the guest") : 0;
+}
+
+static int loop_vmm_end(struct sandbox *s, struct cm_err *err)
+{
+	char what[64];
+	int status = 0;
+
+	s->vmm_gone = true;
+	waitpid(s->l.vmm_pid, &status, 0);
+	s->l.vmm_pid = 0;
+	/* The exit event and the last output may still lie in the sockets. */
+	if (s->rpc.fd >= 0 && loop_rpc(s, err) < 0)
+		return -err->code;
+	if (s->exited)
+		return 0;
+	if (WIFSIGNALED(status))
+		snprintf(what, sizeof(what), "the VMM was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(what, sizeof(what), "the VMM ended with code %d", WEXITSTATUS(status));
+	return loop_broken(s, what, err);
+}
+
+static void loop_signals(struct sandbox *s)
+{
+	struct signalfd_siginfo si;
+
+	/* Whoever signals the OCI pid means the container. */
+	while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
+		sandbox_signal(s, (int)si.ssi_signo, 0, CM_RPC_SIGNAL_PID);
+}
+
+static int loop_cli(struct sandbox *s, struct cm_err *err)
+{
+	struct cm_sandbox_msg m;
+
+	if (cm_sandbox_receive(s->cli_fd, &m) == 1) {
+		if (m.kind != CM_MSG_SIGNAL)
+			return 0;
+		/* There is no program yet that could handle it. */
+		if (!s->started)
+			return cm_err_set(err, 0, "interrupted by signal %d", m.value);
+		sandbox_signal(s, m.value, 0, CM_RPC_SIGNAL_PID);
+		return 0;
+	}
+	close(s->cli_fd);
+	s->cli_fd = -1;
+	if (!s->o->die_with_parent)
+		return 0;
+	s->killed = true;
+	return cm_err_set(err, EPIPE, "the command is gone");
+}
+
+static void loop_prepare(struct sandbox *s, struct pollfd *p)
+{
+	short rpc_events = cm_rpc_client_pending(&s->rpc) ? POLLIN | POLLOUT : POLLIN;
+
+	p[LOOP_CLI] = (struct pollfd){ s->cli_fd, POLLIN, 0 };
+	p[LOOP_RPC] = (struct pollfd){ s->rpc.fd, rpc_events, 0 };
+	p[LOOP_VMM] = (struct pollfd){ s->vmm_gone ? -1 : s->l.vmm_pidfd, POLLIN, 0 };
+	p[LOOP_FSD] = (struct pollfd){ s->fsd_gone ? -1 : s->l.fsd_pidfd, POLLIN, 0 };
+	p[LOOP_LOG] = (struct pollfd){ s->l.log_fd, POLLIN, 0 };
+	p[LOOP_DONE] = (struct pollfd){ s->done_fd, POLLIN, 0 };
+	p[LOOP_SIGNAL] = (struct pollfd){ s->signal_fd, POLLIN, 0 };
+	cm_urpc_poll_prepare(&s->urpc, p + LOOP_URPC);
+}
+
+static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *err)
+{
+	uint64_t ended;
+
+	if (p[LOOP_LOG].revents)
+		sandbox_read_log(s);
+	if (p[LOOP_RPC].revents && loop_rpc(s, err) < 0)
+		return -err->code;
+	if (p[LOOP_VMM].revents && loop_vmm_end(s, err) < 0)
+		return -err->code;
+	if (p[LOOP_FSD].revents) {
+		s->fsd_gone = true;
+		if (!s->exited)
+			return loop_broken(s, "the file server ended", err);
+	}
+	if (p[LOOP_DONE].revents && read(s->done_fd, &ended, sizeof(ended)) == sizeof(ended))
+		s->outputs -= ended < s->outputs ? (unsigned)ended : s->outputs;
+	if (p[LOOP_SIGNAL].revents)
+		loop_signals(s);
+	if (p[LOOP_CLI].revents && loop_cli(s, err) < 0)
+		return -err->code;
+	cm_urpc_poll_serve(&s->urpc, p + LOOP_URPC);
+	if (s->rpc.fd >= 0 && cm_rpc_client_flush(&s->rpc) < 0)
+		cm_rpc_client_fini(&s->rpc);
+	return 0;
+}
+
+/* Where the VMM has something to say at its end, let it end by itself. */
+static void loop_power_off(struct sandbox *s)
+{
+	struct cm_rpc_shutdown q = { .flags = CM_RPC_SHUTDOWN_SYNC };
+	struct pollfd p = { .fd = s->l.vmm_pidfd, .events = POLLIN };
+
+	if (s->o->vm.trace_exits && !s->vmm_gone && s->rpc.fd >= 0 &&
+		cm_rpc_client_request(&s->rpc, CM_RPC_SHUTDOWN, &q, sizeof(q)) > 0 &&
+		cm_rpc_client_flush(&s->rpc) == 0)
+		poll(&p, 1, LOOP_END_MS);
+	if (s->l.log_fd >= 0)
+		sandbox_read_log(s);
+}
+
+int sandbox_loop(struct sandbox *s, struct cm_err *err)
+{
+	s->deadline = loop_now_ms() + LOOP_START_MS;
+	while (!s->exited || s->outputs > 0) {
+		bool limited = !s->started || (s->rpc.fd < 0 && !s->exited);
+		long left = limited ? s->deadline - loop_now_ms() : -1;
+		struct pollfd p[LOOP_FDS];
+		int r;
+
+		if (limited && left <= 0)
+			return loop_broken(s, "the guest does not answer", err);
+		loop_prepare(s, p);
+		if (poll(p, LOOP_FDS, (int)left) < 0) {
+			if (errno == EINTR)
+				continue;
+			return cm_err_set(err, errno, "wait for the sandbox");
+		}
+		r = loop_serve(s, p, err);
+		if (r < 0)
+			return r;
+		if (s->exited)
+			sandbox_call_reply(s, NULL);
+	}
+	loop_power_off(s);
+	return 0;
+}

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.json to struct cm_spec: one table of {path, type, required, decoder, member} walked over the document. */
+#include <config.h>
+#include "control/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "common/cleanup.h"
+
+#define SPEC_PATH_MAX 256
+
+/* What a field must be; SPEC_ANY leaves the check to the decoder. */
+enum spec_type {
+	SPEC_OBJECT,
+	SPEC_ARRAY,
+	SPEC_STRING,
+	SPEC_INTEGER,
+	SPEC_BOOLEAN,
+	SPEC_TYPES
+};
+
+static const char *const spec_type_names[] = {
+	[SPEC_OBJECT] = "object",
+	[SPEC_ARRAY] = "array",
+	[SPEC_STRING] = "string",
+	[SPEC_INTEGER] = "integer",
+	[SPEC_BOOLEAN] = "boolean",
+};
+_Static_assert(sizeof(spec_type_names) / sizeof(spec_type_names[0]) == SPEC_TYPES, "a name a type");
+
+/* Store v, of the right type already, at dst; path names v in messages. 0 or -errno with err set. */
+typedef int (*spec_decode_fn)(json_t *v, const char *path, void *dst, struct cm_err *err);
+
+struct spec_field {
+	const char *path; /* members joined by dots, from the object that the table describes */
+	enum spec_type type;
+	bool required; /* where its parent is present */
+	spec_decode_fn decode; /* NULL: only the type is checked */
+	size_t offset; /* of the member in the struct that the table fills */
+};
+
+static const char *spec_json_type(json_t *v)
+{
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		return "object";
+	case JSON_ARRAY:
+		return "array";
+	case JSON_STRING:
+		return "string";
+	case JSON_INTEGER:
+		return "integer";
+	case JSON_REAL:
+		return "number";
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return "boolean";
+	default:
+		return "null";
+	}
+}
+
+static int spec_check_type(json_t *v, enum spec_type type, const char *path, struct cm_err *err)
+{
+	bool ok = false;
+
+	switch (type) {
+	case SPEC_OBJECT:
+		ok = json_is_object(v);
+		break;
+	case SPEC_ARRAY:
+		ok = json_is_array(v);
+		break;
+	case SPEC_STRING:
+		ok = json_is_string(v);
+		break;
+	case SPEC_INTEGER:
+		ok = json_is_integer(v);
+		break;
+	case SPEC_BOOLEAN:
+		ok = json_is_boolean(v);
+		break;
+	case SPEC_TYPES:
+		break;
+	}
+	if (ok)
+		return 0;
+	return cm_err_set(
+		err, 0, "%s: expected %s, got %s", path, spec_type_names[type], spec_json_type(v));
+}
+
+/*
+ * The member that `path` names below obj, or NULL when it or a parent is absent (null counts as absent). *orphan tells that a parent
+ * is: then "required" does not apply. A parent that is not an object was reported by its own row, which stands earlier.
+ */
+static json_t *spec_find(const json_t *obj, const char *path, bool *orphan)
+{
+	char name[64];
+	const char *dot;
+	json_t *v;
+
+	*orphan = false;
+	while ((dot = strchr(path, '.')) != NULL) {
+		snprintf(name, sizeof(name), "%.*s", (int)(dot - path), path);
+		obj = json_object_get(obj, name);
+		if (!json_is_object(obj)) {
+			*orphan = true;
+			return NULL;
+		}
+		path = dot + 1;
+	}
+	v = json_object_get(obj, path);
+	return json_is_null(v) ? NULL : v;
+}
+
+static int spec_apply(const struct spec_field *table, size_t n, const json_t *obj,
+	const char *prefix, void *base, struct cm_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct spec_field *f = &table[i];
+		char path[SPEC_PATH_MAX];
+		bool orphan;
+		json_t *v = spec_find(obj, f->path, &orphan);
+		int r;
+
+		snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", f->path);
+		if (!v) {
+			if (f->required && !orphan)
+				return cm_err_set(err, 0, "%s: required field is missing", path);
+			continue;
+		}
+		r = spec_check_type(v, f->type, path, err);
+		if (r == 0 && f->decode)
+			r = f->decode(v, path, (char *)base + f->offset, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- decoders */
+
+static int spec_string(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	*(const char **)dst = json_string_value(v);
+	return 0;
+}
+
+static int spec_nonempty(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	if (!*json_string_value(v))
+		return cm_err_set(err, 0, "%s: must not be empty", path);
+	return spec_string(v, path, dst, err);
+}
+
+static int spec_abspath(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	if (json_string_value(v)[0] != '/')
+		return cm_err_set(
+			err, 0, "%s: '%s' is not an absolute path", path, json_string_value(v));
+	return spec_string(v, path, dst, err);
+}
+
+static int spec_version(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	if (strncmp(json_string_value(v), "1.", 2) != 0)
+		return cm_err_set(
+			err, 0, "%s: '%s' is not supported, want 1.x", path, json_string_value(v));
+	return spec_string(v, path, dst, err);
+}
+
+static int spec_bool(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	*(bool *)dst = json_is_true(v);
+	return 0;
+}
+
+static int spec_u32(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	json_int_t n = json_integer_value(v);
+
+	/* The highest value means "no change" to the kernel's id calls. */
+	if (n < 0 || n >= UINT32_MAX)
+		return cm_err_set(err, 0, "%s: %lld is out of range", path, (long long)n);
+	*(uint32_t *)dst = (uint32_t)n;
+	return 0;
+}
+
+static int spec_umask(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	if (json_integer_value(v) < 0 || json_integer_value(v) > 0777)
+		return cm_err_set(
+			err, 0, "%s: %lld is out of range", path, (long long)json_integer_value(v));
+	*(uint32_t *)dst = (uint32_t)json_integer_value(v);
+	return 0;
+}
+
+/* The top of the range, which larger numbers were clamped to, means "no limit". */
+static int spec_u64(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	json_int_t n = json_integer_value(v);
+
+	if (n < 0)
+		return cm_err_set(err, 0, "%s: %lld is out of range", path, (long long)n);
+	*(uint64_t *)dst = n == INT64_MAX ? UINT64_MAX : (uint64_t)n;
+	return 0;
+}
+
+/* Allocate room for the elements of an array, one zeroed element more than there are. */
+static int spec_array(json_t *v, size_t size, void *out, struct cm_err *err)
+{
+	void *p = calloc(json_array_size(v) + 1, size);
+
+	if (!p)
+		return cm_err_set(err, ENOMEM, "config.json");
+	*(void **)out = p;
+	return 0;
+}
+
+static int spec_strv(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	struct cm_spec_strv *sv = dst;
+	int r = spec_array(v, sizeof(*sv->v), &sv->v, err);
+
+	for (size_t i = 0; r == 0 && i < json_array_size(v); i++) {
+		json_t *e = json_array_get(v, i);
+		char epath[SPEC_PATH_MAX];
+
+		snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
+		r = spec_check_type(e, SPEC_STRING, epath, err);
+		if (r == 0)
+			sv->v[sv->n++] = json_string_value(e);
+	}
+	return r;
+}
+
+static int spec_args(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	if (json_array_size(v) == 0)
+		return cm_err_set(err, 0, "%s: must not be empty", path);
+	return spec_strv(v, path, dst, err);
+}
+
+static int spec_groups(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	struct cm_spec *spec = dst;
+	int r = spec_array(v, sizeof(*spec->groups), &spec->groups, err);
+
+	for (size_t i = 0; r == 0 && i < json_array_size(v); i++) {
+		json_t *e = json_array_get(v, i);
+		char epath[SPEC_PATH_MAX];
+
+		snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
+		r = spec_check_type(e, SPEC_INTEGER, epath, err);
+		if (r == 0)
+			r = spec_u32(e, epath, &spec->groups[spec->ngroups++], err);
+	}
+	return r;
+}
+
+static int spec_caps(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	uint64_t *set = dst;
+
+	for (size_t i = 0; i < json_array_size(v); i++) {
+		json_t *e = json_array_get(v, i);
+		char epath[SPEC_PATH_MAX];
+		int r, cap;
+
+		snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
+		r = spec_check_type(e, SPEC_STRING, epath, err);
+		if (r < 0)
+			return r;
+		cap = cm_spec_capability(json_string_value(e));
+		if (cap >= 0)
+			*set |= 1ULL << cap;
+	}
+	return 0;
+}
+
+static int spec_present(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	*(bool *)dst = true;
+	return 0;
+}
+
+static int spec_annotations(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	const char *key;
+	json_t *e;
+	json_object_foreach(v, key, e)
+	{
+		if (!json_is_string(e))
+			return cm_err_set(err, 0, "%s.%s: expected string, got %s", path, key,
+				spec_json_type(e));
+	}
+	*(json_t **)dst = v;
+	return 0;
+}
+
+static const struct spec_field spec_rlimit_fields[] = {
+	{ "type", SPEC_STRING, true, spec_nonempty, offsetof(struct cm_spec_rlimit, type) },
+	{ "soft", SPEC_INTEGER, true, spec_u64, offsetof(struct cm_spec_rlimit, soft) },
+	{ "hard", SPEC_INTEGER, true, spec_u64, offsetof(struct cm_spec_rlimit, hard) },
+};
+
+static const struct spec_field spec_mount_fields[] = {
+	{ "destination", SPEC_STRING, true, spec_nonempty,
+		offsetof(struct cm_spec_mount, destination) },
+	{ "type", SPEC_STRING, false, spec_string, offsetof(struct cm_spec_mount, type) },
+	{ "source", SPEC_STRING, false, spec_string, offsetof(struct cm_spec_mount, source) },
+	{ "options", SPEC_ARRAY, false, spec_strv, offsetof(struct cm_spec_mount, options) },
+};
+
+#define SPEC_COUNT(t) (sizeof(t) / sizeof((t)[0]))
+
+static int spec_element(json_t *v, size_t i, const char *path, const struct spec_field *table,
+	size_t n, void *dst, struct cm_err *err)
+{
+	json_t *e = json_array_get(v, i);
+	char epath[SPEC_PATH_MAX];
+	int r;
+
+	snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
+	r = spec_check_type(e, SPEC_OBJECT, epath, err);
+	return r < 0 ? r : spec_apply(table, n, e, epath, dst, err);
+}
+
+static int spec_rlimits(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	struct cm_spec *spec = dst;
+	int r = spec_array(v, sizeof(*spec->rlimits), &spec->rlimits, err);
+
+	for (size_t i = 0; r == 0 && i < json_array_size(v); i++)
+		r = spec_element(v, i, path, spec_rlimit_fields, SPEC_COUNT(spec_rlimit_fields),
+			&spec->rlimits[spec->nrlimits++], err);
+	return r;
+}
+
+static int spec_mounts(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	struct cm_spec *spec = dst;
+	int r = spec_array(v, sizeof(*spec->mounts), &spec->mounts, err);
+
+	for (size_t i = 0; r == 0 && i < json_array_size(v); i++)
+		r = spec_element(v, i, path, spec_mount_fields, SPEC_COUNT(spec_mount_fields),
+			&spec->mounts[spec->nmounts++], err);
+	return r;
+}
+
+/* Parents stand before their members. */
+#define AT(m) offsetof(struct cm_spec, m)
+static const struct spec_field spec_fields[] = {
+	{ "ociVersion", SPEC_STRING, true, spec_version, AT(oci_version) },
+	{ "root", SPEC_OBJECT, true, NULL, 0 },
+	{ "root.path", SPEC_STRING, true, spec_nonempty, AT(root_path) },
+	{ "root.readonly", SPEC_BOOLEAN, false, spec_bool, AT(root_readonly) },
+	{ "process", SPEC_OBJECT, true, NULL, 0 },
+	{ "process.terminal", SPEC_BOOLEAN, false, spec_bool, AT(terminal) },
+	{ "process.user", SPEC_OBJECT, false, NULL, 0 },
+	{ "process.user.uid", SPEC_INTEGER, false, spec_u32, AT(uid) },
+	{ "process.user.gid", SPEC_INTEGER, false, spec_u32, AT(gid) },
+	{ "process.user.umask", SPEC_INTEGER, false, spec_umask, AT(umask) },
+	{ "process.user.additionalGids", SPEC_ARRAY, false, spec_groups, 0 },
+	{ "process.args", SPEC_ARRAY, true, spec_args, AT(args) },
+	{ "process.env", SPEC_ARRAY, false, spec_strv, AT(env) },
+	{ "process.cwd", SPEC_STRING, true, spec_abspath, AT(cwd) },
+	{ "process.noNewPrivileges", SPEC_BOOLEAN, false, spec_bool, AT(no_new_privileges) },
+	{ "process.capabilities", SPEC_OBJECT, false, spec_present, AT(has_caps) },
+	{ "process.capabilities.bounding", SPEC_ARRAY, false, spec_caps,
+		AT(caps[CM_RPC_CAP_BOUNDING]) },
+	{ "process.capabilities.effective", SPEC_ARRAY, false, spec_caps,
+		AT(caps[CM_RPC_CAP_EFFECTIVE]) },
+	{ "process.capabilities.inheritable", SPEC_ARRAY, false, spec_caps,
+		AT(caps[CM_RPC_CAP_INHERITABLE]) },
+	{ "process.capabilities.permitted", SPEC_ARRAY, false, spec_caps,
+		AT(caps[CM_RPC_CAP_PERMITTED]) },
+	{ "process.capabilities.ambient", SPEC_ARRAY, false, spec_caps,
+		AT(caps[CM_RPC_CAP_AMBIENT]) },
+	{ "process.rlimits", SPEC_ARRAY, false, spec_rlimits, 0 },
+	{ "hostname", SPEC_STRING, false, spec_string, AT(hostname) },
+	{ "domainname", SPEC_STRING, false, spec_string, AT(domainname) },
+	{ "mounts", SPEC_ARRAY, false, spec_mounts, 0 },
+	{ "annotations", SPEC_OBJECT, false, spec_annotations, AT(annotations) },
+	{ "linux", SPEC_OBJECT, false, NULL, 0 },
+	{ "linux.maskedPaths", SPEC_ARRAY, false, spec_strv, AT(masked_paths) },
+	{ "linux.readonlyPaths", SPEC_ARRAY, false, spec_strv, AT(readonly_paths) },
+};
+#undef AT
+
+/*
+ * jansson's integers end at 2^63-1, but configurations say RLIM_INFINITY as 2^64-1. Replace every longer run of digits outside
+ * strings by 2^63-1 and blanks.
+ */
+static void spec_clamp_integers(char *s, size_t len)
+{
+	static const char top[] = "9223372036854775807";
+	size_t digits = sizeof(top) - 1;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		size_t n = 0;
+
+		if (in_string) {
+			if (s[i] == '\\')
+				i++;
+			else if (s[i] == '"')
+				in_string = false;
+			continue;
+		}
+		in_string = s[i] == '"';
+		while (i + n < len && s[i + n] >= '0' && s[i + n] <= '9')
+			n++;
+		if (n > digits || (n == digits && memcmp(s + i, top, n) > 0)) {
+			memcpy(s + i, top, digits);
+			memset(s + i + digits, ' ', n - digits);
+		}
+		if (n > 0)
+			i += n - 1;
+	}
+}
+
+static json_t *spec_load_json(const char *text, size_t len, json_error_t *jerr)
+{
+	cleanup_free char *copy = NULL;
+	json_t *doc = json_loadb(text, len, 0, jerr);
+
+	if (doc || json_error_code(jerr) != json_error_numeric_overflow)
+		return doc;
+	copy = malloc(len + 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, len);
+	spec_clamp_integers(copy, len);
+	return json_loadb(copy, len, 0, jerr);
+}
+
+int cm_spec_from_json(json_t *doc, struct cm_spec **out, struct cm_err *err)
+{
+	struct cm_spec *spec = calloc(1, sizeof(*spec));
+	int r;
+
+	*out = NULL;
+	if (!spec) {
+		json_decref(doc);
+		return cm_err_set(err, ENOMEM, "config.json");
+	}
+	spec->doc = doc;
+	spec->umask = 022;
+	if (!json_is_object(doc))
+		r = cm_err_set(err, 0, "expected object, got %s", spec_json_type(doc));
+	else
+		r = spec_apply(spec_fields, SPEC_COUNT(spec_fields), doc, "", spec, err);
+	if (r < 0) {
+		cm_spec_destroy(spec);
+		return cm_err_wrap(err, "config.json");
+	}
+	*out = spec;
+	return 0;
+}
+
+int cm_spec_parse(const char *text, size_t len, struct cm_spec **out, struct cm_err *err)
+{
+	json_error_t jerr;
+	json_t *doc = spec_load_json(text, len, &jerr);
+
+	*out = NULL;
+	if (!doc)
+		return cm_err_set(err, 0, "config.json: line %d column %d: %s", jerr.line,
+			jerr.column, jerr.text);
+	return cm_spec_from_json(doc, out, err);
+}
+
+static int spec_read(int fd, char **text, size_t *len, struct cm_err *err)
+{
+	cleanup_free char *buf = NULL;
+	struct stat st;
+	size_t done = 0;
+
+	if (fstat(fd, &st) < 0)
+		return cm_err_set(err, errno, "config.json");
+	if (!S_ISREG(st.st_mode))
+		return cm_err_set(err, 0, "config.json: not a regular file");
+	if (st.st_size > CM_SPEC_FILE_MAX)
+		return cm_err_set(err, EFBIG, "config.json");
+	buf = malloc((size_t)st.st_size + 1);
+	if (!buf)
+		return cm_err_set(err, ENOMEM, "config.json");
+	while (done < (size_t)st.st_size) {
+		ssize_t n = read(fd, buf + done, (size_t)st.st_size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cm_err_set(err, errno, "config.json");
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	*text = steal_ptr(&buf);
+	*len = done;
+	return 0;
+}
+
+int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
+{
+	cleanup_fd int fd = openat(dirfd, "config.json", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	cleanup_free char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	*spec = NULL;
+	if (fd < 0)
+		return cm_err_set(err, errno, "open 'config.json'");
+	r = spec_read(fd, &text, &len, err);
+	return r < 0 ? r : cm_spec_parse(text, len, spec, err);
+}
+
+void cm_spec_destroy(struct cm_spec *spec)
+{
+	if (!spec)
+		return;
+	for (size_t i = 0; i < spec->nmounts; i++)
+		free(spec->mounts[i].options.v);
+	free(spec->mounts);
+	free(spec->rlimits);
+	free(spec->groups);
+	free(spec->args.v);
+	free(spec->env.v);
+	free(spec->masked_paths.v);
+	free(spec->readonly_paths.v);
+	json_decref(spec->doc);
+	free(spec);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The on-disk record of a container. */
+#include <config.h>
+#include "control/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+#include "control/parse.h"
+
+#define STATE_FILE_MAX (1u << 20)
+
+static const char *const status_names[] = {
+	[CM_CREATING] = "creating",
+	[CM_CREATED] = "created",
+	[CM_RUNNING] = "running",
+	[CM_STOPPED] = "stopped",
+};
+_Static_assert(sizeof(status_names) / sizeof(status_names[0]) == CM_STATUS_COUNT, "a name each");
+
+const char *cm_status_name(enum cm_status status)
+{
+	return status_names[status];
+}
+
+void cm_state_fini(struct cm_state *st)
+{
+	free(st->id);
+	free(st->bundle);
+	free(st->rootfs);
+	json_decref(st->annotations);
+	memset(st, 0, sizeof(*st));
+}
+
+json_t *cm_state_json(const struct cm_state *st)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:s*, s:s*, s:s, s:i, s:O*}", "ociVersion",
+		"1.0.2", "id", st->id, "status", status_names[st->status], "pid",
+		st->status == CM_STOPPED ? 0 : (int)st->pid, "bundle", st->bundle, "rootfs",
+		st->rootfs, "created", st->created, "owner", (int)st->owner, "annotations",
+		st->annotations);
+
+	if (o && st->exit_status >= 0)
+		json_object_set_new(o, "exitStatus", json_integer(st->exit_status));
+	return o;
+}
+
+static int state_write(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
+{
+	cleanup_free char *text = NULL;
+	cleanup_fd int fd = -1;
+	json_t *o = cm_state_json(st);
+	int r;
+
+	if (o) {
+		json_object_set_new(o, "version", json_integer(CM_STATE_VERSION));
+		json_object_set_new(o, "vmmPid", json_integer(st->vmm_pid));
+		json_object_set_new(o, "fsdPid", json_integer(st->fsd_pid));
+		text = json_dumps(o, JSON_COMPACT);
+		json_decref(o);
+	}
+	if (!text)
+		return cm_err_set(err, ENOMEM, "write state of '%s'", st->id);
+	fd = openat(
+		dirfd, "state.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return cm_err_set(err, errno, "write state of '%s'", st->id);
+	r = state_write(fd, text, strlen(text));
+	if (r == 0 && renameat(dirfd, "state.tmp", dirfd, "state.json") < 0)
+		r = -errno;
+	return r < 0 ? cm_err_set(err, -r, "write state of '%s'", st->id) : 0;
+}
+
+static int state_unpack(json_t *o, struct cm_state *st)
+{
+	const char *id, *status, *created, *bundle = NULL, *rootfs = NULL;
+	int version, pid, vmm, fsd, owner, exit_status = -1;
+	json_t *annotations = NULL;
+
+	if (json_unpack(o, "{s:i, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s?s, s?s, s?i, s?o}",
+		    "version", &version, "id", &id, "status", &status, "pid", &pid, "vmmPid", &vmm,
+		    "fsdPid", &fsd, "created", &created, "owner", &owner, "bundle", &bundle,
+		    "rootfs", &rootfs, "exitStatus", &exit_status, "annotations",
+		    &annotations) < 0 ||
+		version != CM_STATE_VERSION)
+		return -EINVAL;
+	st->status = CM_STATUS_COUNT;
+	for (int i = 0; i < CM_STATUS_COUNT; i++) {
+		if (strcmp(status, status_names[i]) == 0)
+			st->status = (enum cm_status)i;
+	}
+	if (st->status == CM_STATUS_COUNT)
+		return -EINVAL;
+	st->pid = pid;
+	st->vmm_pid = vmm;
+	st->fsd_pid = fsd;
+	st->owner = (uid_t)owner;
+	st->exit_status = exit_status;
+	snprintf(st->created, sizeof(st->created), "%s", created);
+	st->annotations = json_incref(annotations);
+	st->id = strdup(id);
+	st->bundle = bundle ? strdup(bundle) : NULL;
+	st->rootfs = rootfs ? strdup(rootfs) : NULL;
+	return st->id && (!bundle || st->bundle) && (!rootfs || st->rootfs) ? 0 : -ENOMEM;
+}
+
+int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err)
+{
+	cleanup_fd int fd = openat(dirfd, "state.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	json_error_t jerr;
+	struct stat sb;
+	json_t *o;
+	int r;
+
+	memset(st, 0, sizeof(*st));
+	st->exit_status = -1;
+	if (fd < 0)
+		return cm_err_set(err, errno, "read state");
+	if (fstat(fd, &sb) < 0 || sb.st_size > STATE_FILE_MAX)
+		return cm_err_set(err, EFBIG, "read state");
+	o = json_loadfd(fd, 0, &jerr);
+	if (!o)
+		return cm_err_set(err, 0, "read state: %s", jerr.text);
+	r = state_unpack(o, st);
+	json_decref(o);
+	if (r < 0) {
+		cm_state_fini(st);
+		return cm_err_set(
+			err, -r, "read state: not a record of version %d", CM_STATE_VERSION);
+	}
+	return 0;
+}
+
+/* Is the sandbox process alive? A lock that cannot be taken is held by it. */
+static bool state_locked(int dirfd)
+{
+	cleanup_fd int fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int cm_state_load(const char *root, const char *id, struct cm_state *st, struct cm_err *err)
+{
+	cleanup_fd int rootfd = -1;
+	cleanup_fd int dirfd = -1;
+	struct cm_err ignored;
+	bool alive;
+
+	memset(st, 0, sizeof(*st));
+	if (cm_id_check(id, err) < 0)
+		return -err->code;
+	rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootfd >= 0)
+		dirfd = openat(rootfd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dirfd < 0) {
+		int code = errno;
+
+		if (code == ENOENT || code == ENOTDIR) {
+			cm_err_set(err, 0, "container '%s' does not exist", id);
+			err->code = ENOENT;
+			return -ENOENT;
+		}
+		return cm_err_set(err, code, "container '%s'", id);
+	}
+	/* Before the record: a sandbox that ends in between has written its last record. */
+	alive = state_locked(dirfd);
+	if (cm_state_read(dirfd, st, &ignored) < 0) {
+		st->id = strdup(id);
+		st->status = alive ? CM_CREATING : CM_STOPPED;
+		st->exit_status = -1;
+		if (!st->id)
+			return cm_err_set(err, ENOMEM, "container '%s'", id);
+	}
+	if (!alive) {
+		st->status = CM_STOPPED;
+		st->pid = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The on-disk record of a container: ROOT/ID/state.json, replaced as a whole (temporary file + rename). There is no fsync: the record
+ * describes processes, which a power failure ends too.
+ *
+ * ROOT/ID/lock is locked (flock) by the sandbox process for as long as it lives, so whoever can take the lock knows that the sandbox
+ * is gone, whatever the record says: no pid is ever compared. ROOT/.lock is held while a container directory is made or removed.
+ */
+#ifndef CM_CONTROL_STATE_H
+#define CM_CONTROL_STATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include "common/err.h"
+
+#define CM_STATE_VERSION 1
+
+/*
+ * OCI life of a container. The only changes allowed (container.c checks them):
+ *   creating -> created   the sandbox is up, the program was not started
+ *   created  -> running   the guest started the program
+ *   any      -> stopped   the program ended, or any process of the sandbox did
+ * stopped is final.
+ */
+enum cm_status {
+	CM_CREATING,
+	CM_CREATED,
+	CM_RUNNING,
+	CM_STOPPED,
+	CM_STATUS_COUNT
+};
+
+struct cm_state {
+	char *id;
+	enum cm_status status;
+	pid_t pid; /* of the sandbox process; 0 when it is gone */
+	pid_t vmm_pid, fsd_pid; /* 0 when not started */
+	char *bundle; /* absolute path */
+	char *rootfs; /* as configured, for people; NULL before the configuration was read */
+	char created[32]; /* RFC 3339, UTC */
+	uid_t owner;
+	int exit_status; /* wait(2) encoding, -1 while unknown */
+	json_t *annotations; /* a reference, or NULL */
+};
+
+const char *cm_status_name(enum cm_status status);
+
+/* Free the members. */
+void cm_state_fini(struct cm_state *st);
+
+/* Write the record of st into the directory dirfd. */
+int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err);
+
+/* Read the record in the directory dirfd as it was written. -ENOENT without message text of its own when there is none. */
+int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err);
+
+/*
+ * The truth about container id below the directory root: the record, with the status stopped and pid 0 when the sandbox is gone. A
+ * directory without a readable record counts as stopped. Errors: -ENOENT "container 'x' does not exist", -EINVAL for a bad id.
+ */
+int cm_state_load(const char *root, const char *id, struct cm_state *st, struct cm_err *err);
+
+/* The OCI state object of st (ociVersion, id, status, pid, bundle, annotations) plus ours. A new reference, NULL without memory. */
+json_t *cm_state_json(const struct cm_state *st);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control socket of a sandbox: server side. */
+#include <config.h>
+#include "control/urpc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+
+int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn call, void *ctx,
+	struct cm_err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	mode_t old;
+	int r;
+
+	s->call = call;
+	s->ctx = ctx;
+	for (int i = 0; i < CM_URPC_CLIENTS; i++)
+		s->clients[i].fd = -1;
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return cm_err_set(err, errno, "make control socket");
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	/* bind makes the file: there is no moment in which others may connect. */
+	old = umask(0177);
+	r = bind(s->fd, (struct sockaddr *)&addr, sizeof(addr));
+	umask(old);
+	if (r < 0 || listen(s->fd, CM_URPC_CLIENTS) < 0)
+		return cm_err_set(err, errno, "make control socket");
+	return 0;
+}
+
+static void urpc_drop(struct cm_urpc_client *c)
+{
+	cm_cleanup_closep(&c->fd);
+	c->fd = -1;
+	c->busy = false;
+	c->tag = 0;
+	cm_buf_fini(&c->rx);
+}
+
+void cm_urpc_close(struct cm_urpc_server *s)
+{
+	for (int i = 0; i < CM_URPC_CLIENTS; i++)
+		urpc_drop(&s->clients[i]);
+	cm_cleanup_closep(&s->fd);
+	s->fd = -1;
+}
+
+void cm_urpc_poll_prepare(const struct cm_urpc_server *s, struct pollfd *fds)
+{
+	bool room = false;
+
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		const struct cm_urpc_client *c = &s->clients[i];
+
+		fds[1 + i].fd = c->fd;
+		/* A busy client is only watched for its hangup. */
+		fds[1 + i].events = c->busy ? 0 : POLLIN;
+		fds[1 + i].revents = 0;
+		room |= c->fd < 0;
+	}
+	fds[0].fd = room ? s->fd : -1;
+	fds[0].events = POLLIN;
+	fds[0].revents = 0;
+}
+
+static void urpc_accept(struct cm_urpc_server *s)
+{
+	cleanup_fd int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return;
+	if (cred.uid != 0 && cred.uid != geteuid())
+		return;
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *c = &s->clients[i];
+
+		if (c->fd < 0) {
+			cm_buf_init(&c->rx, CM_URPC_MESSAGE);
+			c->fd = steal_fd(&fd);
+			return;
+		}
+	}
+}
+
+void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t *result)
+{
+	cleanup_free char *out = NULL;
+	size_t len;
+	json_t *o;
+
+	code = code < 0 ? -code : code;
+	c->busy = false;
+	c->tag = 0;
+	o = json_pack("{s:b, s:s, s:o?, s:i}", "success", code == 0, "err", text ? text : "",
+		"result", result, "errno", code);
+	out = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	len = out ? strlen(out) : 0;
+	if (!out || send(c->fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
+		urpc_drop(c);
+}
+
+static void urpc_dispatch(struct cm_urpc_server *s, struct cm_urpc_client *c, const json_t *req)
+{
+	const json_t *method = json_object_get(req, "method");
+
+	c->busy = true;
+	if (!json_is_string(method))
+		cm_urpc_reply(c, EINVAL, "method is missing", NULL);
+	else
+		s->call(s->ctx, c, json_string_value(method), json_object_get(req, "arg"));
+}
+
+/* Serve the complete messages in the buffer; false when the bytes are no JSON. */
+static bool urpc_parse(struct cm_urpc_server *s, struct cm_urpc_client *c)
+{
+	while (c->fd >= 0 && !c->busy && c->rx.len > 0) {
+		json_error_t jerr;
+		json_t *req = json_loadb(c->rx.p, c->rx.len, JSON_DISABLE_EOF_CHECK, &jerr);
+
+		if (!req)
+			return json_error_code(&jerr) == json_error_premature_end_of_input &&
+			       c->rx.len < c->rx.max;
+		cm_buf_consume(&c->rx, (size_t)jerr.position);
+		urpc_dispatch(s, c, req);
+		json_decref(req);
+	}
+	return true;
+}
+
+static void urpc_read(struct cm_urpc_server *s, struct cm_urpc_client *c)
+{
+	size_t room = c->rx.max - c->rx.len;
+	void *p = cm_buf_reserve(&c->rx, room < 4096 ? room : 4096);
+	ssize_t n = p ? recv(c->fd, p, room < 4096 ? room : 4096, 0) : 0;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		urpc_drop(c);
+		return;
+	}
+	c->rx.len += (size_t)n;
+	if (!urpc_parse(s, c))
+		urpc_drop(c);
+}
+
+void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds)
+{
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *c = &s->clients[i];
+
+		if (c->fd < 0 || fds[1 + i].fd != c->fd)
+			continue;
+		if (c->busy ? fds[1 + i].revents & (POLLHUP | POLLERR) : 0)
+			urpc_drop(c);
+		else if (!c->busy && fds[1 + i].revents)
+			urpc_read(s, c);
+		else if (!c->busy && c->rx.len > 0 && !urpc_parse(s, c))
+			urpc_drop(c);
+	}
+	if (fds[0].fd >= 0 && fds[0].revents)
+		urpc_accept(s);
+}

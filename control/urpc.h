@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket of a sandbox, ROOT/ID/control.sock (0600): one JSON value a message, no length before it.
+ * Request {"method":"containerManager.Signal","arg":...}, reply {"success":bool,"err":string,"result":any,"errno":int}; one call at a
+ * time on a connection. Only root and the owner of the sandbox may call (SO_PEERCRED).
+ *
+ * The server is part of the sandbox's main loop and never blocks: sizes and the number of clients are bounded, a client that does not
+ * read its reply is dropped.
+ */
+#ifndef CM_CONTROL_URPC_H
+#define CM_CONTROL_URPC_H
+
+#include <jansson.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/err.h"
+#include "control/buf.h"
+
+#define CM_URPC_CLIENTS	 16
+#define CM_URPC_MESSAGE	 (64u << 10) /* bytes of a request */
+#define CM_URPC_POLLFDS	 (CM_URPC_CLIENTS + 1)
+#define CM_URPC_DEADLINE 10 /* seconds a client waits for a reply */
+
+/* Values of the member Mode of containerManager.Signal. */
+enum cm_urpc_mode {
+	CM_URPC_PROCESS = 0,
+	CM_URPC_ALL = 1,
+	CM_URPC_FOREGROUND = 2
+};
+
+struct cm_urpc_client {
+	int fd; /* -1 = free slot */
+	struct cm_buf rx;
+	bool busy; /* a call has no reply yet: nothing more is read */
+	int64_t tag; /* the handler's mark of the open call */
+};
+
+/* Serve a call: reply at once (cm_urpc_reply) or later. arg is borrowed and may be NULL. */
+typedef void (*cm_urpc_call_fn)(
+	void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg);
+
+struct cm_urpc_server {
+	int fd;
+	struct cm_urpc_client clients[CM_URPC_CLIENTS];
+	cm_urpc_call_fn call;
+	void *ctx;
+};
+
+/* Listen on `path` (relative to the working directory: socket addresses are short). */
+int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn call, void *ctx,
+	struct cm_err *err);
+void cm_urpc_close(struct cm_urpc_server *s);
+
+/* Fill CM_URPC_POLLFDS entries before poll, and serve what they say after it. */
+void cm_urpc_poll_prepare(const struct cm_urpc_server *s, struct pollfd *fds);
+void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds);
+
+/* End the open call of c: code 0 = success with result (consumed, may be NULL), else -errno or errno and text. */
+void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t *result);
+
+/* Client: call a method of container id below root. arg is consumed; *result (may be NULL) is a new reference or NULL. */
+int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
+	struct cm_err *err);
+
+/* Client: containerManager.Signal. */
+int cm_urpc_signal(
+	const char *root, const char *id, int signo, enum cm_urpc_mode mode, struct cm_err *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control socket of a sandbox: client side, used by short-lived commands. */
+#include <config.h>
+#include "control/urpc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+
+static int urpc_connect(const char *root, const char *id, struct cm_err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timeval deadline = { .tv_sec = CM_URPC_DEADLINE };
+	cleanup_fd int rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int dirfd = -1;
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (rootfd >= 0)
+		dirfd = openat(rootfd, id, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dirfd < 0 || fd < 0)
+		return cm_err_set(err, errno, "container '%s'", id);
+	/* Through the descriptor: a state directory of any depth fits in an address. */
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/control.sock", dirfd);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return cm_err_set(err, errno, "connect to the sandbox of '%s'", id);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline));
+	return steal_fd(&fd);
+}
+
+static json_t *urpc_receive(int fd, struct cm_err *err)
+{
+	struct cm_buf rx;
+	json_t *reply = NULL;
+
+	cm_buf_init(&rx, 16 * CM_URPC_MESSAGE);
+	for (;;) {
+		json_error_t jerr;
+		char *p = cm_buf_reserve(&rx, 4096);
+		ssize_t n = p ? recv(fd, p, 4096, 0) : -1;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			int code = n == 0 ? ECONNRESET : errno == EAGAIN ? ETIMEDOUT : errno;
+
+			cm_err_set(err, code, "no reply of the sandbox");
+			break;
+		}
+		rx.len += (size_t)n;
+		reply = json_loadb(rx.p, rx.len, JSON_DISABLE_EOF_CHECK, &jerr);
+		if (reply || json_error_code(&jerr) != json_error_premature_end_of_input)
+			break;
+	}
+	if (!reply && rx.len)
+		cm_err_set(err, EPROTO, "reply of the sandbox");
+	cm_buf_fini(&rx);
+	return reply;
+}
+
+static int urpc_result(json_t *reply, json_t **result, struct cm_err *err)
+{
+	const char *text = json_string_value(json_object_get(reply, "err"));
+	json_int_t code = json_integer_value(json_object_get(reply, "errno"));
+
+	if (!json_is_true(json_object_get(reply, "success"))) {
+		cm_err_set(err, 0, "%s", text && *text ? text : "the sandbox refused");
+		err->code = code > 0 && code < 4096 ? (int)code : EIO;
+		return -err->code;
+	}
+	if (result)
+		*result = json_incref(json_object_get(reply, "result"));
+	return 0;
+}
+
+int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
+	struct cm_err *err)
+{
+	cleanup_fd int fd = urpc_connect(root, id, err);
+	cleanup_free char *text = NULL;
+	json_t *o, *reply;
+	int r;
+
+	if (result)
+		*result = NULL;
+	if (fd < 0) {
+		json_decref(arg);
+		return fd;
+	}
+	o = json_pack("{s:s, s:o?}", "method", method, "arg", arg);
+	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	if (!text)
+		return cm_err_set(err, ENOMEM, "call the sandbox");
+	if (send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
+		return cm_err_set(err, EIO, "call the sandbox of '%s'", id);
+	reply = urpc_receive(fd, err);
+	if (!reply)
+		return -err->code;
+	r = urpc_result(reply, result, err);
+	json_decref(reply);
+	return r;
+}
+
+int cm_urpc_signal(
+	const char *root, const char *id, int signo, enum cm_urpc_mode mode, struct cm_err *err)
+{
+	json_t *arg = json_pack(
+		"{s:s, s:i, s:i, s:i}", "CID", id, "Signo", signo, "PID", 0, "Mode", (int)mode);
+
+	return cm_urpc_call(root, id, "containerManager.Signal", arg, NULL, err);
+}
