@@ -223,6 +223,16 @@ static int eventloop_timeout(struct eventloop *loop, int timeout_ms)
 	return timeout_ms >= 0 && (uint64_t)timeout_ms < ms ? timeout_ms : (int)ms;
 }
 
+/* Tell the pollers that nobody will look for them from now on. */
+static bool eventloop_idle(struct eventloop *loop)
+{
+	bool work = false;
+
+	for (struct ev_poller *p = loop->pollers; p; p = p->next)
+		work |= p->idle(p);
+	return !work;
+}
+
 /* Wait for descriptors, or only look at them while the loop is busy. */
 static int eventloop_wait(struct eventloop *loop, int timeout_ms)
 {
@@ -232,7 +242,7 @@ static int eventloop_wait(struct eventloop *loop, int timeout_ms)
 		timeout_ms = 0;
 	if (timeout_ms) {
 		timeout_ms = eventloop_timeout(loop, timeout_ms);
-		if (timeout_ms && !eventloop_may_sleep(loop))
+		if (timeout_ms && (!eventloop_idle(loop) || !eventloop_may_sleep(loop)))
 			timeout_ms = 0;
 	}
 	/* #syscalls:io epoll_wait epoll_pwait */

@@ -43,6 +43,8 @@ struct ev_work {
 
 struct ev_poller {
 	bool (*fn)(struct ev_poller *p); /* true = there was work */
+	bool (*idle)(struct ev_poller *
+			p); /* the loop will sleep: ask for wake-ups; true = work came in meanwhile */
 	void *arg;
 	struct ev_poller *next;
 };

@@ -158,15 +158,28 @@ static bool poll_some(struct ev_poller *p)
 	return ++calls < 5;
 }
 
+static int idles;
+
+static bool idle_some(struct ev_poller *p)
+{
+	return ++idles < 3;
+}
+
 START_TEST(poller_runs_while_it_finds_work_then_the_loop_sleeps)
 {
-	struct ev_poller p = { .fn = poll_some };
+	struct ev_poller p = { .fn = poll_some, .idle = idle_some };
 	uint64_t t0;
 
 	eventloop_poller_add(loop, &p);
 	for (int i = 0; i < 10; i++)
 		eventloop_step(loop, 0);
 	ck_assert_int_ge(calls, 5);
+	ck_assert_int_eq(idles, 0);
+	usleep(1000);
+	/* Work that idle finds keeps the loop awake. */
+	eventloop_step(loop, -1);
+	eventloop_step(loop, -1);
+	ck_assert_int_eq(idles, 2);
 	usleep(1000);
 	t0 = eventloop_now();
 	eventloop_step(loop, 20);

@@ -22,11 +22,12 @@ int virtio_console_create(
 	const struct virtio_env *env, struct guestlog *log, struct virtio_dev **out);
 
 /*
- * vsock by the hybrid UNIX-socket convention. listen_fd: listening SOCK_STREAM socket on which host programs say "CONNECT <port>\n";
- * dir_fd with name: connections of the guest to host port N go to the socket "<name>_<N>" in that directory (dir_fd -1: refused).
+ * vsock by the hybrid UNIX-socket convention. listen_fd: listening SOCK_STREAM socket on which host programs say "CONNECT <port>\n" and
+ * get "OK <host port>\n". Connections of the guest to host port N go to the socket "<name>_<N>" in the current directory of the process
+ * (the jail's only one); name NULL refuses them all.
  */
-int virtio_vsock_create(const struct virtio_env *env, int listen_fd, int dir_fd, const char *name,
-	struct virtio_dev **out);
+int virtio_vsock_create(
+	const struct virtio_env *env, int listen_fd, const char *name, struct virtio_dev **out);
 
 struct virtio_fs_config {
 	const char *tag; /* shorter than 36 bytes */
