@@ -67,8 +67,10 @@ int fc_init(uint32_t flags)
 
 void fc_start(void (*tune)(struct fsd_config *cfg))
 {
-	memset(&fc, 0, sizeof(fc));
-	(void)snprintf(fc.dir, sizeof(fc.dir), "/tmp/check-fsd.XXXXXX");
+	fc.e = NULL;
+	/* Memory where there is some: fsync and fallocate cost nothing there. */
+	(void)snprintf(fc.dir, sizeof(fc.dir), "%s/check-fsd.XXXXXX",
+		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	fsd_creds_prepare();
 	if (!mkdtemp(fc.dir) || mkdir(fc_path("tree"), 0755) < 0)
 		fc_die("mkdtemp");

@@ -367,6 +367,9 @@ START_TEST(test_xattrs)
 	uint64_t n = new_file("f", "x");
 	char v[10];
 
+	if (setxattr(fc_path("tree/f"), "user.probe", "", 0, 0) < 0 && errno == EOPNOTSUPP)
+		return; /* tmpfs of an old kernel */
+	ck_assert_int_eq(removexattr(fc_path("tree/f"), "user.probe"), 0);
 	/* The short form of the request, as INIT negotiated. */
 	ck_assert_int_eq(fc_call(FUSE_SETXATTR, n, &s, FUSE_COMPAT_SETXATTR_IN_SIZE, "user.k", NULL,
 				 "value", 5),

@@ -20,7 +20,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/seccomp.h"
 #include "vmm/fsd/engine.h"
+#include "vmm/fsd/filter.h"
 
 #ifndef MS_REC
 #define MS_REC 16384
@@ -44,6 +46,7 @@ static int jail_compare(const void *a, const void *b)
 
 int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err *err)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int sorted[16];
 	unsigned int from = 3;
 
@@ -66,8 +69,9 @@ int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err 
 	}
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return cm_err_set(err, errno, "prctl");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
+	/* A write beyond a limit answers EFBIG instead. */
+	if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0)
+		return cm_err_set(err, errno, "sigaction");
 	return 0;
 }
 
@@ -91,6 +95,17 @@ int fsd_jail_prepare(int *proc_fd, struct cm_err *err)
 	return 0;
 }
 
+unsigned int fsd_jail_max_nodes(void)
+{
+	const rlim_t others = FSD_MAX_HANDLES + FSD_MAX_IO + 1024 + 64; /* 1024: locks */
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur < 2 * others)
+		return 1024;
+	return lim.rlim_cur - others < FSD_MAX_NODES ? (unsigned int)(lim.rlim_cur - others)
+						     : FSD_MAX_NODES;
+}
+
 /* ---- stage 3 */
 
 static int jail_write(const char *path, const char *text)
@@ -112,7 +127,7 @@ static int jail_chroot(int root_fd, struct cm_err *err)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return cm_err_set(err, errno, "unshare");
 	(void)jail_write("/proc/self/setgroups", "deny");
 	(void)snprintf(map, sizeof(map), "%u %u 1", uid, uid);
@@ -128,7 +143,7 @@ static int jail_chroot(int root_fd, struct cm_err *err)
 
 static int jail_enter(int tree, struct cm_err *err)
 {
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
 		return cm_err_set(err, errno, "unshare");
 	if (mount(NULL, "/", NULL, JAIL_MS_SLAVE | MS_REC, NULL) < 0)
 		return cm_err_set(err, errno, "detach mounts from the host's");
@@ -239,4 +254,11 @@ int fsd_jail_rights(int root_fd, bool readonly, struct cm_err *err)
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		r = cm_err_set(err, errno, "prctl");
 	return r;
+}
+
+/* restart_syscall: epoll_wait after a stop and continue. #syscalls:fsd restart_syscall rt_sigreturn */
+int fsd_jail_filter(struct cm_err *err)
+{
+	cm_seccomp_report_calls();
+	return CM_SECCOMP_INSTALL(seccomp_filter_fsd, err);
 }

@@ -139,7 +139,7 @@ static int lock_flock(struct fsd_req *rq, const struct fuse_lk_in *a)
 	return r;
 }
 
-/* #syscalls:fsd fcntl */
+/* #syscalls:fsd fcntl[1=F_OFD_SETLK,F_OFD_GETLK] */
 int fsd_op_setlk(struct fsd_req *rq)
 {
 	const struct fuse_lk_in *a = rq->arg;

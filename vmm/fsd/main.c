@@ -100,6 +100,7 @@ static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err
 		.readonly = o->readonly,
 		.dax = &fsd_server_dax,
 		.dax_ctx = &s,
+		.max_nodes = fsd_jail_max_nodes(),
 	};
 	int r = fsd_server_map_arena(&s, o->arena);
 
@@ -116,6 +117,8 @@ static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err
 	if (r < 0)
 		return cm_err_set(err, -r, "start");
 	r = fsd_jail_rights(o->root, o->readonly, err);
+	if (r == 0)
+		r = fsd_jail_filter(err);
 	if (r < 0)
 		return r;
 	r = fsd_server_run(&s);

@@ -107,7 +107,7 @@ int fsd_op_rmdir(struct fsd_req *rq)
 	return unlinkat(rq->node->fd, rq->str[0], AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-/* RENAME_WHITEOUT would make a device node. #syscalls:fsd renameat2 */
+/* RENAME_WHITEOUT would make a device node. libc takes the older call for no flags. #syscalls:fsd renameat renameat2 */
 static int name_rename(struct fsd_req *rq, uint64_t newdir, uint32_t flags)
 {
 	const struct fsd_node *to = fsd_node_get(rq->e, newdir);

@@ -300,7 +300,6 @@ void fsd_nodes_reset(struct fsd_engine *e)
 	}
 }
 
-/* #syscalls:fsd munmap */
 void fsd_nodes_fini(struct fsd_engine *e)
 {
 	if (e->nodes && e->hash && e->nodes_used)

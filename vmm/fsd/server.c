@@ -181,6 +181,7 @@ const struct fsd_dax_ops fsd_server_dax = { .map = server_map, .unmap = server_u
 
 /* ---- the queues */
 
+/* From the vDSO where the clock allows it. #syscalls:fsd clock_gettime */
 static uint64_t server_now(void)
 {
 	struct timespec ts;
