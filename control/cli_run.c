@@ -144,6 +144,7 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 
 	if (signal_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp) < 0)
 		return cm_err_set(err, errno, "start the sandbox");
+	o->publish_first = detach || pid_file;
 	pid = fork();
 	if (pid == 0) {
 		close(sp[0]);

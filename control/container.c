@@ -21,8 +21,8 @@
 #define DELETE_GRACE_MS 2000 /* for the program to end and its files to be written back */
 #define DELETE_KILL_MS	5000 /* for a killed process to be gone */
 
-static const char *const container_files[] = { "state.json", "state.tmp", "control.sock", "vsock/s",
-	"lock" };
+static const char *const container_files[] = { "state.json", "vsock.sock", "control.sock",
+	"state.tmp" };
 
 /* mkdir -p; every component that is made gets mode 0711: users may reach what they own, not list. */
 static int container_make_root(const char *root, struct cm_err *err)
@@ -76,7 +76,6 @@ static void container_unlink(int rootfd, int dirfd, const char *id)
 {
 	for (size_t i = 0; i < sizeof(container_files) / sizeof(container_files[0]); i++)
 		unlinkat(dirfd, container_files[i], 0);
-	unlinkat(dirfd, "vsock", AT_REMOVEDIR);
 	unlinkat(rootfd, id, AT_REMOVEDIR);
 }
 
@@ -94,10 +93,7 @@ static int container_make_dir(struct cm_container *c, const char *id, struct cm_
 		return -EEXIST;
 	}
 	c->dirfd = openat(c->rootfd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (c->dirfd >= 0)
-		c->lockfd = openat(c->dirfd, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (c->lockfd < 0 || flock(c->lockfd, LOCK_EX) < 0 ||
-		mkdirat(c->dirfd, "vsock", 0700) < 0) {
+	if (c->dirfd < 0 || flock(c->dirfd, LOCK_EX) < 0) {
 		cm_err_set(err, errno, "make directory of container '%s'", id);
 		container_unlink(c->rootfd, c->dirfd, id);
 		return -err->code;
@@ -121,8 +117,7 @@ static void container_close(struct cm_container *c)
 {
 	cm_cleanup_closep(&c->dirfd);
 	cm_cleanup_closep(&c->rootfd);
-	cm_cleanup_closep(&c->lockfd);
-	c->dirfd = c->rootfd = c->lockfd = -1;
+	c->dirfd = c->rootfd = -1;
 }
 
 int cm_container_create(struct cm_container *c, const char *root, const char *id,
@@ -131,7 +126,7 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 	int r = cm_id_check(id, err);
 
 	memset(c, 0, sizeof(*c));
-	c->rootfd = c->dirfd = c->lockfd = -1;
+	c->rootfd = c->dirfd = -1;
 	if (r < 0)
 		return r;
 	c->rootfd = container_open_root(root, true, err);
@@ -174,7 +169,23 @@ int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm
 			cm_status_name(c->st.status),
 			(unsigned)to < CM_STATUS_COUNT ? cm_status_name(to) : "?");
 	c->st.status = to;
+	return 0;
+}
+
+int cm_container_save(struct cm_container *c, struct cm_err *err)
+{
 	return cm_state_save(c->dirfd, &c->st, err);
+}
+
+int cm_container_empty_dir(struct cm_container *c, struct cm_err *err)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(c->rootfd, ".empty", flags);
+
+	if (fd < 0 && errno == ENOENT &&
+		(mkdirat(c->rootfd, ".empty", 0711) == 0 || errno == EEXIST))
+		fd = openat(c->rootfd, ".empty", flags);
+	return fd < 0 ? cm_err_set(err, errno, "open '.empty' of the state directory") : fd;
 }
 
 void cm_container_remove(struct cm_container *c)
@@ -256,7 +267,6 @@ static int container_delete_dir(const char *root, const char *id, struct cm_err 
 	cleanup_fd int rootfd = container_open_root(root, false, err);
 	cleanup_fd int root_lock = -1;
 	cleanup_fd int dirfd = -1;
-	cleanup_fd int lock = -1;
 
 	if (rootfd < 0)
 		return rootfd;
@@ -267,8 +277,7 @@ static int container_delete_dir(const char *root, const char *id, struct cm_err 
 	if (dirfd < 0) /* it removed itself meanwhile */
 		return 0;
 	/* A reader holds the lock, shared, for an instant only; a new sandbox of this id cannot appear under the root lock. */
-	lock = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0)
+	if (flock(dirfd, LOCK_SH | LOCK_NB) < 0)
 		return cm_err_set(err, EBUSY, "container '%s' is in use", id);
 	container_unlink(rootfd, dirfd, id);
 	return 0;

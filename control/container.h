@@ -2,7 +2,8 @@
 /*
  * A container's directory, lock and state: the only module that changes a status or makes and removes what lies below the state root.
  *
- * ROOT (0711) / ID (0711) / state.json state.tmp lock control.sock (0600) vsock/ (0700) / s
+ * ROOT (0711) / ID (0711) / state.json state.tmp control.sock (0600) vsock.sock (0600)
+ *      / .lock, .empty (0711, the one directory that a VMM's jail shows)
  *
  * struct cm_container belongs to the sandbox process, which holds the lock for its whole life; everyone else uses cm_state_load and
  * cm_container_delete.
@@ -16,8 +17,7 @@
 struct cm_container {
 	struct cm_state st;
 	int rootfd; /* ROOT */
-	int dirfd; /* ROOT/ID */
-	int lockfd; /* held exclusively */
+	int dirfd; /* ROOT/ID, locked exclusively */
 };
 
 /*
@@ -27,8 +27,17 @@ struct cm_container {
 int cm_container_create(struct cm_container *c, const char *root, const char *id,
 	const char *bundle, struct cm_err *err);
 
-/* Change the status and write the record. -EINVAL for a change that enum cm_status does not allow: nothing is changed then. */
+/*
+ * Change the status; the record follows with cm_container_save, so that changes close to each other are written once. -EINVAL for a
+ * change that enum cm_status does not allow: nothing is changed then.
+ */
 int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err);
+
+/* Write the record. */
+int cm_container_save(struct cm_container *c, struct cm_err *err);
+
+/* O_PATH descriptor of ROOT/.empty, made when it is missing. */
+int cm_container_empty_dir(struct cm_container *c, struct cm_err *err);
 
 /* Remove the directory of a container (stopped, or never started) and release the lock. */
 void cm_container_remove(struct cm_container *c);

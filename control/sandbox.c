@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@
 
 #define SANDBOX_TAIL	(16u << 10)
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
-#define VSOCK_PATH	"vsock/s"
+#define VSOCK_PATH	"vsock.sock"
 
 int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
 {
@@ -101,6 +102,7 @@ static int sandbox_vsock_listen(struct sandbox *s, struct cm_err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = VSOCK_PATH };
 
+	umask(0177); /* of the whole process: what it makes is its own */
 	s->vsock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->vsock_fd < 0 || bind(s->vsock_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 		listen(s->vsock_fd, 2 * SANDBOX_RELAYS) < 0)
@@ -110,16 +112,15 @@ static int sandbox_vsock_listen(struct sandbox *s, struct cm_err *err)
 
 static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 {
-	cleanup_fd int dir = -1;
+	cleanup_fd int dir = cm_container_empty_dir(&s->c, err);
 
+	if (dir < 0)
+		return dir;
 	/* Sockets are named relative to the container's directory. */
 	if (fchdir(s->c.dirfd) < 0)
 		return cm_err_set(err, errno, "enter the container's directory");
 	if (sandbox_vsock_listen(s, err) < 0)
 		return -err->code;
-	dir = open("vsock", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0)
-		return cm_err_set(err, errno, "open the vsock directory");
 	return cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err);
 }
 
@@ -193,6 +194,14 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 	return r;
 }
 
+int sandbox_publish(struct sandbox *s, struct cm_err *err)
+{
+	int r = cm_urpc_listen(&s->urpc, "control.sock", sandbox_call, s, err);
+
+	s->published = true;
+	return r < 0 ? r : cm_container_save(&s->c, err);
+}
+
 static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 {
 	const struct cm_sandbox_options *o = s->o;
@@ -202,8 +211,6 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
 	if (r == 0)
 		r = sandbox_launch_vmm(s, err);
-	if (r == 0)
-		r = cm_urpc_listen(&s->urpc, "control.sock", sandbox_call, s, err);
 	if (r == 0 && !s->spec)
 		r = cm_spec_load(o->bundle_fd, &s->spec, err);
 	if (r == 0)
@@ -255,6 +262,7 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	if (keep) {
 		s->c.st.exit_status = s->status;
 		cm_container_transition(&s->c, CM_STOPPED, &ignored);
+		cm_container_save(&s->c, &ignored);
 		cm_container_release(&s->c);
 	} else {
 		cm_container_remove(&s->c);
@@ -278,7 +286,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	s.done_fd = s.signal_fd = s.vsock_fd = s.urpc.fd = -1;
 	for (int i = 0; i < CM_URPC_CLIENTS; i++)
 		s.urpc.clients[i].fd = -1;
-	s.c.dirfd = s.c.rootfd = s.c.lockfd = -1;
+	s.c.dirfd = s.c.rootfd = -1;
 	s.log_left = SANDBOX_LOG_MAX;
 	cm_buf_init(&s.tail, SANDBOX_TAIL);
 	cm_launch_init(&s.l);

@@ -25,6 +25,7 @@ struct cm_sandbox_options {
 	struct cm_launch_options vm;
 	bool overlay; /* writes stay in the guest */
 	bool keep; /* the record stays after the end, until delete */
+	bool publish_first; /* someone will act on the start: the record and the control socket must be there */
 	bool die_with_parent;
 	int trace_fd; /* takes the system call trace; -1 = no trace */
 	int log_fd; /* takes the log of VMM, file server and guest as it comes; -1 = only kept for a crash report */

@@ -25,6 +25,7 @@ struct sandbox {
 	int done_fd, signal_fd, cli_fd, vsock_fd;
 	int64_t hello_id, start_id, trace_id;
 	bool started; /* the guest runs the program */
+	bool published; /* control socket and a record that says running exist */
 	bool exited; /* status is the program's */
 	bool vmm_gone, fsd_gone;
 	bool killed; /* the command vanished or a kill was ordered: no complaint about the end */
@@ -36,6 +37,12 @@ struct sandbox {
 
 /* Run until the program and its output ended, or the sandbox failed: 0, or -errno with err. */
 int sandbox_loop(struct sandbox *s, struct cm_err *err);
+
+/*
+ * Open the control socket and write the record. Done some ms after the start, when the program still runs, or before anyone is told of
+ * the start: making and removing files would be a tenth of the life of a short program.
+ */
+int sandbox_publish(struct sandbox *s, struct cm_err *err);
 
 /* Serve a call on the control socket; ctx is the struct sandbox. */
 void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg);

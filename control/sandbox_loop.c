@@ -19,6 +19,7 @@
 #include "control/rpc_start.h"
 
 #define LOOP_START_MS 30000 /* from launch to the guest's answer */
+#define LOOP_QUIET_MS 5 /* a program that still runs after this gets its record written */
 #define LOOP_END_MS \
 	2000 /* for an ordered power off, and for the VMM to end when the guest hung up */
 
@@ -95,10 +96,12 @@ static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct 
 	if (cm_rpc_decode_started(f, &st) < 0)
 		return cm_err_set(err, EPROTO, "answer of the guest");
 	s->started = true;
+	if (cm_container_transition(&s->c, CM_RUNNING, err) < 0 ||
+		(s->o->publish_first && sandbox_publish(s, err) < 0))
+		return -err->code;
+	s->deadline = loop_now_ms() + LOOP_QUIET_MS;
 	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(), NULL);
-	cm_spec_destroy(s->spec);
-	s->spec = NULL;
-	return cm_container_transition(&s->c, CM_RUNNING, err);
+	return 0;
 }
 
 /* Only an exit code or a signal: the rest of the word is the guest's fancy. */
@@ -275,23 +278,41 @@ static void loop_power_off(struct sandbox *s)
 		sandbox_read_log(s);
 }
 
+/* Is there something that must happen by s->deadline? The guest's answer, the record, or the end of a VMM whose guest hung up. */
+static bool loop_limited(const struct sandbox *s)
+{
+	if (s->exited)
+		return false;
+	return !s->started || !s->published || s->rpc.fd < 0;
+}
+
+/* The deadline passed: 0 when that is no failure. */
+static int loop_deadline(struct sandbox *s, struct cm_err *err)
+{
+	if (s->started && s->rpc.fd >= 0)
+		return sandbox_publish(s, err);
+	return loop_broken(s, "the guest does not answer", err);
+}
+
 int sandbox_loop(struct sandbox *s, struct cm_err *err)
 {
 	s->deadline = loop_now_ms() + LOOP_START_MS;
 	while (!s->exited || s->outputs > 0) {
-		bool limited = !s->started || (s->rpc.fd < 0 && !s->exited);
-		long left = limited ? s->deadline - loop_now_ms() : -1;
+		long left = loop_limited(s) ? s->deadline - loop_now_ms() : -1;
 		struct pollfd p[LOOP_FDS];
 		int r;
 
-		if (limited && left <= 0)
-			return loop_broken(s, "the guest does not answer", err);
-		loop_prepare(s, p);
-		if (poll(p, LOOP_FDS, (int)left) < 0) {
-			if (errno == EINTR)
-				continue;
-			return cm_err_set(err, errno, "wait for the sandbox");
+		if (loop_limited(s) && left <= 0) {
+			if (loop_deadline(s, err) < 0)
+				return -err->code;
+			continue;
 		}
+		loop_prepare(s, p);
+		r = poll(p, LOOP_FDS, (int)left);
+		if (r < 0 && errno != EINTR)
+			return cm_err_set(err, errno, "wait for the sandbox");
+		if (r <= 0)
+			continue;
 		r = loop_serve(s, p, err);
 		if (r < 0)
 			return r;

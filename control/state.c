@@ -152,12 +152,10 @@ int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err)
 	return 0;
 }
 
-/* Is the sandbox process alive? A lock that cannot be taken is held by it. */
+/* Is the sandbox process alive? A lock that cannot be taken is held by it; closing dirfd gives it back. */
 static bool state_locked(int dirfd)
 {
-	cleanup_fd int fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return flock(dirfd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 int cm_state_load(const char *root, const char *id, struct cm_state *st, struct cm_err *err)

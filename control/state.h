@@ -3,8 +3,8 @@
  * The on-disk record of a container: ROOT/ID/state.json, replaced as a whole (temporary file + rename). There is no fsync: the record
  * describes processes, which a power failure ends too.
  *
- * ROOT/ID/lock is locked (flock) by the sandbox process for as long as it lives, so whoever can take the lock knows that the sandbox
- * is gone, whatever the record says: no pid is ever compared. ROOT/.lock is held while a container directory is made or removed.
+ * The directory ROOT/ID is locked (flock) by the sandbox process for as long as it lives, so whoever can take the lock knows that the
+ * sandbox is gone, whatever the record says: no pid is ever compared. ROOT/.lock is held while a container directory is made or removed.
  */
 #ifndef CM_CONTROL_STATE_H
 #define CM_CONTROL_STATE_H

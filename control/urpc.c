@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "common/cleanup.h"
@@ -18,9 +17,6 @@ int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn c
 	struct cm_err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	mode_t old;
-	int r;
-
 	s->call = call;
 	s->ctx = ctx;
 	for (int i = 0; i < CM_URPC_CLIENTS; i++)
@@ -29,11 +25,9 @@ int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn c
 	if (s->fd < 0)
 		return cm_err_set(err, errno, "make control socket");
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	/* bind makes the file: there is no moment in which others may connect. */
-	old = umask(0177);
-	r = bind(s->fd, (struct sockaddr *)&addr, sizeof(addr));
-	umask(old);
-	if (r < 0 || listen(s->fd, CM_URPC_CLIENTS) < 0)
+	/* bind makes the file with the caller's umask: there is no moment in which others may connect. */
+	if (bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+		listen(s->fd, CM_URPC_CLIENTS) < 0)
 		return cm_err_set(err, errno, "make control socket");
 	return 0;
 }

@@ -47,7 +47,7 @@ struct cm_urpc_server {
 	void *ctx;
 };
 
-/* Listen on `path` (relative to the working directory: socket addresses are short). */
+/* Listen on `path` (relative to the working directory: socket addresses are short). The umask must be 0177. */
 int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn call, void *ctx,
 	struct cm_err *err);
 void cm_urpc_close(struct cm_urpc_server *s);
