@@ -35,10 +35,11 @@ static int opts_number(const char *name, const char *s, uint64_t max, uint64_t *
 {
 	errno = 0;
 	if (*s < '0' || *s > '9')
-		return cm_err_set(err, EINVAL, "--%s='%s': not a number", name, s);
+		return cm_err_set(err, 0, "--%s='%s': not a number", name, s);
 	*out = strtoull(s, end, 10);
 	if (errno != 0 || *out > max)
-		return cm_err_set(err, ERANGE, "--%s='%s'", name, s);
+		return cm_err_set(
+			err, 0, "--%s='%s': larger than %llu", name, s, (unsigned long long)max);
 	return 0;
 }
 
@@ -51,7 +52,7 @@ static int opts_plain(
 	if (r < 0)
 		return r;
 	if (*end)
-		return cm_err_set(err, EINVAL, "--%s='%s': junk after the number", name, s);
+		return cm_err_set(err, 0, "--%s='%s': junk after the number", name, s);
 	return 0;
 }
 
@@ -80,17 +81,17 @@ static int opts_memory(const char *s, struct opts *o, struct cm_err *err)
 		unsigned shift;
 
 		if (!u || end[1])
-			return cm_err_set(err, EINVAL, "--memory='%s': junk after the number", s);
+			return cm_err_set(err, 0, "--memory='%s': junk after the number", s);
 		shift = 10 * (unsigned)(u - units + 1);
 		if (v > UINT64_MAX >> shift)
-			return cm_err_set(err, ERANGE, "--memory='%s'", s);
+			return cm_err_set(err, 0, "--memory='%s': too large", s);
 		v <<= shift;
 	}
 	if (v < CM_RAM_MIN || v > CM_RAM_MAX)
-		return cm_err_set(err, ERANGE, "--memory='%s': must be %lu to %lu MiB", s,
+		return cm_err_set(err, 0, "--memory='%s': must be %lu to %lu MiB", s,
 			CM_RAM_MIN >> 20, CM_RAM_MAX >> 20);
 	if (v % (2u << 20) != 0)
-		return cm_err_set(err, EINVAL, "--memory='%s': not a multiple of 2 MiB", s);
+		return cm_err_set(err, 0, "--memory='%s': not a multiple of 2 MiB", s);
 	o->memory = v;
 	return 0;
 }
@@ -103,7 +104,7 @@ static int opts_cpus(const char *s, struct opts *o, struct cm_err *err)
 	if (r < 0)
 		return r;
 	if (v == 0)
-		return cm_err_set(err, ERANGE, "--cpus='%s'", s);
+		return cm_err_set(err, 0, "--cpus='%s': at least 1", s);
 	o->cpus = (unsigned)v;
 	return 0;
 }
@@ -121,9 +122,9 @@ static int opts_fs(const char *s, struct opts *o, struct cm_err *err)
 	size_t i;
 
 	if (o->nfs == OPTS_FS_MAX)
-		return cm_err_set(err, E2BIG, "--fs='%s': more than %d devices", s, OPTS_FS_MAX);
+		return cm_err_set(err, 0, "--fs='%s': more than %d devices", s, OPTS_FS_MAX);
 	if (tag == 0 || tag > OPTS_TAG_MAX)
-		return cm_err_set(err, EINVAL, "--fs='%s': tag of %zu bytes", s, tag);
+		return cm_err_set(err, 0, "--fs='%s': tag of %zu bytes", s, tag);
 	memcpy(fs->tag, s, tag);
 	for (i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
 		size_t len = strlen(part[i].key);
@@ -131,14 +132,14 @@ static int opts_fs(const char *s, struct opts *o, struct cm_err *err)
 		char *end;
 
 		if (strncmp(at, part[i].key, len) != 0)
-			return cm_err_set(err, EINVAL, "--fs='%s': expected '%s'", s, part[i].key);
+			return cm_err_set(err, 0, "--fs='%s': expected '%s'", s, part[i].key);
 		if (opts_number("fs", at + len, 1 << 20, &v, &end, err) < 0)
 			return -err->code;
 		*part[i].fd = (int)v;
 		at = end;
 	}
 	if (*at)
-		return cm_err_set(err, EINVAL, "--fs='%s': junk at the end", s);
+		return cm_err_set(err, 0, "--fs='%s': junk at the end", s);
 	o->nfs++;
 	return 0;
 }
@@ -146,7 +147,7 @@ static int opts_fs(const char *s, struct opts *o, struct cm_err *err)
 static int opts_text(const char *name, const char *s, const char **out, struct cm_err *err)
 {
 	if (strlen(s) >= OPTS_CMDLINE_MAX)
-		return cm_err_set(err, E2BIG, "--%s: longer than %d bytes", name, OPTS_CMDLINE_MAX);
+		return cm_err_set(err, 0, "--%s: longer than %d bytes", name, OPTS_CMDLINE_MAX);
 	*out = s;
 	return 0;
 }
@@ -156,7 +157,7 @@ static int opts_guest_image(const char *s, struct opts *o, struct cm_err *err)
 #ifdef CM_DEVEL
 	return opts_text("guest-image", s, &o->guest_image, err);
 #else
-	return cm_err_set(err, EPERM, "--guest-image='%s': not a developer build", s);
+	return cm_err_set(err, 0, "--guest-image='%s': not a developer build", s);
 #endif
 }
 
@@ -189,7 +190,7 @@ static int opts_value(struct opts *o, const char *name, const char *value, struc
 		return opts_text(name, value, &o->cmdline, err);
 	if (strcmp(name, "guest-image") == 0)
 		return opts_guest_image(value, o, err);
-	return cm_err_set(err, EINVAL, "unknown option '--%s=%s'", name, value);
+	return cm_err_set(err, 0, "unknown option '--%s=%s'", name, value);
 }
 
 static int opts_flag(struct opts *o, const char *name, struct cm_err *err)
@@ -201,7 +202,7 @@ static int opts_flag(struct opts *o, const char *name, struct cm_err *err)
 	else if (strcmp(name, "help") == 0)
 		o->help = true;
 	else
-		return cm_err_set(err, EINVAL, "unknown option '--%s' or missing value", name);
+		return cm_err_set(err, 0, "unknown option '--%s' or missing value", name);
 	return 0;
 }
 
@@ -212,13 +213,13 @@ static int opts_one(struct opts *o, const char *arg, struct cm_err *err)
 	size_t len;
 
 	if (strncmp(arg, "--", 2) != 0)
-		return cm_err_set(err, EINVAL, "unexpected argument '%s'", arg);
+		return cm_err_set(err, 0, "unexpected argument '%s'", arg);
 	arg += 2;
 	if (!eq)
 		return opts_flag(o, arg, err);
 	len = (size_t)(eq - arg);
 	if (len >= sizeof(name))
-		return cm_err_set(err, EINVAL, "unknown option '--%s'", arg);
+		return cm_err_set(err, 0, "unknown option '--%s'", arg);
 	memcpy(name, arg, len);
 	name[len] = '\0';
 	return opts_value(o, name, eq + 1, err);
@@ -244,8 +245,8 @@ int opts_parse(struct opts *o, int argc, char **argv, struct cm_err *err)
 			return r;
 	}
 	if (o->memory == 0 && !o->probe && !o->help)
-		return cm_err_set(err, EINVAL, "--memory=BYTES is missing");
+		return cm_err_set(err, 0, "--memory=BYTES is missing");
 	if (o->nfs > 0 && o->arena_fd < 0)
-		return cm_err_set(err, EINVAL, "--fs needs --arena-fd");
+		return cm_err_set(err, 0, "--fs needs --arena-fd");
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "vmm/hypercall.h"
 #include "vmm/loader.h"
 #include "vmm/machine.h"
+#include "vmm/msr.h"
 #include "vmm/report.h"
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
@@ -74,6 +75,9 @@ static int vm_open(struct vm *vm, struct cm_err *err)
 	r = kvm_enable_cap(vm->vm_fd, KVM_CAP_SPLIT_IRQCHIP, VM_IOAPIC_ROUTES);
 	if (r < 0)
 		return cm_err_set(err, -r, "create the interrupt controllers");
+	r = kvm_cap(vm->kvm_fd, KVM_CAP_X86_MSR_FILTER) > 0 ? msr_filter(vm->vm_fd) : 0;
+	if (r < 0)
+		return cm_err_set(err, -r, "limit the guest's MSRs");
 	vm->run_size = kvm_run_size(vm->kvm_fd);
 	if (vm->run_size < (int)sizeof(struct kvm_run))
 		return cm_err_set(err, EINVAL, "size of the vCPU run area");
@@ -255,7 +259,7 @@ static int vm_read_cpuid(struct vm *vm, struct cm_err *err)
 	return 0;
 }
 
-/* From here on vCPU 0 is created beside the main thread, which loads the guest meanwhile. */
+/* The threads seal themselves beside the main thread, which reads CPUID meanwhile. */
 static int vm_start_threads(struct vm *vm, struct cm_err *err)
 {
 	unsigned i;
@@ -267,7 +271,6 @@ static int vm_start_threads(struct vm *vm, struct cm_err *err)
 		if (r < 0)
 			return r;
 	}
-	vcpu_want(&vm->cpu[0]);
 	return 0;
 }
 
@@ -320,14 +323,16 @@ int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *im
 	r = vm_open(vm, err);
 	if (r == 0)
 		r = vm_add_slots(vm, err);
-	if (r == 0)
-		r = vm_read_cpuid(vm, err);
 	stage_mark("vm");
 	if (r == 0)
 		r = vm_start_threads(vm, err);
+	if (r == 0)
+		r = vm_read_cpuid(vm, err);
 	if (r < 0)
 		return r;
 	stage_mark("threads");
+	/* Its thread creates vCPU 0 while this one copies the guest. */
+	vcpu_want(&vm->cpu[0]);
 	vm_load(vm, image, &plan);
 	stage_mark("load");
 	r = vm_complete(vm, err);
