@@ -10,8 +10,12 @@ struct opts;
 /* Stage 1: close every descriptor that no option names. */
 int stage_inherit(const struct opts *o, struct cm_err *err);
 
-/* Stage 3: leave the host's namespaces and file tree, drop every privilege. No thread may exist yet. */
+/*
+ * Stage 3: leave the host's namespaces and file tree, drop every privilege. No thread may exist yet. The last step goes on in the
+ * background: nothing may use a path from here on, and stage_isolated waits for its end.
+ */
 int stage_isolate(const struct opts *o, struct cm_err *err);
+int stage_isolated(struct cm_err *err);
 
 /* Stage 5: filter the system calls of the calling thread. */
 int stage_seal_io(struct cm_err *err);

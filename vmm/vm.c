@@ -283,8 +283,11 @@ static void vm_wait(sem_t *s)
 /* Every thread filters itself before the guest runs. */
 static int vm_seal(struct vm *vm, struct cm_err *err)
 {
+	int r = stage_isolated(err);
 	unsigned i;
 
+	if (r < 0)
+		return r;
 	for (i = 0; i < vm->ncpus; i++)
 		vm_wait(&vm->sealed);
 	return stage_seal_io(err);
