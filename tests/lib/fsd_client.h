@@ -17,7 +17,8 @@ struct fsd_client {
 	struct fsd_config cfg;
 	char dir[64]; /* the served directory: DIR/tree; DIR/outside is its sibling */
 	uint32_t uid, gid; /* of the next requests */
-	uint8_t in[FC_ROOM], out[FC_ROOM];
+	_Alignas(16) uint8_t in[FC_ROOM];
+	_Alignas(16) uint8_t out[FC_ROOM];
 	size_t room; /* bytes of reply offered; FC_ROOM by default */
 	size_t reply_len; /* of the last call, header included; 0 = none */
 	const uint8_t *payload; /* of the last reply */

@@ -80,9 +80,9 @@ struct fsd_engine {
 
 	uint32_t fsuid, fsgid; /* of the process now */
 
-	uint8_t req[FSD_REQ_MAX + 1]; /* the request's copy */
-	uint8_t reply[FSD_REPLY_MAX]; /* the reply's payload */
-	uint8_t dents[FSD_REPLY_MAX]; /* getdents64 */
+	_Alignas(16) uint8_t req[FSD_REQ_MAX]; /* the request's copy */
+	_Alignas(16) uint8_t reply[FSD_REPLY_MAX]; /* the reply's payload */
+	_Alignas(16) uint8_t dents[FSD_REPLY_MAX]; /* getdents64 */
 };
 
 /* The request in hand. Everything but data and out is a private copy. */
