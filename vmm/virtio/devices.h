@@ -29,17 +29,20 @@ int virtio_console_create(
 int virtio_vsock_create(
 	const struct virtio_env *env, int listen_fd, const char *name, struct virtio_dev **out);
 
-struct virtio_fs_config {
-	const char *tag; /* shorter than 36 bytes */
+struct virtio_fs_params {
+	const char *tag; /* 1 to 36 bytes */
 	int sock_fd, kick_fd, call_fd; /* to casemate-fsd, see include/casemate/fsdev.h */
-	void *window; /* host mapping of the device's DAX slice; NULL = none */
+	void *window; /* host mapping of the device's slice of the DAX window; NULL = none */
 	uint64_t window_gpa;
 	uint64_t window_len; /* bytes, page aligned */
 	bool writable; /* fsd may ask for PROT_WRITE mappings */
 };
 
-/* Front of a virtio-fs device whose queues casemate-fsd serves; env->mem must list the I/O arena alone. */
-int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_config *config,
+/*
+ * Front of a virtio-fs device whose queues casemate-fsd serves; env->mem must list the I/O arena alone. The part of the window that
+ * holds no file is mapped PROT_NONE: a guest that touches it gets what vm.c gives for an access to nothing.
+ */
+int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params *params,
 	struct virtio_dev **out);
 
 #endif

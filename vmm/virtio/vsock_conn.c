@@ -454,7 +454,7 @@ int vsock_conn_from_guest(struct vsock *vs, const struct virtio_vsock_hdr *hdr)
 	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s_%u", vs->name, hdr->dst_port);
 	if (n < 0 || (size_t)n >= sizeof(sun.sun_path))
 		return -ENAMETOOLONG;
-	/* #syscalls:io socket connect */
+	/* #syscalls:io socket[0=AF_UNIX] connect */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
