@@ -11,7 +11,8 @@
 #include "lib/types.h"
 
 #define CM_MAX_CPUS 16
-#define USER_TOP    0x00007ffffffff000UL /* first address that no user mapping may reach */
+/* First address that no user mapping may reach: the last top level slot of the lower half is the architecture's. */
+#define USER_TOP 0x00007f8000000000UL
 
 /* ---- interrupts ---- */
 u64 irq_save(void); /* disable; the return value says what it was */

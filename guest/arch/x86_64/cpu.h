@@ -156,6 +156,9 @@ static inline u64 cpu_rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+#define CPUID_AMD   0x68747541 /* EBX of leaf 0: "Auth" */
+#define CPUID_HYGON 0x6f677948 /* "Hygo" */
+
 struct cpuid_regs {
 	u32 eax, ebx, ecx, edx;
 };

@@ -3,7 +3,8 @@
  * The interrupt flag, interrupt handlers, and the check of pvm's handshake.
  *
  * On pvm the flag is byte 0 of the page shared with the hypervisor; CLI, STI and POPF do not change it. An interrupt that came while
- * it was 0 shows in byte 1 and is delivered at the next exit, for which a VMCALL is the cheapest.
+ * it was 0 shows in byte 1 and is delivered at the next exit, for which a hypercall instruction is the cheapest: that of the
+ * processor's maker, the other one hangs.
  */
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/trap.h"
@@ -12,6 +13,8 @@
 
 bool arch_pvm;
 struct pvm_page pvm_pages[CM_MAX_CPUS] __aligned(4096);
+
+static bool irq_vmmcall; /* AMD's hypercall instruction, not Intel's */
 
 static struct {
 	void (*fn)(void *arg);
@@ -37,6 +40,16 @@ void irq_disable(void)
 	barrier();
 }
 
+static void irq_let_in(void)
+{
+	u64 rax = 0;
+
+	if (irq_vmmcall)
+		__asm__ volatile("vmmcall" : "+a"(rax)::"memory");
+	else
+		__asm__ volatile("vmcall" : "+a"(rax)::"memory");
+}
+
 void irq_enable(void)
 {
 	struct pvm_page *p;
@@ -50,7 +63,7 @@ void irq_enable(void)
 	WRITE_ONCE(p->irq_enabled, 1);
 	barrier();
 	if (unlikely(READ_ONCE(p->irq_pending)))
-		__asm__ volatile("vmcall" ::"a"(0UL) : "memory");
+		irq_let_in();
 }
 
 u64 irq_save(void)
@@ -103,8 +116,11 @@ void platform_init(void)
 {
 	u64 features = 0;
 
+	struct cpuid_regs vendor = cpu_cpuid(0, 0);
+
 	if (!arch_pvm)
 		return;
+	irq_vmmcall = vendor.ebx == CPUID_AMD || vendor.ebx == CPUID_HYGON;
 	if (msr_read_safe(PVM_MSR_FEATURES, &features) < 0)
 		panic("pvm: no feature MSR: this KVM's handshake differs from the known one");
 	if (cpu_read_cs() != USER_CS)

@@ -25,7 +25,7 @@ struct pcpu {
 
 /* Frame of the trampoline's IRETQ. */
 struct iret_frame {
-	u64 rax, rip, cs, rflags, rsp, ss;
+	u64 rcx, r11, rip, cs, rflags, rsp, ss;
 };
 
 struct tss {

@@ -16,13 +16,15 @@
 #include "lib/string.h"
 #include "mm/page.h"
 
-#define PGT_P	      1UL
-#define PGT_W	      2UL
-#define PGT_U	      4UL
-#define PGT_NX	      (1UL << 63)
-#define PGT_TABLE     (PGT_P | PGT_W | PGT_U | 0x20)
-#define PGT_SLOTS     512u
-#define PGT_HALF      256u
+#define PGT_P	  1UL
+#define PGT_W	  2UL
+#define PGT_U	  4UL
+#define PGT_NX	  (1UL << 63)
+#define PGT_TABLE (PGT_P | PGT_W | PGT_U | 0x20)
+#define PGT_SLOTS 512u
+#define PGT_HALF  256u
+#define PGT_FIXED \
+	255u /* top level slot of the trampoline: above USER_TOP, shared by all address spaces */
 #define PGT_TOP_SHIFT 39
 
 /* pvm: the user's view of the image: one table of each upper level, and enough last level tables. */
@@ -30,6 +32,8 @@
 static u64 pgt_upper[2][PGT_SLOTS] __aligned(4096);
 static u64 pgt_utabs[PGT_UTABS][PGT_SLOTS] __aligned(4096);
 static u32 pgt_utabs_used;
+/* pvm: the tables behind PGT_FIXED, one of each level. */
+static u64 pgt_fixed[3][PGT_SLOTS] __aligned(4096);
 
 paddr_t pgt_kernel_root;
 
@@ -60,13 +64,15 @@ static void pgt_init_user_view(void)
 
 	pgt_upper[0][pgt_index(CM_KERNEL_BASE, 30)] = image_pa(pgt_upper[1]) | PGT_TABLE;
 	pgt_user_map(desc_idt, PAGE_SIZE, PGT_P | PGT_W | PGT_NX);
-	pgt_user_map(tramp_page, PAGE_SIZE, PGT_P | PGT_U);
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
 		struct entry_area *ea = &entry_areas[cpu];
 
 		pgt_user_map(ea, offsetof(struct entry_area, iret), PGT_P | PGT_W | PGT_NX);
-		pgt_user_map(&ea->iret, PAGE_SIZE, PGT_P | PGT_U | PGT_NX);
+		pgt_fixed[2][1 + cpu] = image_pa(&ea->iret) | PGT_P | PGT_U | PGT_NX;
 	}
+	pgt_fixed[2][0] = image_pa(tramp_page) | PGT_P | PGT_U;
+	pgt_fixed[1][0] = image_pa(pgt_fixed[2]) | PGT_TABLE;
+	pgt_fixed[0][0] = image_pa(pgt_fixed[1]) | PGT_TABLE;
 }
 
 void pgt_init_kernel(void)
@@ -100,6 +106,7 @@ int pgt_init(struct pgtable *pt)
 		panic_if(pt->root & PAGE_SIZE);
 		memset(user, 0, PAGE_SIZE);
 		user[PGT_SLOTS - 1] = image_pa(pgt_upper[0]) | PGT_TABLE;
+		user[PGT_FIXED] = image_pa(pgt_fixed[0]) | PGT_TABLE;
 	}
 	return 0;
 }
@@ -121,7 +128,7 @@ void pgt_destroy(struct pgtable *pt)
 	u64 *top = pa_to_va(pt->root);
 
 	tlb_forget(pt->root);
-	for (u32 i = 0; i < PGT_HALF; i++) {
+	for (u32 i = 0; i < PGT_FIXED; i++) {
 		if (top[i])
 			pgt_free_table(top[i], 3);
 	}

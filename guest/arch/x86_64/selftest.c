@@ -1,20 +1,472 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The self-test. */
+/*
+ * The self-test: TAP lines in the log. User programs (selftest_user.S) run in an address space made by hand, as threads without a task;
+ * their system calls and exceptions come here.
+ */
 #include "arch/x86_64/selftest.h"
 #include "arch/x86_64/pcpu.h"
+#include "arch/x86_64/trap.h"
+#include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
+#include "kernel/clock.h"
+#include "kernel/errno.h"
 #include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "kernel/timer.h"
+#include "kernel/waitq.h"
+#include "lib/string.h"
+#include "mm/as.h"
+#include "mm/page.h"
+
+#define ST_CODE	  0x10000UL
+#define ST_STACKS 0x20000UL /* one page a thread */
+#define ST_DATA	  0x40000UL
+#define ST_TEST	  0x50000UL
+#define ST_HOLE	  0x60000UL
+#define ST_MAX	  8
+
+#define ST_OP_READ	       0
+#define ST_OP_WRITE	       1
+#define ST_OP_JUMP	       2
+#define ST_OP_UD	       3
+#define ST_OP_IRET	       4
+#define ST_OP_DIV	       5
+#define ST_OP_BREAK	       6
+#define ST_OP_INT80	       7
+#define ST_OP_FIRST_PRIVILEGED 8
+#define ST_AFTER_SYSRET	       0x80000000UL
+
+extern const char selftest_user[], selftest_user_end[];
+extern const char st_regs[], st_null[], st_probe[], st_stale[], st_spin[];
+
+struct st_prog {
+	struct thread *thread;
+	u64 result;
+	bool done;
+};
+
+static struct as st_as;
+static struct st_prog st_progs[ST_MAX];
+static struct waitq st_wait;
+static u64 *st_data; /* kernel's view of ST_DATA */
+static u32 st_count, st_failed;
+static u64 st_fault_addr;
+
+static void st_report(bool ok, const char *what, u64 a, u64 b)
+{
+	st_count++;
+	st_failed += !ok;
+	log_info("%sok %u - %s (%#lx, %#lx)", ok ? "" : "not ", st_count, what, a, b);
+	log_flush();
+}
+
+static void st_equal(const char *what, u64 got, u64 want)
+{
+	st_report(got == want, what, got, want);
+}
+
+/* ---- user programs ---- */
+
+static void *st_map(uaddr_t va, u32 prot)
+{
+	void *page = page_alloc_va(0, GFP_ZERO);
+	pte_t *pte = pgt_walk(&st_as.pt, va, true);
+
+	panic_if(!page || !pte);
+	*pte = pte_make(va_to_pa(page), prot);
+	return page;
+}
+
+static struct st_prog *st_current(void)
+{
+	for (u32 i = 0; i < ST_MAX; i++) {
+		if (st_progs[i].thread == thread_current())
+			return &st_progs[i];
+	}
+	panic("selftest: unknown thread");
+}
 
 void selftest_syscall(struct regs *r)
 {
+	struct st_prog *p;
+
+	switch (r->orig_rax) {
+	case 0:
+		r->rax = r->rdi + 1;
+		break;
+	case 1:
+		p = st_current();
+		p->result = r->rdi;
+		atomic_store(&p->done, true);
+		waitq_wake_all(&st_wait);
+		thread_exit();
+	case 2:
+		r->rax = r->rdi + 1;
+		r->rcx = r->rdi + 2;
+		r->r11 = r->rdi + 3;
+		break;
+	default:
+		panic("selftest: system call %lu", r->orig_rax);
+	}
 }
 
 void selftest_exception(struct regs *r, u32 vector, u64 error, u64 addr)
 {
+	st_fault_addr = addr;
+	r->rax = (u64)vector << 32 | (error & 0xffff);
+	r->rip = r->r12;
+	if (r->rip < ST_CODE || r->rip >= ST_CODE + PAGE_SIZE)
+		panic("selftest: exception %u error %#lx rip %#lx address %#lx", vector, error,
+			r->rip, addr);
+}
+
+static struct st_prog *st_start(const char *entry, u64 a0, u64 a1, u64 a2, u64 cpu_mask)
+{
+	struct st_prog *p = st_progs;
+	struct regs *r;
+
+	while (p->thread)
+		p++;
+	p->thread = thread_create_user(NULL);
+	panic_if(!p->thread);
+	p->done = false;
+	p->thread->as = &st_as;
+	p->thread->cpu_mask = cpu_mask;
+	r = thread_user_regs(p->thread);
+	r->rip = ST_CODE + (u64)(entry - selftest_user);
+	r->rsp = ST_STACKS + (u64)(p - st_progs + 1) * PAGE_SIZE - 64;
+	r->rflags = RFLAGS_IF;
+	r->rdi = a0;
+	r->rsi = a1;
+	r->rdx = a2;
+	thread_start(p->thread);
+	return p;
+}
+
+static u64 st_finish(struct st_prog *p)
+{
+	wait_event(&st_wait, atomic_load(&p->done));
+	while (atomic_load(&p->thread->state) != THREAD_DEAD)
+		cpu_relax();
+	thread_destroy(p->thread);
+	p->thread = NULL;
+	return p->result;
+}
+
+static u64 st_run(const char *entry, u64 a0, u64 a1, u64 a2)
+{
+	return st_finish(st_start(entry, a0, a1, a2, ~0UL));
+}
+
+static void st_setup(void)
+{
+	void *code;
+
+	waitq_init(&st_wait);
+	panic_if(pgt_init(&st_as.pt) < 0);
+	code = st_map(ST_CODE, PTE_X);
+	memcpy(code, selftest_user, (size_t)(selftest_user_end - selftest_user));
+	for (u32 i = 0; i < ST_MAX; i++)
+		st_map(ST_STACKS + i * PAGE_SIZE, PTE_W);
+	st_data = st_map(ST_DATA, PTE_W);
+}
+
+/* ---- user mode ---- */
+
+static u64 st_probe_at(u64 addr, u64 op)
+{
+	st_fault_addr = 0;
+	return st_run(st_probe, addr, op, TRAMP_VA + TRAMP_IRET);
+}
+
+static void st_user(void)
+{
+	u64 ns;
+
+	st_equal("registers survive SYSRET", st_run(st_regs, 1000, 0, 0x1234567), 0);
+	st_equal("registers survive IRET", st_run(st_regs, 1000, 2, 0x7654321), 0);
+	ns = clock_tsc_to_ns(st_run(st_null, 10000, 0, 0) / 10000);
+	st_report(ns < 1000000, "null system call, ns", ns, 0);
+	ns = clock_tsc_to_ns(st_run(st_null, 10000, 0, 0) / 10000);
+	st_report(ns < 1000000, "null system call again, ns", ns, 0);
+}
+
+static void st_exceptions(void)
+{
+	st_equal("undefined instruction", st_probe_at(0, ST_OP_UD), (u64)TRAP_UD << 32);
+	st_equal("division by zero", st_probe_at(0, ST_OP_DIV), (u64)TRAP_DE << 32);
+	st_equal("breakpoint", st_probe_at(0, ST_OP_BREAK), (u64)TRAP_BP << 32);
+	st_equal("int $0x80 is refused", st_probe_at(0, ST_OP_INT80) >> 32, TRAP_GP);
+	st_equal("read of nothing", st_probe_at(ST_HOLE + 8, ST_OP_READ) & ~(u64)PF_USER,
+		(u64)TRAP_PF << 32);
+	st_equal("its address", st_fault_addr, ST_HOLE + 8);
+	st_equal("write to code", st_probe_at(ST_CODE + 0x800, ST_OP_WRITE) & ~(u64)PF_USER,
+		(u64)TRAP_PF << 32 | PF_PRESENT | PF_WRITE);
+	st_equal("jump to data", st_probe_at(ST_DATA, ST_OP_JUMP) & ~(u64)PF_USER,
+		(u64)TRAP_PF << 32 | PF_PRESENT | PF_FETCH);
+	st_equal("jump to nothing", st_probe_at(ST_HOLE, ST_OP_JUMP) & ~(u64)(PF_USER | PF_FETCH),
+		(u64)TRAP_PF << 32);
+	st_equal("non-canonical address", st_probe_at(0x1234567812345678, ST_OP_READ) >> 32,
+		TRAP_GP);
+}
+
+/* After both ways into user mode. */
+static void st_privileges(void)
+{
+	static const char *const what[] = { "read of CR3", "RDMSR", "OUT", "HLT", "write of CR3",
+		"CLI", "INVLPG", "LIDT", "SWAPGS" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(what); i++) {
+		u64 op = ST_OP_FIRST_PRIVILEGED + i;
+
+		st_equal(what[i], st_probe_at(ST_DATA, op), (u64)TRAP_GP << 32);
+		st_equal("... after SYSRET", st_probe_at(ST_DATA, op | ST_AFTER_SYSRET),
+			(u64)TRAP_GP << 32);
+	}
+}
+
+/* What user mode must not reach. */
+static void st_isolation(void)
+{
+	static const struct {
+		const char *what;
+		const void *at;
+	} secrets[] = {
+		{ "image", st_progs },
+		{ "direct map", (void *)CM_DIRECT_MAP },
+		{ "GDT and TSS", &entry_areas[0] },
+		{ "entry stack", &entry_areas[0].entry_stack[8] },
+		{ "kernel text", selftest_run },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(secrets); i++) {
+		u64 at = (u64)secrets[i].at;
+
+		st_equal(secrets[i].what, st_probe_at(at, ST_OP_READ) >> 32, TRAP_PF);
+		st_equal("... write", st_probe_at(at, ST_OP_WRITE) >> 32, TRAP_PF);
+		st_equal("... jump", st_probe_at(at, ST_OP_JUMP) >> 32, TRAP_PF);
+	}
+	st_equal("IRET frame is not writable", st_probe_at(TRAMP_FRAME(0), ST_OP_WRITE) >> 32,
+		TRAP_PF);
+	st_report(st_probe_at((u64)selftest_run, ST_OP_IRET) >> 32 != 0,
+		"IRETQ of the trampoline does not lead into the kernel", st_fault_addr, 0);
+}
+
+/* ---- interrupts ---- */
+
+struct st_storm {
+	struct ktimer timer;
+	u64 interval, fired;
+	bool stop;
+};
+
+static void st_storm_fire(struct ktimer *t)
+{
+	struct st_storm *s = container_of(t, struct st_storm, timer);
+
+	s->fired++;
+	if (!READ_ONCE(s->stop))
+		ktimer_arm(t, clock_monotonic() + s->interval);
+}
+
+static void st_storm(const char *what, u64 syscall_nr, u64 rounds, u64 interval)
+{
+	struct st_storm s = { .interval = interval };
+	u64 hits = trap_window_hits, result;
+
+	ktimer_init(&s.timer, st_storm_fire);
+	ktimer_arm(&s.timer, clock_monotonic() + interval);
+	result = st_run(st_regs, rounds, syscall_nr, 0xabcdef);
+	s.stop = true;
+	ktimer_cancel(&s.timer);
+	st_equal(what, result, 0);
+	st_report(s.fired > 0, "... interrupts, of them in the trampoline", s.fired,
+		trap_window_hits - hits);
+}
+
+static void st_timers(void)
+{
+	u64 start = clock_monotonic();
+	u64 late;
+
+	sched_sleep_until(start + NSEC_PER_MSEC, false);
+	late = clock_monotonic() - start - NSEC_PER_MSEC;
+	st_report(
+		(s64)late >= 0 && late < 200 * NSEC_PER_MSEC, "sleep of 1 ms, late by ns", late, 0);
+	sched_sleep_until(start, false);
+	st_report(true, "sleep until the past returns", 0, 0);
+}
+
+/* ---- kernel threads ---- */
+
+struct st_ping {
+	struct waitq wq;
+	u64 turn, rounds;
+	bool done;
+};
+
+static void st_pong(void *arg)
+{
+	struct st_ping *p = arg;
+
+	for (u64 i = 0; i < p->rounds; i++) {
+		wait_event(&p->wq, atomic_load(&p->turn) == 2 * i + 1);
+		atomic_add(&p->turn, 1);
+		waitq_wake_all(&p->wq);
+	}
+	atomic_store(&p->done, true);
+	waitq_wake_all(&p->wq);
+}
+
+static void st_switches(void)
+{
+	struct st_ping p = { .rounds = 2000 };
+	u64 start = clock_monotonic();
+	struct thread *t;
+
+	waitq_init(&p.wq);
+	t = kthread_run(st_pong, &p, "pong");
+	panic_if(!t);
+	for (u64 i = 0; i < p.rounds; i++) {
+		atomic_add(&p.turn, 1);
+		waitq_wake_all(&p.wq);
+		wait_event(&p.wq, atomic_load(&p.turn) == 2 * i + 2);
+	}
+	wait_event(&p.wq, atomic_load(&p.done));
+	while (atomic_load(&t->state) != THREAD_DEAD)
+		sched_yield_cpu();
+	thread_destroy(t);
+	st_report(true, "kernel threads hand over, ns a turn",
+		(clock_monotonic() - start) / (2 * p.rounds), 0);
+}
+
+/* Two programs that never enter the kernel share one CPU. */
+static void st_preemption(void)
+{
+	struct st_prog *a, *b;
+	u64 x, y;
+
+	memset(st_data, 0, PAGE_SIZE);
+	a = st_start(st_spin, ST_DATA, ST_DATA + 64, 0, 1);
+	b = st_start(st_spin, ST_DATA + 128, ST_DATA + 64, 0, 1);
+	sched_sleep_until(clock_monotonic() + 100 * NSEC_PER_MSEC, false);
+	x = READ_ONCE(st_data[0]);
+	y = READ_ONCE(st_data[16]);
+	WRITE_ONCE(st_data[8], 1);
+	st_finish(a);
+	st_finish(b);
+	st_report(x && y && x < 4 * y && y < 4 * x, "two spinning programs share a CPU", x, y);
+}
+
+static void st_fpu(void)
+{
+	struct st_prog *a = st_start(st_regs, 3000, 0, 0x1111, 1);
+	struct st_prog *b = st_start(st_regs, 3000, 2, 0x2222, 1);
+	struct st_prog *c = st_start(st_regs, 3000, 0, 0x3333, ~0UL);
+	struct st_storm s = { .interval = 300 * NSEC_PER_USEC };
+	u64 bad;
+
+	ktimer_init(&s.timer, st_storm_fire);
+	ktimer_arm(&s.timer, clock_monotonic() + s.interval);
+	bad = st_finish(a) | st_finish(b) | st_finish(c);
+	s.stop = true;
+	ktimer_cancel(&s.timer);
+	st_equal("FPU registers belong to their thread", bad, 0);
+}
+
+/* ---- memory ---- */
+
+static void st_remap(void *page, u64 generation)
+{
+	pte_t *pte = pgt_walk(&st_as.pt, ST_TEST, true);
+
+	*(u64 *)page = generation;
+	atomic_store(pte, pte_make(va_to_pa(page), PTE_R));
+	tlb_flush(&st_as.pt, ~0UL, ST_TEST, ST_TEST + PAGE_SIZE);
+	atomic_store(&st_data[0], generation);
+}
+
+static void st_shootdown(const char *what, u64 cpu_mask)
+{
+	void *pages[2] = { st_map(ST_TEST, PTE_R), page_alloc_va(0, GFP_ZERO) };
+	struct st_prog *p;
+	u64 bad, seen;
+
+	panic_if(!pages[1]);
+	memset(st_data, 0, PAGE_SIZE);
+	p = st_start(st_stale, ST_TEST, ST_DATA, 0, cpu_mask);
+	for (u64 i = 1; i <= 200; i++) {
+		st_remap(pages[i & 1], i);
+		if (i % 8 == 0)
+			sched_sleep_until(clock_monotonic() + 50 * NSEC_PER_USEC, false);
+	}
+	sched_sleep_until(clock_monotonic() + 20 * NSEC_PER_MSEC, false);
+	seen = READ_ONCE(st_data[1]);
+	WRITE_ONCE(st_data[2], 1);
+	bad = st_finish(p);
+	st_equal(what, bad, 0);
+	st_equal("... the last generation was seen", seen, 200);
+	*pgt_walk(&st_as.pt, ST_TEST, true) = 0;
+	tlb_flush(&st_as.pt, ~0UL, ST_TEST, ST_TEST + PAGE_SIZE);
+	st_equal(
+		"... and nothing after unmapping", st_probe_at(ST_TEST, ST_OP_READ) >> 32, TRAP_PF);
+	page_free_va(pages[0], 0);
+	page_free_va(pages[1], 0);
+}
+
+static void st_usercopy(void)
+{
+	char buf[64] = "";
+
+	st_equal("copy from an unmapped address", arch_copy_from_user(buf, ST_HOLE, 40), 40);
+	st_equal(
+		"string at an unmapped address", (u64)arch_strnlen_user(ST_HOLE, 10), (u64)-EFAULT);
+}
+
+/* ---- SMP ---- */
+
+static void st_on_other_cpus(void *arg)
+{
+	atomic_or((u64 *)arg, 1UL << cpu_id());
+}
+
+static void st_smp(void)
+{
+	u64 seen = 0, start = clock_monotonic();
+
+	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
+		struct thread *t = thread_create(st_on_other_cpus, &seen, "smp");
+
+		panic_if(!t);
+		t->cpu_mask = 1UL << cpu;
+		thread_start(t);
+	}
+	while (atomic_load(&seen) != (1UL << cpu_count()) - 1 &&
+		clock_monotonic() - start < NSEC_PER_SEC)
+		sched_yield_cpu();
+	st_equal("a thread ran on every CPU", atomic_load(&seen), (1UL << cpu_count()) - 1);
 }
 
 void selftest_run(void)
 {
-	log_info("selftest: here");
-	arch_power_off(CM_OFF_DONE);
+	st_setup();
+	st_timers();
+	st_user();
+	st_exceptions();
+	st_privileges();
+	st_isolation();
+	st_usercopy();
+	st_switches();
+	st_storm("registers survive a storm of timer interrupts, SYSRET", 0, 20000,
+		60 * NSEC_PER_USEC);
+	st_storm("registers survive a storm of timer interrupts, IRET", 2, 20000,
+		60 * NSEC_PER_USEC);
+	st_preemption();
+	st_fpu();
+	st_shootdown("no stale translation on this CPU", 1);
+	st_smp();
+	if (cpu_count() > 1)
+		st_shootdown("no stale translation on another CPU", 2);
+	log_info("1..%u", st_count);
+	arch_power_off(st_failed ? CM_OFF_PANIC : CM_OFF_DONE);
 }

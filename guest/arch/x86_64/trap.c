@@ -25,7 +25,9 @@ struct ex_entry {
 };
 
 extern const struct ex_entry __ex_table_start[], __ex_table_end[];
-extern const char tramp_page[], tramp_iret[], idle_window[], idle_window_end[];
+extern const char idle_window[], idle_window_end[];
+
+u64 trap_window_hits; /* for the self-test; not exact with several CPUs */
 
 static u64 trap_fixup(u64 rip)
 {
@@ -55,14 +57,21 @@ static u32 trap_access(u64 err)
 static void trap_leave_trampoline(struct regs *r)
 {
 	const struct iret_frame *f = &entry_areas[cpu_id()].iret;
+	u64 at = TRAMP_FRAME(cpu_id());
+	u64 offset = r->rip - TRAMP_VA;
 
-	if (r->rip == (u64)tramp_page && r->rsp == (u64)&f->rax)
-		r->rax = f->rax;
-	else if (r->rip != (u64)tramp_iret || r->rsp != (u64)&f->rip)
+	if (offset == 0 && r->rsp == at + offsetof(struct iret_frame, rcx)) {
+		r->rcx = f->rcx;
+		r->r11 = f->r11;
+	} else if (offset == TRAMP_POP_R11 && r->rsp == at + offsetof(struct iret_frame, r11)) {
+		r->r11 = f->r11;
+	} else if (offset != TRAMP_IRET || r->rsp != at + offsetof(struct iret_frame, rip)) {
 		return;
+	}
 	r->rip = f->rip;
 	r->rflags = f->rflags;
 	r->rsp = f->rsp;
+	trap_window_hits++;
 }
 
 static void trap_user_fault(struct regs *r, u64 err, uaddr_t addr)
@@ -87,7 +96,7 @@ void trap_user(struct regs *r, u32 vector, u64 err)
 	u64 addr = vector == TRAP_PF ? trap_fault_addr() : 0;
 
 	percpu_account_user();
-	if (unlikely(r->rip >= USER_TOP) && arch_pvm)
+	if (unlikely(r->rip - TRAMP_VA < PAGE_SIZE))
 		trap_leave_trampoline(r);
 	if (vector >= 32) {
 		irq_handle(vector);
@@ -108,7 +117,7 @@ static bool trap_kernel_user_fault(struct regs *r, u64 err, uaddr_t addr)
 	struct thread *t = thread_current();
 	int ret;
 
-	if (addr >= USER_TOP || !t->as || !(r->rflags & RFLAGS_IF) || in_interrupt())
+	if (addr >= USER_TOP || !t->as || !t->task || !(r->rflags & RFLAGS_IF) || in_interrupt())
 		return false;
 	irq_enable();
 	ret = mm_fault(t->as, addr, trap_access(err));
@@ -168,14 +177,16 @@ static u32 trap_prepare_trampoline(struct regs *r)
 	u32 cpu = cpu_id();
 	struct iret_frame *f = &entry_areas[cpu].iret;
 
-	f->rax = r->rax;
+	f->rcx = r->rcx;
+	f->r11 = r->r11;
 	f->rip = r->rip;
 	f->cs = r->cs;
 	f->rflags = r->rflags;
 	f->rsp = r->rsp;
 	f->ss = r->ss;
-	r->rax = pcpus[cpu].root | PVM_CR3_USER;
-	r->orig_rax = (u64)f;
+	r->rcx = TRAMP_VA;
+	r->r11 = RFLAGS_FIXED;
+	r->orig_rax = TRAMP_FRAME(cpu);
 	return TRAP_TRAMPOLINE;
 }
 

@@ -15,6 +15,9 @@ u32 trap_exit(struct regs *r);
 /* Run the handler of an interrupt vector and acknowledge it. */
 void irq_handle(u32 vector);
 
+/* Events that came between the trampoline's load of CR3 and its IRETQ. */
+extern u64 trap_window_hits;
+
 /* First instruction of a vCPU in C, on its idle thread's stack, after pvm's handshake. */
 __noreturn void arch_start(paddr_t fdt, u32 cpu);
 
@@ -23,7 +26,11 @@ void arch_switch(u64 *save_sp, u64 new_sp);
 void ret_from_fork(void);
 void kthread_entry(void);
 
-/* CR3 with this bit = the user page tables (pvm). */
-#define PVM_CR3_USER 0x1000UL
+/* pvm: where user mode sees the trampoline and each CPU's IRET frame, above USER_TOP. */
+#define TRAMP_VA	 0x00007f8000000000UL
+#define TRAMP_FRAME(cpu) (TRAMP_VA + ((cpu) + 1) * PAGE_SIZE)
+/* Offsets of its second and third instruction. */
+#define TRAMP_POP_R11 1
+#define TRAMP_IRET    3
 
 #endif

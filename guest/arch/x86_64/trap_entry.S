@@ -156,10 +156,10 @@ ret_to_user:
 	POP_REGS
 	add	$8, %rsp
 	iretq
-2:	/* pvm: trap_exit put the user CR3 in the slot of rax and the IRET frame's address in that of orig_rax. */
+2:	/* pvm: trap_exit put the IRET frame's address in the slot of orig_rax, trampoline and flags in those of rcx and r11. */
 	POP_REGS
 	pop	%rsp
-	jmp	tramp_start
+	sysretq
 
 /* First code of a thread made by fork: arch_switch returns here with the switch not yet finished. */
 	.globl ret_from_fork
@@ -210,22 +210,17 @@ idle_window_end:
 	ret
 
 /*
- * pvm's way back by IRETQ. The load of CR3 must be the last instruction of a page that user mode does not see, and the rest the
- * first of one that it may execute: what a program can jump to is an IRETQ of its own stack, no more than it can do anyway.
- * RSP points to the vCPU's IRET frame [rax][rip][cs][rflags][rsp][ss], which user mode can read but not write.
+ * pvm's way back by IRETQ. The hypervisor must know that user mode begins, and it does only after SYSRETQ: so SYSRETQ goes here, a page that user
+ * mode may execute, with RSP = the vCPU's IRET frame [rcx][r11][rip][cs][rflags][rsp][ss], which user mode may read. The IRETQ is
+ * then the program's own, as far as hypervisor and hardware are concerned.
  */
 	.section .text.tramp, "ax"
 	.balign 4096
-	.fill	4096 - 3, 1, 0xcc
-	.globl tramp_start
-tramp_start:
-	mov	%rax, %cr3
 	.globl tramp_page
 tramp_page:
-	pop	%rax
-	.globl tramp_iret
-tramp_iret:
-	iretq
+	pop	%rcx
+	pop	%r11				/* + 1: TRAMP_POP_R11 */
+	iretq					/* + 3: TRAMP_IRET */
 	.fill	4096 - (. - tramp_page), 1, 0xcc
 
 	.section .note.GNU-stack,"",@progbits
