@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <casemate/guestmem.h>
 
@@ -52,12 +54,43 @@ static int machine_rng(struct vm *vm, const struct virtio_env *env, struct virti
 	return virtio_rng_create(env, out);
 }
 
+/* Sockets for connections that the guest opens are named after the listening one, as Firecracker does: "<name>_<port>". */
+static const char *machine_vsock_name(int fd, struct sockaddr_un *sun)
+{
+	socklen_t len = sizeof(*sun);
+	const char *slash;
+
+	memset(sun, 0, sizeof(*sun));
+	if (getsockname(fd, (struct sockaddr *)sun, &len) < 0 || sun->sun_family != AF_UNIX)
+		return NULL;
+	sun->sun_path[sizeof(sun->sun_path) - 1] = '\0';
+	slash = strrchr(sun->sun_path, '/');
+	return slash ? slash + 1 : sun->sun_path;
+}
+
+static int machine_vsock(struct vm *vm, const struct virtio_env *env, struct virtio_dev **out)
+{
+	struct sockaddr_un sun;
+	const char *name;
+
+	if (vm->opts->vsock_fd < 0)
+		return 0;
+	name = machine_vsock_name(vm->opts->vsock_fd, &sun);
+	if (!name)
+		return -ENOTSOCK;
+	/* Without a directory, or a name in it, the guest cannot connect to the host. */
+	if (vm->opts->vsock_dir_fd < 0 || !*name)
+		name = NULL;
+	return virtio_vsock_create(env, vm->opts->vsock_fd, name, out);
+}
+
 static const struct {
 	const char *name;
 	int (*create)(struct vm *vm, const struct virtio_env *env, struct virtio_dev **out);
 } machine_kinds[] = {
 	{ "console", machine_console },
 	{ "rng", machine_rng },
+	{ "vsock", machine_vsock },
 };
 
 /* Put a new device on its page. */

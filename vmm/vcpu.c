@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "vmm/boot.h"
@@ -196,7 +198,10 @@ static void *vcpu_main(void *arg)
 {
 	struct vcpu *c = arg;
 	struct cm_err err;
+	char name[16];
 
+	snprintf(name, sizeof(name), "vcpu%u", c->index);
+	prctl(PR_SET_NAME, name, 0, 0, 0);
 	if (stage_seal_vcpu(&err) < 0) {
 		vm_fail(c->vm, &err);
 		return NULL;
