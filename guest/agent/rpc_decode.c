@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest side of the wire format of the control protocol. */
+#include "agent/rpc_decode.h"
+
+#include "kernel/errno.h"
+#include "lib/string.h"
+
+#define RPC_CAPS_ALL ((1UL << 41) - 1) /* CAP_CHECKPOINT_RESTORE is the last */
+#define RPC_FLAGS \
+	(CM_RPC_START_OVERLAY | CM_RPC_START_READONLY | CM_RPC_START_NO_NEW_PRIVS | \
+		CM_RPC_START_TTY)
+
+int rpc_check_header(const struct cm_rpc_hdr *h)
+{
+	if (h->magic != CM_RPC_MAGIC || h->version != CM_RPC_VERSION || h->reserved != 0 ||
+		h->len > CM_RPC_PAYLOAD_MAX || h->id == 0 || h->error != 0 ||
+		(h->type & (CM_RPC_REPLY | CM_RPC_EVENT)))
+		return -EPROTO;
+	return 0;
+}
+
+/* What is left of the payload. */
+struct cursor {
+	const char *p;
+	u32 left;
+};
+
+/* n records of `size` bytes, or NULL when the payload is shorter. The product cannot wrap: counts are bounded before. */
+static const void *rpc_take(struct cursor *c, u32 n, u32 size)
+{
+	const void *p = c->p;
+	u32 bytes = n * size;
+
+	if (bytes > c->left)
+		return NULL;
+	c->p += bytes;
+	c->left -= bytes;
+	return p;
+}
+
+/* n strings, each with its NUL inside the payload. */
+static const char *rpc_take_strings(struct cursor *c, u32 n)
+{
+	const char *first = c->p;
+
+	while (n-- > 0) {
+		const char *nul = c->left ? memchr(c->p, 0, c->left) : NULL;
+
+		if (!nul)
+			return NULL;
+		c->left -= (u32)(nul - c->p) + 1;
+		c->p = nul + 1;
+	}
+	return first;
+}
+
+static int rpc_check_fixed(const struct cm_rpc_start *s)
+{
+	u32 i;
+
+	if (s->argc > CM_RPC_ARGS_MAX || s->envc > CM_RPC_ARGS_MAX ||
+		s->ngroups > CM_RPC_GROUPS_MAX || s->nrlimits > CM_RPC_RLIMITS_MAX ||
+		s->nmounts > CM_RPC_MOUNTS_MAX || s->nmasked > CM_RPC_PATHS_MAX ||
+		s->nreadonly > CM_RPC_PATHS_MAX)
+		return -E2BIG;
+	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
+		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->uid == ~0u || s->gid == ~0u)
+		return -EINVAL;
+	for (i = 0; i < CM_RPC_CAPSETS; i++) {
+		if (s->caps[i] & ~RPC_CAPS_ALL)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int rpc_check_records(const struct rpc_start *s)
+{
+	u32 i;
+
+	for (i = 0; i < s->fixed.nmounts; i++) {
+		if (s->mounts[i].type == 0 || s->mounts[i].type >= CM_RPC_MOUNT_TYPES)
+			return -EINVAL;
+	}
+	for (i = 0; i < s->fixed.nrlimits; i++) {
+		if (s->rlimits[i].resource >= CM_RPC_RLIMITS_MAX ||
+			s->rlimits[i].soft > s->rlimits[i].hard)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
+{
+	struct cursor c = { p, len };
+	const struct cm_rpc_start *s = &out->fixed;
+	const void *fixed = rpc_take(&c, 1, sizeof(*s));
+	int ret;
+
+	if (!fixed)
+		return -EPROTO;
+	memcpy(&out->fixed, fixed, sizeof(out->fixed));
+	ret = rpc_check_fixed(s);
+	if (ret < 0)
+		return ret;
+	out->rlimits = rpc_take(&c, s->nrlimits, sizeof(*out->rlimits));
+	out->mounts = rpc_take(&c, s->nmounts, sizeof(*out->mounts));
+	out->groups = rpc_take(&c, s->ngroups, sizeof(*out->groups));
+	if (!out->rlimits || !out->mounts || !out->groups)
+		return -EPROTO;
+	ret = rpc_check_records(out);
+	if (ret < 0)
+		return ret;
+	out->id = rpc_take_strings(&c, 1);
+	out->rootfs_tag = rpc_take_strings(&c, 1);
+	out->hostname = rpc_take_strings(&c, 1);
+	out->domainname = rpc_take_strings(&c, 1);
+	out->cwd = rpc_take_strings(&c, 1);
+	out->args = rpc_take_strings(&c, s->argc);
+	out->env = rpc_take_strings(&c, s->envc);
+	out->mount_words = rpc_take_strings(&c, 3 * s->nmounts);
+	out->masked = rpc_take_strings(&c, s->nmasked);
+	out->readonly = rpc_take_strings(&c, s->nreadonly);
+	if (!out->id || !out->rootfs_tag || !out->hostname || !out->domainname || !out->cwd ||
+		!out->args || !out->env || !out->mount_words || !out->masked || !out->readonly ||
+		c.left != 0)
+		return -EPROTO;
+	return out->cwd[0] == '/' ? 0 : -EINVAL;
+}
+
+const char *rpc_strings(const char *s, char **v, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		v[i] = (char *)(unsigned long)s;
+		s += strlen(s) + 1;
+	}
+	v[n] = NULL;
+	return s;
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the scripts of tests/oci: TAP points, a busybox bundle, and the helper programs in a directory of their own, so that leftover
+# processes can be told from those of others.
+
+n=0
+ok() { # ok STATUS NAME
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
+}
+is() { # is GOT WANTED NAME
+	n=$((n + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $n - $3"
+	else
+		echo "not ok $n - $3"
+		printf '%s\n' "got:    $1" "wanted: $2" | sed 's/^/# /'
+	fi
+}
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+plan() { echo "1..$n"; }
+
+# setup_bundle HELPERS-DIRECTORY...: $tmp, $bundle, $cm (the command with a state directory of its own)
+setup_bundle() {
+	[ -r /dev/kvm ] && [ -w /dev/kvm ] || skip_all "/dev/kvm is missing or not accessible"
+	command -v busybox >/dev/null && busybox=$(command -v busybox)
+	[ -n "${busybox:-}" ] || skip_all "busybox is missing"
+	command -v python3 >/dev/null || skip_all "python3 is missing"
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	trap 'exit 1' HUP INT TERM
+	bundle=$tmp/bundle
+	mkdir -p "$bundle/rootfs/bin" "$bundle/rootfs/tmp" "$tmp/libexec"
+	cp "$busybox" "$bundle/rootfs/bin/busybox"
+	for applet in sh cat true false sleep echo head ls pwd env id kill; do
+		ln -s busybox "$bundle/rootfs/bin/$applet"
+	done
+	CASEMATE_LIBEXECDIR=$tmp/libexec
+	export CASEMATE_LIBEXECDIR
+	casemate=$top_builddir/casemate
+	cm="timeout 60 $casemate --root $tmp/state"
+}
+
+# config WORD...: config.json that runs the words
+config() {
+	rm -f "$bundle/config.json"
+	"$casemate" spec -b "$bundle"
+	edit "c['process']['args'] = sys.argv[2:]; c['root']['readonly'] = False; c['process'].pop('rlimits')" "$@"
+}
+
+# edit PYTHON [WORD...]: change config.json, which is `c`
+edit() {
+	python_code=$1
+	shift
+	python3 -c "
+import json, sys
+f = sys.argv[1]
+c = json.load(open(f))
+$python_code
+json.dump(c, open(f, 'w'))" "$bundle/config.json" "$@"
+}
+
+run() { # run ID [OPTION...]; standard error in $tmp/err, exit code in $rc
+	id=$1
+	shift
+	rc=0
+	$cm run -b "$bundle" ${guest:-} "$@" "$id" 2>"$tmp/err" || rc=$?
+}
+err() { cat "$tmp/err"; }
+field() { $cm state "$1" 2>/dev/null | python3 -c "import json,sys; print(json.load(sys.stdin).get('$2', ''))"; }
+recorded() { python3 -c "import json; print(json.load(open('$tmp/state/$1/state.json'))['$2'])"; }
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+	tries=$(($1 * 20))
+	shift
+	while ! "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+is_status() { [ "$(field "$1" status)" = "$2" ]; }
+
+# Processes of ours that live (not zombies), one a line.
+leftover() {
+	for p in /proc/[0-9]*; do
+		case "$(readlink "$p/exe" 2>/dev/null) $(readlink "$p/cwd" 2>/dev/null)" in
+		*"$tmp"/libexec/* | *"$tmp"/state/*) echo "$p $(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)" ;;
+		esac
+	done
+}
+no_leftover() { [ -z "$(leftover)" ]; }
+state_entries() { ls -A "$tmp/state" 2>/dev/null | grep -v -e '^\.lock$' -e '^\.empty$'; }

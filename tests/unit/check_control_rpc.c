@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The guest control protocol: the host's encoder against the guest's decoder, and both decoders against broken input. */
+#include <config.h>
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include "control/rpc_start.h"
+#include "guest/agent/rpc_decode.h"
+
+static const char config[] =
+	"{\"ociVersion\":\"1.0.2\",\"hostname\":\"box\",\"root\":{\"path\":\"r\",\"readonly\":true},"
+	"\"process\":{\"user\":{\"uid\":1000,\"gid\":100,\"additionalGids\":[4,5]},"
+	"\"args\":[\"echo\",\"\",\"two words\"],\"env\":[\"A=1\",\"B=2\"],\"cwd\":\"/tmp\","
+	"\"noNewPrivileges\":true,\"capabilities\":{\"bounding\":[\"CAP_KILL\"]},"
+	"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":10,\"hard\":20}]},"
+	"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\"},"
+	"{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\","
+	"\"options\":[\"nosuid\",\"mode=755\",\"ro\",\"size=64k\",\"rw\"]}],"
+	"\"linux\":{\"maskedPaths\":[\"/proc/kcore\"],\"readonlyPaths\":[\"/proc/sys\"]}}";
+
+static struct cm_spec *spec_of(const char *text)
+{
+	struct cm_spec *spec;
+	struct cm_err err = { 0 };
+
+	ck_assert_msg(cm_spec_parse(text, strlen(text), &spec, &err) == 0, "%s", err.msg);
+	return spec;
+}
+
+static void build(struct cm_buf *b, const char *text)
+{
+	const struct cm_rpc_start_options o = { .id = "c1", .overlay = true, .token = { 1, 2, 3 } };
+	struct cm_spec *spec = spec_of(text);
+	struct cm_err err = { 0 };
+
+	cm_buf_init(b, CM_RPC_PAYLOAD_MAX);
+	ck_assert_msg(cm_rpc_start_build(b, spec, &o, &err) == 0, "%s", err.msg);
+	cm_spec_destroy(spec);
+}
+
+START_TEST(start_round_trip)
+{
+	struct rpc_start s;
+	struct cm_buf b;
+	char *v[8];
+
+	build(&b, config);
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), 0);
+	ck_assert_uint_eq(s.fixed.uid, 1000);
+	ck_assert_uint_eq(s.fixed.gid, 100);
+	ck_assert_uint_eq(s.fixed.flags,
+		CM_RPC_START_OVERLAY | CM_RPC_START_READONLY | CM_RPC_START_NO_NEW_PRIVS);
+	ck_assert_uint_eq(s.fixed.caps[CM_RPC_CAP_BOUNDING], 1u << 5);
+	ck_assert_uint_eq(s.fixed.token[2], 3);
+	ck_assert_uint_eq(s.groups[1], 5);
+	ck_assert_uint_eq(s.rlimits[0].resource, RLIMIT_NOFILE);
+	ck_assert_uint_eq(s.rlimits[0].hard, 20);
+	ck_assert_str_eq(s.id, "c1");
+	ck_assert_str_eq(s.hostname, "box");
+	ck_assert_str_eq(s.cwd, "/tmp");
+	rpc_strings(s.args, v, s.fixed.argc);
+	ck_assert_str_eq(v[0], "echo");
+	ck_assert_str_eq(v[1], "");
+	ck_assert_str_eq(v[2], "two words");
+	ck_assert_ptr_null(v[3]);
+	rpc_strings(s.env, v, s.fixed.envc);
+	ck_assert_str_eq(v[1], "B=2");
+	ck_assert_uint_eq(s.fixed.nmounts, 2);
+	ck_assert_uint_eq(s.mounts[0].type, CM_RPC_MOUNT_PROC);
+	ck_assert_uint_eq(s.mounts[1].type, CM_RPC_MOUNT_DEV);
+	ck_assert_uint_eq(s.mounts[1].flags, MS_NOSUID);
+	rpc_strings(s.mount_words, v, 6);
+	ck_assert_str_eq(v[0], "/proc");
+	ck_assert_str_eq(v[1], "");
+	ck_assert_str_eq(v[5], "mode=755,size=64k");
+	ck_assert_str_eq(s.masked, "/proc/kcore");
+	ck_assert_str_eq(s.readonly, "/proc/sys");
+	cm_buf_fini(&b);
+}
+END_TEST
+
+/* Every shorter and every longer payload is refused: nothing is read past the end, nothing is left over. */
+START_TEST(start_of_wrong_length)
+{
+	struct rpc_start s;
+	struct cm_buf b;
+
+	build(&b, config);
+	for (size_t n = 0; n < b.len; n++) {
+		char *copy = malloc(n ? n : 1);
+
+		memcpy(copy, b.p, n);
+		ck_assert_int_lt(rpc_decode_start(copy, (u32)n, &s), 0);
+		free(copy);
+	}
+	cm_buf_add(&b, "", 1);
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), -EPROTO);
+	cm_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(start_with_wild_counts)
+{
+	static const size_t counts[] = {
+		offsetof(struct cm_rpc_start, argc),
+		offsetof(struct cm_rpc_start, envc),
+		offsetof(struct cm_rpc_start, ngroups),
+		offsetof(struct cm_rpc_start, nrlimits),
+		offsetof(struct cm_rpc_start, nmounts),
+		offsetof(struct cm_rpc_start, nmasked),
+		offsetof(struct cm_rpc_start, nreadonly),
+	};
+	static const u32 values[] = { 0x7fffffff, 0x80000000, 0xffffffff, 0x15555556, 4096, 257 };
+	struct rpc_start s;
+	struct cm_buf b;
+
+	build(&b, config);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
+			u32 old;
+
+			memcpy(&old, b.p + counts[i], 4);
+			memcpy(b.p + counts[i], &values[k], 4);
+			ck_assert_int_lt(rpc_decode_start(b.p, (u32)b.len, &s), 0);
+			memcpy(b.p + counts[i], &old, 4);
+		}
+	}
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), 0);
+	cm_buf_fini(&b);
+}
+END_TEST
+
+static const struct {
+	const char *insert, *message;
+} unsupported[] = {
+	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/y\"}]",
+		"mounts[0]: bind mounts are not supported ('/x')" },
+	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"none\",\"options\":[\"rbind\"]}]",
+		"mounts[0]: bind mounts are not supported ('/x')" },
+	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"nfs\"}]",
+		"mounts[0].type: 'nfs' is not supported ('/x')" },
+	{ "\"mounts\":[{\"destination\":\"/x\"}]", "mounts[0].type: '' is not supported ('/x')" },
+	{ "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"rlimits\":[{\"type\":\"X\",\"soft\":1,"
+	  "\"hard\":1}]}",
+		"process.rlimits[0].type: unknown limit 'X'" },
+	{ "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_AS\","
+	  "\"soft\":2,\"hard\":1}]}",
+		"process.rlimits[0]: soft limit is above the hard limit" },
+	{ "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"terminal\":true}",
+		"process.terminal: terminals are not supported" },
+};
+
+START_TEST(start_refuses_what_the_guest_cannot)
+{
+	const struct cm_rpc_start_options o = { .id = "c" };
+	struct cm_err err = { 0 };
+	struct cm_spec *spec;
+	struct cm_buf b;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},"
+		"\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},%s}",
+		unsupported[_i].insert);
+	spec = spec_of(text);
+	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+	ck_assert_int_lt(cm_rpc_start_build(&b, spec, &o, &err), 0);
+	ck_assert_str_eq(err.msg, unsupported[_i].message);
+	cm_buf_fini(&b);
+	cm_spec_destroy(spec);
+}
+END_TEST
+
+START_TEST(start_too_large)
+{
+	const struct cm_rpc_start_options o = { .id = "c" };
+	struct cm_spec *spec = spec_of(config);
+	struct cm_err err = { 0 };
+	char *huge = malloc(CM_RPC_PAYLOAD_MAX + 1);
+	struct cm_buf b;
+
+	memset(huge, 'x', CM_RPC_PAYLOAD_MAX);
+	huge[CM_RPC_PAYLOAD_MAX] = '\0';
+	spec->env.v[0] = huge;
+	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+	ck_assert_int_eq(cm_rpc_start_build(&b, spec, &o, &err), -E2BIG);
+	cm_buf_fini(&b);
+	cm_spec_destroy(spec);
+	free(huge);
+}
+END_TEST
+
+static const struct {
+	int error;
+	u32 stage;
+	const char *arg, *message;
+} failures[] = {
+	{ ENOENT, CM_RPC_STAGE_LOOKUP, "foo", "exec: \"foo\": executable file not found in $PATH" },
+	{ ENOENT, CM_RPC_STAGE_LOOKUP, "/foo",
+		"exec: \"/foo\": stat /foo: no such file or directory" },
+	{ EACCES, CM_RPC_STAGE_LOOKUP, "/x", "exec: \"/x\": permission denied" },
+	{ ENOEXEC, CM_RPC_STAGE_EXEC, "/x", "exec /x: exec format error" },
+	{ ENOENT, CM_RPC_STAGE_EXEC, "/x", "exec /x: no such file or directory" },
+	{ ENOTDIR, CM_RPC_STAGE_CWD, "/x",
+		"chdir to cwd (\"/tmp\") set in config.json failed: not a directory" },
+	{ ENODEV, CM_RPC_STAGE_MOUNT, "/x", "mount '/proc': no such device" },
+	{ EIO, 99, "/x", "start refused by the guest: input/output error" },
+};
+
+START_TEST(failure_has_the_words_of_runc)
+{
+	struct cm_rpc_error e = { .stage = failures[_i].stage };
+	struct cm_rpc_frame f = { .payload = (const uint8_t *)&e };
+	struct cm_spec *spec = spec_of(config);
+	struct cm_err err = { 0 };
+
+	spec->args.v[0] = failures[_i].arg;
+	f.hdr.error = failures[_i].error;
+	f.hdr.len = sizeof(e);
+	ck_assert_int_eq(cm_rpc_start_error(&f, spec, &err), -failures[_i].error);
+	ck_assert_str_eq(err.msg, failures[_i].message);
+	cm_spec_destroy(spec);
+}
+END_TEST
+
+static struct cm_rpc_hdr good_header(void)
+{
+	struct cm_rpc_hdr h = { .magic = CM_RPC_MAGIC, .version = CM_RPC_VERSION };
+
+	h.type = CM_RPC_START | CM_RPC_REPLY;
+	h.id = 1;
+	h.len = 8;
+	return h;
+}
+
+START_TEST(host_frames)
+{
+	uint8_t bytes[64] = { 0 };
+	struct cm_rpc_hdr h = good_header();
+	struct cm_rpc_frame f;
+
+	memcpy(bytes, &h, sizeof(h));
+	for (size_t n = 0; n < sizeof(h) + 8; n++)
+		ck_assert_int_eq(cm_rpc_decode_frame(bytes, n, &f), 0);
+	ck_assert_int_eq(cm_rpc_decode_frame(bytes, sizeof(bytes), &f), (int)sizeof(h) + 8);
+	ck_assert_ptr_eq(f.payload, bytes + sizeof(h));
+#define REFUSED(change) \
+	do { \
+		h = good_header(); \
+		change; \
+		memcpy(bytes, &h, sizeof(h)); \
+		ck_assert_int_eq(cm_rpc_decode_frame(bytes, sizeof(bytes), &f), -EPROTO); \
+	} while (0)
+	REFUSED(h.magic++);
+	REFUSED(h.version++);
+	REFUSED(h.type = CM_RPC_START);
+	REFUSED(h.type = CM_RPC_EVENT | 7);
+	REFUSED(h.id = 0);
+	REFUSED(h.error = -5);
+	REFUSED(h.reserved = 1);
+	REFUSED(h.len = CM_RPC_EVENT_MAX + 1);
+	REFUSED(h.len = 0xffffffff);
+	REFUSED(h.type = CM_RPC_EXITED);
+#undef REFUSED
+}
+END_TEST
+
+START_TEST(guest_headers)
+{
+	struct cm_rpc_hdr h = good_header();
+
+#define REFUSED(change) \
+	do { \
+		h = good_header(); \
+		h.type = CM_RPC_START; \
+		change; \
+		ck_assert_int_eq(rpc_check_header(&h), -EPROTO); \
+	} while (0)
+	h.type = CM_RPC_START;
+	ck_assert_int_eq(rpc_check_header(&h), 0);
+	REFUSED(h.magic = 0);
+	REFUSED(h.version = 0);
+	REFUSED(h.type |= CM_RPC_REPLY);
+	REFUSED(h.type = CM_RPC_EXITED);
+	REFUSED(h.id = 0);
+	REFUSED(h.error = 1);
+	REFUSED(h.reserved = 1);
+	REFUSED(h.len = CM_RPC_PAYLOAD_MAX + 1);
+#undef REFUSED
+}
+END_TEST
+
+START_TEST(processes)
+{
+	struct cm_rpc_proc p[2] = { { .pid = 1 }, { .pid = 2 } }, out;
+	struct cm_rpc_frame f = { .payload = (const uint8_t *)p };
+
+	memset(p[1].comm, 'x', sizeof(p[1].comm));
+	p[1].comm[0] = '\n';
+	f.hdr.len = sizeof(p);
+	ck_assert_int_eq(cm_rpc_decode_proc(&f, 1, &out), 1);
+	ck_assert_str_eq(out.comm, "?xxxxxxxxxxxxxx");
+	ck_assert_int_eq(cm_rpc_decode_proc(&f, 2, &out), 0);
+	f.hdr.len--;
+	ck_assert_int_eq(cm_rpc_decode_proc(&f, 0, &out), -EPROTO);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("control/rpc");
+	TCase *t = tcase_create("rpc");
+	SRunner *sr = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(t, start_round_trip);
+	tcase_add_test(t, start_of_wrong_length);
+	tcase_add_test(t, start_with_wild_counts);
+	tcase_add_loop_test(t, start_refuses_what_the_guest_cannot, 0,
+		(int)(sizeof(unsupported) / sizeof(unsupported[0])));
+	tcase_add_test(t, start_too_large);
+	tcase_add_loop_test(
+		t, failure_has_the_words_of_runc, 0, (int)(sizeof(failures) / sizeof(failures[0])));
+	tcase_add_test(t, host_frames);
+	tcase_add_test(t, guest_headers);
+	tcase_add_test(t, processes);
+	suite_add_tcase(suite, t);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
