@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/seccomp.h"
 #include "vmm/opts.h"
+#include "vmm/probe.h"
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
 #include "vmm/vm.h"
@@ -71,6 +72,18 @@ static int main_start(const struct opts *o, struct cm_err *err)
 	return r < 0 ? r : vm_create(&main_vm, o, kvm, image, size, err);
 }
 
+static int main_probe(const struct opts *o)
+{
+	struct cm_err err;
+	int kvm = main_open_kvm(o, &err);
+
+	if (kvm >= 0 && probe_run(kvm, &err) >= 0)
+		return VM_STATUS_OFF;
+	fflush(stdout);
+	dprintf(STDERR_FILENO, "casemate-vmm: %s\n", err.msg);
+	return VM_STATUS_START;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -84,6 +97,8 @@ int main(int argc, char **argv)
 		fputs(opts_usage, stdout);
 		return VM_STATUS_OFF;
 	}
+	if (o.probe)
+		return main_probe(&o);
 	sigaction(SIGPIPE, &ignore, NULL);
 	cm_seccomp_report_calls();
 	vlog_init(o.log_fd);
