@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Request channels of virtio-fs devices.
+ *
+ * Interrupts of the request queue are on unless somebody polls it. Those of the high-priority queue are off, its completions are
+ * collected along the way, unless a submitter waits for room in it.
+ */
+#include "drivers/fs_chan.h"
+
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+
+#include "arch.h"
+#include "drivers/arena.h"
+#include "drivers/virtio/ring.h"
+#include "drivers/virtio/virtio.h"
+#include "kernel/clock.h"
+#include "kernel/log.h"
+#include "lib/atomic.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+struct fs_chan {
+	struct virtio_device dev;
+	struct spinlock lock; /* irq; protects: the members below, and the completion of requests */
+	struct ring ring[FS_CHAN_QUEUES];
+	u32 pollers; /* of the request queue */
+	bool dead; /* the device failed: everything is answered with -EIO */
+	struct waitq room; /* submitters that wait for descriptors */
+	paddr_t dax_base;
+	u64 dax_len;
+};
+
+static const u32 fs_chan_size[FS_CHAN_QUEUES] = { 64, 256 };
+
+static struct fs_chan *fs_chans[FS_CHAN_MAX];
+
+struct fs_chan *fs_chan_find(const char *tag)
+{
+	for (u32 i = 0; i < FS_CHAN_MAX && fs_chans[i]; i++)
+		if (strcmp(fs_chans[i]->dev.tag, tag) == 0)
+			return fs_chans[i];
+	return NULL;
+}
+
+void fs_chan_dax(const struct fs_chan *ch, paddr_t *base, u64 *len)
+{
+	*base = ch->dax_base;
+	*len = ch->dax_len;
+}
+
+/* ---- completion ---- */
+
+/* Answer a request. Those with a callback go on `later`, for when the lock is gone; after a wake-up req is not ours any more. */
+static void fs_chan_complete_locked(
+	struct fs_req *req, int error, u32 written, struct list_head *later)
+{
+	req->error = error;
+	req->written = written;
+	if (req->done) {
+		list_add_tail(later, &req->link);
+		return;
+	}
+	atomic_store(&req->complete, true);
+	waitq_wake_all(&req->wq);
+}
+
+static void fs_chan_die_locked(struct fs_chan *ch, struct list_head *later)
+{
+	struct fs_req *req;
+
+	ch->dead = true;
+	log_error("fs_chan: device '%s' failed", ch->dev.tag);
+	for (u32 q = 0; q < FS_CHAN_QUEUES; q++)
+		while ((req = ring_abort(&ch->ring[q])))
+			fs_chan_complete_locked(req, -EIO, 0, later);
+}
+
+/* Take what the server has finished. How many. */
+static u32 fs_chan_reap_locked(struct fs_chan *ch, struct list_head *later)
+{
+	u32 n = 0, written;
+
+	for (u32 q = 0; q < FS_CHAN_QUEUES; q++) {
+		struct fs_req *req;
+
+		while ((req = ring_take(&ch->ring[q], &written))) {
+			fs_chan_complete_locked(req, 0, written, later);
+			n++;
+		}
+		if (ch->ring[q].broken && !ch->dead)
+			fs_chan_die_locked(ch, later);
+	}
+	return n;
+}
+
+static void fs_chan_run_callbacks(struct list_head *later)
+{
+	while (!list_empty(later)) {
+		struct fs_req *req = list_first_entry(later, struct fs_req, link);
+		u64 flags;
+
+		list_del(&req->link);
+		flags = irq_save();
+		req->done(req);
+		irq_restore(flags);
+	}
+}
+
+static void fs_chan_reap(struct fs_chan *ch)
+{
+	struct list_head later = LIST_HEAD_INIT(later);
+	u64 flags = spin_lock_irq(&ch->lock);
+
+	fs_chan_reap_locked(ch, &later);
+	spin_unlock_irq(&ch->lock, flags);
+	waitq_wake_all(&ch->room);
+	fs_chan_run_callbacks(&later);
+}
+
+static void fs_chan_interrupt(void *arg)
+{
+	struct fs_chan *ch = arg;
+	struct list_head later = LIST_HEAD_INIT(later);
+	u64 flags = spin_lock_irq(&ch->lock);
+
+	/* An interrupt without completions although some are due may be the device's cry for a reset. */
+	if (!fs_chan_reap_locked(ch, &later) && !ch->dead && ch->ring[FS_CHAN_REQUEST].in_flight &&
+		virtio_needs_reset(&ch->dev))
+		fs_chan_die_locked(ch, &later);
+	spin_unlock_irq(&ch->lock, flags);
+	waitq_wake_all(&ch->room);
+	fs_chan_run_callbacks(&later);
+}
+
+/* ---- submission ---- */
+
+static void fs_chan_publish(struct fs_chan *ch, enum fs_chan_queue q, u64 flags)
+{
+	bool kick = ring_publish(&ch->ring[q]);
+
+	spin_unlock_irq(&ch->lock, flags);
+	if (kick)
+		arch_doorbell(ch->dev.index, q);
+}
+
+static bool fs_chan_has_room(struct fs_chan *ch, enum fs_chan_queue q, u32 n)
+{
+	u64 flags = spin_lock_irq(&ch->lock);
+	bool room = ch->dead || ch->ring[q].nfree >= n;
+
+	/* The interrupt, not a poller, has to end this wait. */
+	if (!room)
+		room = ring_interrupt_on(&ch->ring[q]);
+	spin_unlock_irq(&ch->lock, flags);
+	return room;
+}
+
+/* Add one request; the lock is held before and after, but let go while the ring is full. */
+static u64 fs_chan_add(struct fs_chan *ch, enum fs_chan_queue q, struct fs_req *req, u64 flags)
+{
+	struct list_head later = LIST_HEAD_INIT(later);
+	struct ring_buf buf[FS_REQ_SEGS];
+	u32 n = (u32)req->nout + req->nin;
+
+	for (u32 i = 0; i < n; i++)
+		buf[i] = (struct ring_buf){ .va = req->seg[i].va, .len = req->seg[i].len };
+	while (!ch->dead && ring_add(&ch->ring[q], buf, req->nout, req->nin, req)) {
+		fs_chan_publish(ch, q, flags);
+		fs_chan_reap(ch);
+		wait_event(&ch->room, fs_chan_has_room(ch, q, n));
+		fs_chan_reap(ch);
+		flags = spin_lock_irq(&ch->lock);
+	}
+	if (ch->dead) {
+		fs_chan_complete_locked(req, -EIO, 0, &later);
+		spin_unlock_irq(&ch->lock, flags);
+		fs_chan_run_callbacks(&later);
+		flags = spin_lock_irq(&ch->lock);
+	}
+	return flags;
+}
+
+void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req *const *req, u32 n)
+{
+	u64 flags;
+
+	for (u32 i = 0; i < n; i++) {
+		req[i]->complete = false;
+		waitq_init(&req[i]->wq);
+		list_init(&req[i]->link);
+	}
+	flags = spin_lock_irq(&ch->lock);
+	for (u32 i = 0; i < n; i++)
+		flags = fs_chan_add(ch, queue, req[i], flags);
+	fs_chan_publish(ch, queue, flags);
+	/* Nobody waits for these: collect what is finished of the earlier ones. */
+	if (queue == FS_CHAN_HIPRIO && ring_pending(&ch->ring[queue]))
+		fs_chan_reap(ch);
+}
+
+/* ---- waiting ---- */
+
+/* Look for completions for a short while, interrupts of the queue off meanwhile. */
+static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
+{
+	struct ring *r = &ch->ring[FS_CHAN_REQUEST];
+	u64 end = clock_monotonic() + FS_CHAN_POLL_NS;
+	u64 flags = spin_lock_irq(&ch->lock);
+	bool more;
+
+	ch->pollers++;
+	ring_interrupt_off(r);
+	spin_unlock_irq(&ch->lock, flags);
+	do {
+		if (ring_pending(r))
+			fs_chan_reap(ch);
+		cpu_relax();
+	} while (!atomic_load(&req->complete) && clock_monotonic() < end);
+	flags = spin_lock_irq(&ch->lock);
+	more = --ch->pollers == 0 && ring_interrupt_on(r);
+	spin_unlock_irq(&ch->lock, flags);
+	if (more)
+		fs_chan_reap(ch);
+}
+
+int fs_chan_wait(struct fs_chan *ch, struct fs_req *req)
+{
+	u64 flags;
+
+	if (!atomic_load(&req->complete))
+		fs_chan_poll(ch, req);
+	wait_event(&req->wq, atomic_load(&req->complete));
+	/* Who completed it may still be waking: it holds the lock while it touches the request. */
+	flags = spin_lock_irq(&ch->lock);
+	spin_unlock_irq(&ch->lock, flags);
+	return req->error;
+}
+
+int fs_chan_call(struct fs_chan *ch, struct fs_req *req)
+{
+	req->done = NULL;
+	fs_chan_submit(ch, FS_CHAN_REQUEST, &req, 1);
+	return fs_chan_wait(ch, req);
+}
+
+/* ---- set-up ---- */
+
+static int fs_chan_start(struct fs_chan *ch)
+{
+	struct ring *rings[FS_CHAN_QUEUES];
+	struct virtio_reg reg[] = {
+		{ .offset = VIRTIO_MMIO_SHM_LEN_LOW },
+		{ .offset = VIRTIO_MMIO_SHM_LEN_HIGH },
+		{ .offset = VIRTIO_MMIO_SHM_BASE_LOW },
+		{ .offset = VIRTIO_MMIO_SHM_BASE_HIGH },
+	};
+	int r;
+
+	for (u32 q = 0; q < FS_CHAN_QUEUES; q++) {
+		size_t bytes = ring_bytes(fs_chan_size[q]);
+		void *mem = arena_alloc((u32)(ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE));
+
+		if (!mem)
+			return -ENOMEM;
+		memset(mem, 0, bytes);
+		ring_init(&ch->ring[q], mem, fs_chan_size[q]);
+		rings[q] = &ch->ring[q];
+	}
+	ring_interrupt_off(&ch->ring[FS_CHAN_HIPRIO]);
+	r = irq_register(ch->dev.vector, fs_chan_interrupt, ch);
+	if (r == 0)
+		r = virtio_start(&ch->dev, rings, FS_CHAN_QUEUES, reg, ARRAY_SIZE(reg));
+	if (r)
+		return r;
+	ch->dax_len = (u64)reg[1].value << 32 | reg[0].value;
+	ch->dax_base = (u64)reg[3].value << 32 | reg[2].value;
+	if (ch->dax_len == ~0UL)
+		ch->dax_len = 0;
+	return 0;
+}
+
+int fs_chan_init(const struct fdt_reader *fdt)
+{
+	struct virtio_device dev = { .index = 0 };
+
+	for (u32 i = 0; i < FS_CHAN_MAX && virtio_find(fdt, VIRTIO_ID_FS, i, &dev) == 0; i++) {
+		struct fs_chan *ch;
+		int r;
+
+		if (!dev.tag)
+			return -ENODEV;
+		ch = kzalloc(sizeof(*ch));
+		if (!ch)
+			return -ENOMEM;
+		ch->dev = dev;
+		waitq_init(&ch->room);
+		/* Kept also when it fails: the interrupt may be registered. It is not found then. */
+		r = fs_chan_start(ch);
+		if (r)
+			return r;
+		fs_chans[i] = ch;
+	}
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The request channel of a virtio-fs device: FUSE requests to casemate-fsd and their replies. Knows nothing of FUSE. Buffers are arena
+ * memory (drivers/arena.h) that the caller fills and owns; they belong to the server from submission to completion.
+ *
+ * Any number of tasks may have requests in flight. Who waits first polls the ring for a short while (FS_CHAN_POLL_NS: a server that is
+ * awake answers in that time and neither side pays for a wake-up), then sleeps until the interrupt.
+ */
+#ifndef DRIVERS_FS_CHAN_H
+#define DRIVERS_FS_CHAN_H
+
+#include "kernel/waitq.h"
+#include "lib/types.h"
+
+struct fdt_reader;
+struct fs_chan;
+
+#define FS_CHAN_MAX	8 /* devices */
+#define FS_CHAN_POLL_NS 50000UL
+#define FS_REQ_SEGS	8
+
+enum fs_chan_queue {
+	FS_CHAN_HIPRIO, /* FORGET, INTERRUPT: never waits behind requests */
+	FS_CHAN_REQUEST,
+	FS_CHAN_QUEUES
+};
+
+struct fs_seg {
+	void *va; /* in the arena */
+	u32 len; /* bytes, not 0 */
+};
+
+struct fs_req {
+	struct fs_seg seg[FS_REQ_SEGS]; /* what the server reads, then what it writes */
+	u16 nout, nin;
+	/*
+	 * NULL: somebody calls fs_chan_wait. Else called once at completion, any context, interrupts off, no lock of the channel held; it
+	 * must not sleep, and the request is the callee's again (it may free it).
+	 */
+	void (*done)(struct fs_req *req);
+	void *arg;
+	/* Result, valid after completion. */
+	int error; /* 0, or -EIO when the device died: the server may or may not have done it */
+	u32 written; /* bytes that the server wrote into the in segments, at most their sum */
+	/* The channel's. */
+	bool complete;
+	struct waitq wq;
+	struct list_head link;
+};
+
+/* Find and start all virtio-fs devices of the device tree (arena_init came before). 0 or -errno of the first that failed. */
+int fs_chan_init(const struct fdt_reader *fdt);
+
+/* The channel whose device has this tag, or NULL. */
+struct fs_chan *fs_chan_find(const char *tag);
+
+/* The device's slice of the DAX window; *len = 0 when it has none. */
+void fs_chan_dax(const struct fs_chan *ch, paddr_t *base, u64 *len);
+
+/*
+ * Queue n requests in one go, with at most one doorbell. Sleeps while the ring is full. Each completes exactly once, with an error if the
+ * device is dead.
+ */
+void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req *const *req, u32 n);
+
+/* Wait for a submitted request without `done`. Not interruptible. Returns req->error. */
+int fs_chan_wait(struct fs_chan *ch, struct fs_req *req);
+
+/* Submit one and wait. Returns req->error. */
+int fs_chan_call(struct fs_chan *ch, struct fs_req *req);
+
+#endif
