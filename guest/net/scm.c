@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ancillary data: SCM_RIGHTS and SCM_CREDENTIALS, in and out. See unix(7), cmsg(3). */
+#include "net/scm.h"
+
+#include <linux/capability.h>
+
+#include "fs/fdtable.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/usercopy.h"
+#include "task/task.h"
+
+#define CMSG_ALIGN(n) ALIGN_UP((u64)(n), 8UL)
+#define CMSG_HDR      sizeof(struct cmsghdr_k)
+
+void scm_init(struct scm *scm)
+{
+	memset(scm, 0, sizeof(*scm));
+}
+
+void scm_fini(struct scm *scm)
+{
+	for (u32 i = 0; i < scm->nfiles; i++)
+		file_put(scm->files[i]);
+	kfree(scm->files);
+	scm->files = NULL;
+	scm->nfiles = 0;
+}
+
+void scm_move(struct scm *dst, struct scm *src)
+{
+	*dst = *src;
+	src->files = NULL;
+	src->nfiles = 0;
+}
+
+int scm_copy(struct scm *dst, const struct scm *src)
+{
+	*dst = *src;
+	if (!src->nfiles)
+		return 0;
+	dst->files = kmalloc(src->nfiles * sizeof(struct file *));
+	if (!dst->files) {
+		dst->nfiles = 0;
+		return -ENOMEM;
+	}
+	for (u32 i = 0; i < src->nfiles; i++) {
+		dst->files[i] = src->files[i];
+		file_get(dst->files[i]);
+	}
+	return 0;
+}
+
+void scm_fill_cred(struct ucred *out)
+{
+	const struct cred *c = cred_current();
+
+	out->pid = task_current()->group->pid;
+	out->uid = c->euid;
+	out->gid = c->egid;
+}
+
+static int scm_add_files(struct scm *scm, uaddr_t p, u64 len)
+{
+	u32 n = (u32)(len / sizeof(s32));
+	struct file **files;
+
+	if (scm->nfiles + n > SCM_MAX_FD)
+		return -EINVAL;
+	files = krealloc(scm->files, scm->nfiles * sizeof(struct file *),
+		(scm->nfiles + n) * sizeof(struct file *));
+	if (n && !files)
+		return -ENOMEM;
+	scm->files = files;
+	for (u32 i = 0; i < n; i++) {
+		struct file *f;
+		s32 fd;
+
+		if (get_user(fd, p + i * sizeof(fd)))
+			return -EFAULT;
+		f = fd_get(fd);
+		if (!f)
+			return -EBADF;
+		scm->files[scm->nfiles++] = f;
+	}
+	return 0;
+}
+
+static bool scm_id_allowed(u32 id, u32 real, u32 effective, u32 saved, int cap)
+{
+	return id == real || id == effective || id == saved || capable(cap);
+}
+
+static int scm_set_cred(struct scm *scm, uaddr_t p, u64 len)
+{
+	const struct cred *c = cred_current();
+	struct ucred u;
+
+	if (len != sizeof(u))
+		return -EINVAL;
+	if (get_user(u, p))
+		return -EFAULT;
+	if (u.pid != task_current()->group->pid && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!scm_id_allowed(u.uid, c->uid, c->euid, c->suid, CAP_SETUID) ||
+		!scm_id_allowed(u.gid, c->gid, c->egid, c->sgid, CAP_SETGID))
+		return -EPERM;
+	scm->cred = u;
+	scm->has_cred = true;
+	return 0;
+}
+
+int scm_read_user(struct scm *scm, uaddr_t p, u64 len)
+{
+	while (len >= CMSG_HDR) {
+		struct cmsghdr_k h;
+		int r;
+
+		if (get_user(h, p))
+			return -EFAULT;
+		if (h.len < CMSG_HDR || h.len > len)
+			return -EINVAL;
+		if (h.level == SOL_SOCKET) {
+			if (h.type == SCM_RIGHTS)
+				r = scm_add_files(scm, p + CMSG_HDR, h.len - CMSG_HDR);
+			else if (h.type == SCM_CREDENTIALS)
+				r = scm_set_cred(scm, p + CMSG_HDR, h.len - CMSG_HDR);
+			else
+				r = -EINVAL;
+			if (r)
+				return r;
+		}
+		if (CMSG_ALIGN(h.len) >= len)
+			break;
+		p += CMSG_ALIGN(h.len);
+		len -= CMSG_ALIGN(h.len);
+	}
+	return 0;
+}
+
+/* Where the next control message goes. */
+struct scm_writer {
+	uaddr_t p;
+	u64 left, used;
+};
+
+static int scm_put(struct scm_writer *w, int type, const void *data, u64 len)
+{
+	struct cmsghdr_k h = { .len = CMSG_HDR + len, .level = SOL_SOCKET, .type = type };
+	u64 step = MIN(CMSG_ALIGN(h.len), w->left);
+
+	if (put_user(h, w->p) || copy_to_user(w->p + CMSG_HDR, data, len))
+		return -EFAULT;
+	w->p += step;
+	w->left -= step;
+	w->used += step;
+	return 0;
+}
+
+/* Installs as many descriptors as fit; the rest is dropped with the scm. */
+static int scm_put_files(struct scm *scm, struct scm_writer *w, bool cloexec, u32 *out_flags)
+{
+	u64 room = w->left < CMSG_HDR ? 0 : (w->left - CMSG_HDR) / sizeof(s32);
+	u32 n = (u32)MIN(room, (u64)scm->nfiles), done = 0;
+	s32 fds[SCM_MAX_FD];
+
+	for (; done < n; done++) {
+		int fd;
+
+		file_get(scm->files[done]);
+		fd = fd_install(scm->files[done], cloexec ? O_CLOEXEC : 0, 0);
+		if (fd < 0) {
+			file_put(scm->files[done]);
+			break;
+		}
+		fds[done] = fd;
+	}
+	if (done < scm->nfiles)
+		*out_flags |= MSG_CTRUNC;
+	return done ? scm_put(w, SCM_RIGHTS, fds, done * sizeof(s32)) : 0;
+}
+
+int scm_write_user(
+	struct scm *scm, bool passcred, bool cloexec, uaddr_t p, u64 *len, u32 *out_flags)
+{
+	struct scm_writer w = { .p = p, .left = *len };
+	int r = 0;
+
+	if (passcred) {
+		if (w.left < CMSG_HDR + sizeof(scm->cred))
+			*out_flags |= MSG_CTRUNC;
+		else
+			r = scm_put(&w, SCM_CREDENTIALS, &scm->cred, sizeof(scm->cred));
+	}
+	if (!r && scm->nfiles)
+		r = scm_put_files(scm, &w, cloexec, out_flags);
+	*len = w.used;
+	return r;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The socket object: families, files, read and write. */
+#include "net/socket.h"
+
+#include <asm/ioctls.h>
+
+#include "fs/fdtable.h"
+#include "kernel/clock.h"
+#include "kernel/errno.h"
+#include "mm/slab.h"
+#include "net/scm.h"
+#include "net/unix.h"
+#include "task/task.h"
+
+#define SOCKET_BUF_DEFAULT 212992u
+
+static const struct sock_family *const families[] = { &unix_family };
+
+static const struct sock_family *family_find(u32 family)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (families[i]->family == family)
+			return families[i];
+	}
+	return NULL;
+}
+
+bool socket_nonblock(const struct socket *s, u32 msg_flags)
+{
+	return (msg_flags & MSG_DONTWAIT) || (READ_ONCE(s->file->flags) & O_NONBLOCK);
+}
+
+u64 socket_deadline(u64 timeo)
+{
+	return timeo ? clock_monotonic() + timeo : WAIT_FOREVER;
+}
+
+static s64 socket_file_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct socket *s = f->priv;
+	struct scm scm;
+	struct sock_msg m = { .uio = u, .scm = &scm };
+	s64 n;
+
+	scm_init(&scm);
+	n = s->ops->recv(s, &m);
+	scm_fini(&scm);
+	return n;
+}
+
+static s64 socket_file_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct socket *s = f->priv;
+	struct scm scm;
+	struct sock_msg m = { .uio = u, .scm = &scm };
+	s64 n;
+
+	scm_init(&scm);
+	n = s->ops->send(s, &m);
+	scm_fini(&scm);
+	return n;
+}
+
+static u32 socket_file_poll(struct file *f, struct poll_table *pt)
+{
+	struct socket *s = f->priv;
+
+	return s->ops->poll(s, f, pt);
+}
+
+static s64 socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct socket *s = f->priv;
+	s64 n;
+
+	if (cmd == FIONREAD)
+		n = s->ops->inq(s);
+	else if (cmd == TIOCOUTQ)
+		n = s->ops->outq(s);
+	else
+		return -ENOTTY;
+	if (n < 0)
+		return n;
+	return put_user((s32)n, arg);
+}
+
+static void socket_file_release(struct file *f)
+{
+	struct socket *s = f->priv;
+
+	s->ops->release(s);
+	kfree(s);
+}
+
+static const struct file_ops socket_file_ops = {
+	.read = socket_file_read,
+	.write = socket_file_write,
+	.poll = socket_file_poll,
+	.ioctl = socket_file_ioctl,
+	.release = socket_file_release,
+};
+
+int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **out)
+{
+	const struct sock_family *fam = family_find(family);
+	struct socket *s;
+	int r;
+
+	if (!fam)
+		return -EAFNOSUPPORT;
+	s = kzalloc(sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->family = family;
+	s->type = type;
+	s->protocol = protocol;
+	s->sndbuf = s->rcvbuf = SOCKET_BUF_DEFAULT;
+	r = fam->create(s);
+	if (r)
+		goto err_free;
+	s->file = file_create_anon(
+		&socket_file_ops, s, O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0), "socket");
+	if (!s->file) {
+		r = -ENOMEM;
+		goto err_release;
+	}
+	*out = s->file;
+	return 0;
+err_release:
+	s->ops->release(s);
+err_free:
+	kfree(s);
+	return r;
+}
+
+struct socket *socket_of_fd(int fd, struct file **file, int *err)
+{
+	struct file *f = fd_get(fd);
+
+	*err = -EBADF;
+	if (!f)
+		return NULL;
+	if (f->ops != &socket_file_ops) {
+		file_put(f);
+		*err = -ENOTSOCK;
+		return NULL;
+	}
+	*file = f;
+	return f->priv;
+}
+
+void net_init(void)
+{
+	waitq_init(&unix_dgram_space);
+}
