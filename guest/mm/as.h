@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Address spaces: VMAs in a tree, page table, counters. Lock order: as->lock (rwsem; read for faults, write for changes) -> inode/page cache
- * locks -> page and slab spinlocks.
+ * Address spaces: VMAs in a tree, page table, counters. Lock order and the rules for page-table entries: mm/README.
  */
 #ifndef MM_AS_H
 #define MM_AS_H
@@ -13,7 +12,9 @@
 #include "lib/rbtree.h"
 
 struct file;
+struct mapping;
 struct page;
+struct shm;
 
 enum vma_flags {
 	VMA_READ = 1u,
@@ -31,7 +32,8 @@ enum vma_flags {
 	VMA_STACK = 0x10000u, /* for /proc/PID/maps */
 	VMA_HEAP = 0x20000u,
 	VMA_VDSO = 0x40000u,
-	VMA_VVAR = 0x80000u
+	VMA_VVAR = 0x80000u,
+	VMA_SPECIAL = 0x100000u /* kernel pages put in by as_map_special */
 };
 
 struct vma {
@@ -41,35 +43,57 @@ struct vma {
 	struct file *file; /* reference; NULL = anonymous */
 	u64 pgoff; /* of start, in pages */
 	struct as *as;
-	struct list_head map_link; /* mapping->vmas */
+	struct mapping *mapping; /* page cache behind it (of the file or of shm), or NULL */
+	struct shm *shm; /* reference; shared memory without a file */
+	struct list_head
+		map_link; /* mapping->vmas; lock: mapping->lock, which also guards start, end and pgoff of linked ones */
+	uaddr_t fault_next; /* where a sequential toucher faults next; a hint, unlocked */
+	u32 fault_pages; /* pages that the last fault mapped */
 };
+
+#define AS_AUXV_WORDS 64
+#define AS_MAX_VMAS   65530u
 
 struct as {
 	struct ref ref; /* tasks that use it */
-	struct rwsem lock; /* protects: vmas and everything below; rank 20 */
+	struct rwsem
+		lock; /* protects: vmas and everything below but rss and the page table; rank 35 */
+	struct spinlock pt_lock; /* protects: entries of the page table; rank 65 */
 	struct rb_root vmas;
+	u32 nvmas;
 	struct vma *cached; /* last hit */
 	struct pgtable pt;
-	u64 cpus; /* atomic: CPUs that have it loaded (TLB shootdown) */
+	u64 cpus; /* not used by the generic code: CPUs to flush are known to the architecture */
 	u64 total_vm, data_vm, stack_vm, exec_vm, locked_vm; /* pages */
 	s64 rss_anon, rss_file, rss_shmem; /* atomic: pages */
 	u64 hiwater_rss, hiwater_vm;
-	uaddr_t mmap_base;
+	uaddr_t mmap_base; /* top of the area that mmap fills downwards */
+	uaddr_t hole_hint; /* search for free addresses from here down ... */
+	u64 hole_max; /* ... unless a hole of so many bytes was skipped above it */
 	uaddr_t brk_start, brk;
 	uaddr_t code_start, code_end, data_start, data_end, stack_start;
 	uaddr_t arg_start, arg_end, env_start, env_end;
 	uaddr_t vdso;
-	u64 auxv[64]; /* /proc/PID/auxv */
+	u64 auxv[AS_AUXV_WORDS]; /* /proc/PID/auxv */
 	struct file *exe; /* reference */
 	u64 limit_as, limit_data, limit_stack,
 		limit_memlock; /* bytes, copied from the thread group's rlimits */
+	u32 def_flags; /* VMA_LOCKED after mlockall(MCL_FUTURE) */
+	bool no_random; /* personality ADDR_NO_RANDOMIZE */
 	bool dumpable;
 };
 
-struct as *as_create(void); /* NULL = no memory */
+struct as *as_create(void); /* NULL = no memory; random layout, no limits but an 8 MiB stack */
 struct as *as_fork(struct as *src, int *err); /* copy-on-write copy; src is the current one */
 void as_get(struct as *as);
-void as_put(struct as *as);
+void as_put(struct as *as); /* the last one tears it down: may sleep */
+
+/* Layout for exec: choose mmap_base; the result is the page-aligned end of the stack. no_random: fixed. Before anything is mapped. */
+uaddr_t as_layout(struct as *as, bool no_random);
+/* Where the heap starts for a program whose bss ends at `end`; sets brk_start and brk. */
+void as_set_brk(struct as *as, uaddr_t end);
+/* Load address for a position-independent program. */
+uaddr_t as_pie_base(struct as *as);
 
 /* mmap(2) below the system call: flags and prot are Linux's MAP_* and PROT_*; file may be NULL (borrowed). Address, or -errno. */
 s64 as_mmap(
@@ -81,16 +105,35 @@ int as_madvise(struct as *as, uaddr_t start, u64 len, int advice);
 uaddr_t as_brk(struct as *as, uaddr_t brk); /* new or unchanged break, as brk(2) */
 int as_msync(struct as *as, uaddr_t start, u64 len, int flags);
 int as_mlock(struct as *as, uaddr_t start, u64 len, bool on);
-int as_mincore(struct as *as, uaddr_t start, u64 len, uaddr_t vec);
-/* Map kernel pages read-only for the user (vDSO). pages are PG_RESERVED. */
+int as_mlockall(struct as *as, bool current, bool future, bool on);
+int as_mincore(struct as *as, uaddr_t start, u64 len, uaddr_t vec); /* as is the current one */
+/* Map kernel pages read-only for the user (vDSO), with VMA_EXEC in vma_flags executable. pages become PG_RESERVED. 0 or -errno. */
 int as_map_special(struct as *as, uaddr_t at, struct page **pages, u32 n, u32 vma_flags);
 /* Make the range present ahead of use (exec's stack, MAP_POPULATE, batches). 0 or -errno. */
 int as_populate(struct as *as, uaddr_t start, u64 len, bool write);
-/* Copy to or from an address space that need not be the current one (exec, ptrace, /proc/PID/mem). Bytes copied. */
+/* Copy to or from an address space that need not be the current one (exec, ptrace, /proc/PID/mem). Bytes copied. Write
+ * protection is ignored as ptrace does where the mapping could be made writable. */
 size_t as_copy_to(struct as *as, uaddr_t dst, const void *src, size_t n);
 size_t as_copy_from(struct as *as, void *dst, uaddr_t src, size_t n);
 struct vma *as_find_vma(
 	struct as *as, uaddr_t addr); /* first vma with end > addr, or NULL; lock held */
 struct vma *vma_next(struct vma *v);
+
+/* A name for a futex: private ones by address space and address, shared ones by page cache and offset. 0 or -errno. The key holds no
+ * reference: a waiter keeps what it names alive by being mapped. May sleep. */
+struct futex_key {
+	const void *object; /* struct as, or struct mapping */
+	u64 offset; /* bytes */
+};
+int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key);
+
+/* For /proc/PID: pages of one VMA by kind, as->lock held for reading. */
+struct vma_stats {
+	u64 rss, anon, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
+		swap; /* pages */
+};
+void vma_stats(struct vma *v, struct vma_stats *s);
+/* "[heap]", "[stack]", "[vdso]", "[vvar]", "/dev/zero (deleted)" for shared anonymous memory, or NULL: the file's path, or nothing. */
+const char *vma_name(const struct vma *v);
 
 #endif

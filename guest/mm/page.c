@@ -308,6 +308,8 @@ void page_free(struct page *p, u32 order)
 		return;
 	}
 	c = page_cpu_this();
+	if (p->flags & PG_ANON)
+		c->kind[PAGE_ANON]--;
 	p->flags = PG_CPU_FREE;
 	p->mapping = NULL;
 	list_add(&c->list, &p->link);

@@ -26,7 +26,9 @@ enum page_flags {
 	PG_RELEASED = 512u, /* free block that the host does not back */
 	PG_ZEROED = 1024u, /* free page that is known to be zero */
 	PG_CPU_FREE = 2048u, /* on a per-CPU free list */
-	PG_LRU = 4096u /* page cache: on the reclaim list */
+	PG_LRU = 4096u, /* page cache: on the reclaim list */
+	PG_SHMEM =
+		8192u /* page cache: belongs to memory without backing (tmpfs, shared anonymous) */
 };
 
 #define PAGE_ORDER_MAX 10u
@@ -64,7 +66,7 @@ struct page_stats {
 	u64 total, free, cached, anon, slab; /* pages */
 };
 void page_stats(struct page_stats *s);
-/* Users of pages report what they hold, for page_stats. */
+/* Users of pages report what they hold, for page_stats; freeing a PG_ANON page takes it off by itself. */
 enum page_kind {
 	PAGE_CACHED,
 	PAGE_ANON,

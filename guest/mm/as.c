@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life of an address space, its random layout, and access to address spaces from outside. */
+#include "mm/as.h"
+
+#include <linux/mman.h>
+
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "kernel/random.h"
+#include "lib/string.h"
+#include "mm/as_internal.h"
+#include "mm/fault.h"
+#include "mm/slab.h"
+
+#define RANDOM_STACK_PAGES (1UL << 22) /* 16 GiB */
+#define RANDOM_MMAP_PAGES  (1UL << 28) /* 1 TiB */
+#define RANDOM_BRK_PAGES   (1UL << 13) /* 32 MiB */
+#define STACK_ROOM_MIN	   (128UL << 20)
+#define STACK_ROOM_MAX	   (USER_TOP / 6 * 5)
+#define PIE_BASE	   (USER_TOP / 3 * 2)
+
+static u64 as_random_pages(const struct as *as, u64 range)
+{
+	u64 r;
+
+	if (as->no_random)
+		return 0;
+	random_bytes(&r, sizeof(r));
+	return (r % range) << PAGE_SHIFT;
+}
+
+uaddr_t as_layout(struct as *as, bool no_random)
+{
+	u64 room = as->limit_stack;
+	uaddr_t top;
+
+	as->no_random = no_random;
+	room = MIN(MAX(room, STACK_ROOM_MIN), STACK_ROOM_MAX);
+	top = USER_TOP - as_random_pages(as, RANDOM_STACK_PAGES);
+	/* the stack's random part may take as much again */
+	as->mmap_base = ALIGN_DOWN(USER_TOP - (RANDOM_STACK_PAGES << PAGE_SHIFT) - room -
+					   STACK_GAP - as_random_pages(as, RANDOM_MMAP_PAGES),
+		PAGE_SIZE);
+	as->hole_hint = 0;
+	as->hole_max = 0;
+	return top;
+}
+
+void as_set_brk(struct as *as, uaddr_t end)
+{
+	as->brk_start = ALIGN_UP(end, PAGE_SIZE) + as_random_pages(as, RANDOM_BRK_PAGES);
+	as->brk = as->brk_start;
+}
+
+uaddr_t as_pie_base(struct as *as)
+{
+	return ALIGN_DOWN(PIE_BASE, PTE_TABLE_SPAN) + as_random_pages(as, RANDOM_MMAP_PAGES);
+}
+
+struct as *as_create(void)
+{
+	struct as *as = kzalloc(sizeof(*as));
+
+	if (!as)
+		return NULL;
+	if (pgt_init(&as->pt)) {
+		kfree(as);
+		return NULL;
+	}
+	ref_init(&as->ref);
+	as->lock.lock.rank = 0;
+	as->pt_lock.rank = 65;
+	as->limit_as = as->limit_data = as->limit_memlock = ~0UL;
+	as->limit_stack = 8UL << 20;
+	as->dumpable = true;
+	as_layout(as, false);
+	return as;
+}
+
+static void as_destroy(struct as *as)
+{
+	struct list_head dead;
+	struct rb_node *n;
+
+	list_init(&dead);
+	/* truncation and write-back find the VMAs through their files: unlink first */
+	while ((n = rb_first(&as->vmas))) {
+		struct vma *v = rb_entry(n, struct vma, node);
+
+		vma_unlink(v);
+		list_add_tail(&dead, &v->map_link);
+	}
+	as_zap_dead(as);
+	pgt_destroy(&as->pt);
+	vma_free_list(&dead);
+	if (as->exe)
+		file_put(as->exe);
+	kfree(as);
+}
+
+void as_get(struct as *as)
+{
+	ref_get(&as->ref);
+}
+
+void as_put(struct as *as)
+{
+	if (ref_put(&as->ref))
+		as_destroy(as);
+}
+
+/* ---- ahead of use, and from outside ---- */
+
+/* The page at addr, faulted in, with a reference. NULL: no access. */
+static struct page *as_get_page(struct as *as, uaddr_t addr, u32 access)
+{
+	for (int tries = 0; tries < 16; tries++) {
+		struct page *p = NULL;
+		pte_t *slot;
+
+		spin_lock(&as->pt_lock);
+		slot = pgt_walk(&as->pt, addr, false);
+		if (slot && *slot && (!(access & FAULT_WRITE) || fault_may_write(*slot)))
+			p = page_of(pte_pa(*slot));
+		if (p)
+			page_get(p);
+		spin_unlock(&as->pt_lock);
+		if (p)
+			return p;
+		if (mm_fault(as, addr, access))
+			return NULL;
+	}
+	return NULL;
+}
+
+static size_t as_copy(struct as *as, uaddr_t at, char *buf, size_t n, bool write)
+{
+	size_t done = 0;
+
+	while (done < n && at < USER_TOP) {
+		u64 off = at & (PAGE_SIZE - 1), part = MIN(PAGE_SIZE - off, n - done);
+		struct page *p = as_get_page(as, at, (write ? FAULT_WRITE : 0) | FAULT_FORCE);
+		char *mem;
+
+		if (!p)
+			break;
+		mem = (char *)page_va(p) + off;
+		if (write)
+			memcpy(mem, buf + done, part);
+		else
+			memcpy(buf + done, mem, part);
+		page_put(p);
+		done += part;
+		at += part;
+	}
+	return done;
+}
+
+size_t as_copy_to(struct as *as, uaddr_t dst, const void *src, size_t n)
+{
+	return as_copy(as, dst, (char *)(uintptr_t)src, n, true);
+}
+
+size_t as_copy_from(struct as *as, void *dst, uaddr_t src, size_t n)
+{
+	return as_copy(as, src, dst, n, false);
+}
+
+int as_populate(struct as *as, uaddr_t start, u64 len, bool write)
+{
+	uaddr_t va = ALIGN_DOWN(start, PAGE_SIZE), end;
+
+	if (__builtin_add_overflow(start, len, &end) || end > USER_TOP)
+		return -ENOMEM;
+	while (va < end) {
+		pte_t *slot;
+		bool there;
+		int ret;
+
+		spin_lock(&as->pt_lock);
+		slot = pgt_walk(&as->pt, va, false);
+		there = slot && pte_present(*slot) && (!write || pte_writable(*slot));
+		spin_unlock(&as->pt_lock);
+		if (!there) {
+			ret = mm_fault(as, va, write ? FAULT_WRITE : 0);
+			if (ret)
+				return ret;
+		}
+		va += PAGE_SIZE;
+	}
+	return 0;
+}

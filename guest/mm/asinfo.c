@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What others want to know about an address space: futex keys and /proc. */
+#include "kernel/errno.h"
+#include "mm/as_internal.h"
+#include "mm/fault.h"
+
+int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key)
+{
+	struct vma *v;
+	int ret = 0;
+
+	if ((addr & 3) || addr >= USER_TOP)
+		return addr & 3 ? -EINVAL : -EFAULT;
+	key->object = as;
+	key->offset = addr;
+	if (!shared)
+		return 0;
+	rwsem_read_lock(&as->lock);
+	v = vma_find_exact(as, addr);
+	if (!v || !(v->flags & VMA_PROT_MASK)) {
+		ret = -EFAULT;
+	} else if ((v->flags & VMA_SHARED) && v->mapping) {
+		key->object = v->mapping;
+		key->offset = (v->pgoff << PAGE_SHIFT) + (addr - v->start);
+	}
+	rwsem_read_unlock(&as->lock);
+	return ret;
+}
+
+static void vma_stats_entry(const struct vma *v, pte_t e, struct vma_stats *s)
+{
+	struct page *p = page_of(pte_pa(e));
+	bool many;
+
+	if (!p || (p->flags & PG_RESERVED))
+		return;
+	many = READ_ONCE(p->mapcount) > 1;
+	s->rss++;
+	s->referenced += pte_accessed(e);
+	s->anon += !!(p->flags & PG_ANON);
+	if ((p->flags & (PG_ANON | PG_DIRTY | PG_SHMEM)) || (v->flags & VMA_WRITE && pte_dirty(e)))
+		*(many ? &s->shared_dirty : &s->private_dirty) += 1;
+	else
+		*(many ? &s->shared_clean : &s->private_clean) += 1;
+}
+
+void vma_stats(struct vma *v, struct vma_stats *s)
+{
+	uaddr_t va = v->start;
+	pte_t *slot;
+
+	*s = (struct vma_stats){ .rss = 0 };
+	spin_lock(&v->as->pt_lock);
+	while ((slot = pgt_walk_next(&v->as->pt, &va, v->end))) {
+		uaddr_t stop = MIN(v->end, pte_table_end(va));
+
+		for (; va < stop; va += PAGE_SIZE, slot++) {
+			if (*slot)
+				vma_stats_entry(v, *slot, s);
+		}
+	}
+	spin_unlock(&v->as->pt_lock);
+}
+
+const char *vma_name(const struct vma *v)
+{
+	if (v->shm)
+		return "/dev/zero (deleted)";
+	if (v->file)
+		return NULL;
+	if (v->flags & VMA_VDSO)
+		return "[vdso]";
+	if (v->flags & VMA_VVAR)
+		return "[vvar]";
+	if (v->flags & VMA_STACK)
+		return "[stack]";
+	return v->flags & VMA_HEAP ? "[heap]" : NULL;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When nothing can be reclaimed: kill the process with the most resident memory, and let the dying finish on the kernel's reserve. */
+#include "kernel/clock.h"
+#include "kernel/errno.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+#include "mm/as_internal.h"
+#include "mm/reclaim.h"
+#include "task/task.h"
+
+#define OOM_TRIES 200u /* rounds of 2 ms that an allocation waits for a victim to die */
+
+struct oom_search {
+	u64 rss; /* pages of the largest so far, weighed with oom_score_adj */
+	int pid;
+	bool dying; /* somebody is on his way out already */
+};
+
+/* Pages, shifted by oom_score_adj thousandths of all memory as Linux does. */
+static u64 oom_weight(u64 rss, s16 adj, u64 total)
+{
+	s64 w = (s64)rss + (s64)adj * (s64)(total / 1000);
+
+	return w > 0 ? (u64)w : 1;
+}
+
+static bool oom_look(struct group *g, void *arg)
+{
+	struct oom_search *s = arg;
+	struct page_stats stats;
+	struct task *t;
+	u64 rss = 0, flags;
+
+	flags = spin_lock_irq(&g->sig_lock);
+	list_for_each_entry (t, &g->tasks, group_link) {
+		if (t->as) {
+			rss = MAX(as_rss(t->as), 1);
+			break;
+		}
+	}
+	if (rss && g->group_exit)
+		s->dying = true;
+	spin_unlock_irq(&g->sig_lock, flags);
+	if (!rss || g->oom_score_adj == -1000)
+		return true;
+	page_stats(&stats);
+	rss = oom_weight(rss, g->oom_score_adj, stats.total);
+	if (rss > s->rss) {
+		s->rss = rss;
+		s->pid = g->pid;
+	}
+	return true;
+}
+
+bool oom_kill(void)
+{
+	struct oom_search s = { .rss = 0 };
+	struct group *g;
+
+	group_for_each(oom_look, &s);
+	if (s.dying)
+		return true;
+	if (!s.rss)
+		return false;
+	g = group_find(s.pid);
+	if (!g)
+		return true;
+	log_warn("mm: out of memory: kill pid=%d rss=%lu KiB", s.pid,
+		(unsigned long)(s.rss * (PAGE_SIZE / 1024)));
+	signal_send_group(g, SIGKILL, NULL);
+	group_put(g);
+	return true;
+}
+
+static bool oom_self_dying(void)
+{
+	struct task *t = task_current();
+
+	return t && t->group->group_exit;
+}
+
+struct page *mm_alloc_page(u32 gfp)
+{
+	struct page *p = page_alloc(0, gfp | GFP_USER);
+
+	for (u32 tries = 0; !p && tries < OOM_TRIES; tries++) {
+		if (oom_self_dying())
+			return page_alloc(0, gfp);
+		if (!mm_reclaim(64)) {
+			if (!oom_kill())
+				break;
+			if (oom_self_dying())
+				return page_alloc(0, gfp);
+			sched_sleep_until(clock_monotonic() + 2 * NSEC_PER_MSEC, false);
+		}
+		p = page_alloc(0, gfp | GFP_USER);
+	}
+	return p;
+}

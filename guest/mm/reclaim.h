@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens when memory is short: drop caches, write back, unmap file pages, and at last kill the biggest process. */
+#ifndef MM_RECLAIM_H
+#define MM_RECLAIM_H
+
+#include "lib/types.h"
+
+struct page;
+
+#define REPORT_CUSHION 2048u /* free pages that stay backed by the host: 8 MiB */
+#define REPORT_TRIGGER 6144u /* more free pages than this in large blocks: give the rest back */
+
+/* A page for an application. Reclaims, waits and lets the OOM killer work; may sleep. NULL = the caller itself is to die, or nothing helps. */
+struct page *mm_alloc_page(u32 gfp);
+/* Make room; may sleep. True when something was freed and trying again makes sense. */
+bool mm_reclaim(u64 want);
+/* Wake the mm thread: memory is low, or there is free memory to give back to the host. Any context. */
+void mm_thread_kick(void);
+/* Kill the process with the most resident memory. True when a victim is dying. May sleep. */
+bool oom_kill(void);
+/* Is there so much free memory that pages may be mapped ahead of use? */
+bool mm_plenty(void);
+
+#endif
