@@ -68,7 +68,7 @@ struct as *as_create(void)
 		return NULL;
 	}
 	ref_init(&as->ref);
-	as->lock.lock.rank = 0;
+	as->lock.lock.rank = 35;
 	as->pt_lock.rank = 65;
 	as->limit_as = as->limit_data = as->limit_memlock = ~0UL;
 	as->limit_stack = 8UL << 20;

@@ -79,6 +79,7 @@ struct as {
 	u64 limit_as, limit_data, limit_stack,
 		limit_memlock; /* bytes, copied from the thread group's rlimits */
 	u32 def_flags; /* VMA_LOCKED after mlockall(MCL_FUTURE) */
+	u32 membarrier; /* atomic: MEMBARRIER_CMD_REGISTER_* bits that were asked for */
 	bool no_random; /* personality ADDR_NO_RANDOMIZE */
 	bool dumpable;
 };

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls on memory: decode and copy; the work is done in mm/. */
+#include <linux/membarrier.h>
+#include <linux/mempolicy.h>
+#include <linux/mman.h>
+
+#include "fs/fdtable.h"
+#include "mm/as.h"
+#include "mm/usercopy.h"
+#include "syscall/handlers.h"
+#include "task/task.h"
+
+#define MM_PAGE_OFFSET(x) ((x) & (PAGE_SIZE - 1))
+#define MMAP_KNOWN_FLAGS \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | \
+		MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | \
+		MAP_STACK | MAP_FIXED_NOREPLACE)
+
+s64 sys_mmap(struct task *t, const struct sysargs *a)
+{
+	u32 prot = (u32)a->a[2], flags = (u32)a->a[3];
+	struct file *file = NULL;
+	s64 ret;
+
+	if (MM_PAGE_OFFSET(a->a[5]))
+		return -EINVAL;
+	if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && (flags & ~(u32)MMAP_KNOWN_FLAGS))
+		return -EOPNOTSUPP;
+	if (flags & MAP_HUGETLB)
+		return -ENOMEM; /* no huge pages are set aside */
+	if (!(flags & MAP_ANONYMOUS)) {
+		file = fd_get((int)a->a[4]);
+		if (!file)
+			return -EBADF;
+	}
+	ret = as_mmap(t->as, a->a[0], a->a[1], prot, flags, file, a->a[5] >> PAGE_SHIFT);
+	if (file)
+		file_put(file);
+	return ret;
+}
+
+s64 sys_munmap(struct task *t, const struct sysargs *a)
+{
+	return as_munmap(t->as, a->a[0], a->a[1]);
+}
+
+s64 sys_mprotect(struct task *t, const struct sysargs *a)
+{
+	return as_mprotect(t->as, a->a[0], a->a[1], (u32)a->a[2]);
+}
+
+s64 sys_brk(struct task *t, const struct sysargs *a)
+{
+	return (s64)as_brk(t->as, a->a[0]);
+}
+
+s64 sys_mremap(struct task *t, const struct sysargs *a)
+{
+	return as_mremap(t->as, a->a[0], a->a[1], a->a[2], (u32)a->a[3], a->a[4]);
+}
+
+s64 sys_madvise(struct task *t, const struct sysargs *a)
+{
+	return as_madvise(t->as, a->a[0], a->a[1], (int)a->a[2]);
+}
+
+s64 sys_msync(struct task *t, const struct sysargs *a)
+{
+	return as_msync(t->as, a->a[0], a->a[1], (int)a->a[2]);
+}
+
+s64 sys_mincore(struct task *t, const struct sysargs *a)
+{
+	return as_mincore(t->as, a->a[0], a->a[1], a->a[2]);
+}
+
+s64 sys_mlock(struct task *t, const struct sysargs *a)
+{
+	return as_mlock(t->as, a->a[0], a->a[1], true);
+}
+
+s64 sys_mlock2(struct task *t, const struct sysargs *a)
+{
+	if (a->a[2] & ~(u64)MLOCK_ONFAULT)
+		return -EINVAL;
+	return as_mlock(t->as, a->a[0], a->a[1], true);
+}
+
+s64 sys_munlock(struct task *t, const struct sysargs *a)
+{
+	return as_mlock(t->as, a->a[0], a->a[1], false);
+}
+
+s64 sys_mlockall(struct task *t, const struct sysargs *a)
+{
+	int flags = (int)a->a[0];
+
+	if (!(flags & (MCL_CURRENT | MCL_FUTURE)) ||
+		(flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
+		return -EINVAL;
+	return as_mlockall(t->as, flags & MCL_CURRENT, flags & MCL_FUTURE, true);
+}
+
+s64 sys_munlockall(struct task *t, const struct sysargs *a)
+{
+	(void)a;
+	return as_mlockall(t->as, false, false, false);
+}
+
+/* ---- membarrier ---- */
+
+/* The commands that reach one process: a TLB flush interrupts every CPU that runs it and waits for the answer, which orders memory there,
+ * and the return from the interrupt serialises the core. */
+s64 sys_membarrier(struct task *t, const struct sysargs *a)
+{
+	const u32 private = MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+		  core = MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
+		  reg_private = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+		  reg_core = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	u32 cmd = (u32)a->a[0];
+
+	if (a->a[1])
+		return -EINVAL;
+	if (cmd == MEMBARRIER_CMD_QUERY)
+		return private | core | reg_private | reg_core;
+	if (cmd == reg_private || cmd == reg_core) {
+		atomic_or(&t->as->membarrier, cmd);
+		return 0;
+	}
+	if (cmd != private && cmd != core)
+		return -EINVAL;
+	if (!(atomic_load(&t->as->membarrier) & (cmd == private ? reg_private : reg_core)))
+		return -EPERM;
+	tlb_flush(&t->as->pt, ~0UL, 0, PAGE_SIZE);
+	return 0;
+}
+
+/* ---- protection keys: the processor has none ---- */
+
+s64 sys_pkey_alloc(struct task *t, const struct sysargs *a)
+{
+	(void)t;
+	return a->a[0] || (a->a[1] & ~3UL) ? -EINVAL : -ENOSPC;
+}
+
+s64 sys_pkey_free(struct task *t, const struct sysargs *a)
+{
+	(void)t;
+	(void)a;
+	return -EINVAL;
+}
+
+s64 sys_pkey_mprotect(struct task *t, const struct sysargs *a)
+{
+	if ((int)a->a[3] != -1)
+		return -EINVAL;
+	return as_mprotect(t->as, a->a[0], a->a[1], (u32)a->a[2]);
+}
+
+/* ---- memory policy: one node ---- */
+
+#define POLICY_MAX_NODES (PAGE_SIZE * 8)
+
+/* A node mask of the user: 0 with *has0 = node 0 is in it, or -errno. Other nodes do not exist. */
+static int policy_mask(uaddr_t mask, u64 maxnode, bool *has0)
+{
+	u64 bits = maxnode ? maxnode - 1 : 0, words = (bits + 63) / 64;
+
+	*has0 = false;
+	if (!mask || !bits)
+		return 0;
+	if (bits > POLICY_MAX_NODES)
+		return -EINVAL;
+	for (u64 i = 0; i < words; i++) {
+		u64 word;
+		int ret = get_user(word, mask + i * sizeof(word));
+
+		if (ret)
+			return ret;
+		if (i == words - 1 && bits % 64)
+			word &= (1UL << (bits % 64)) - 1;
+		if (word & ~(i ? 0UL : 1UL))
+			return -EINVAL;
+		*has0 |= !i && (word & 1);
+	}
+	return 0;
+}
+
+static int policy_check(u32 mode, uaddr_t mask, u64 maxnode)
+{
+	bool has0;
+	int ret = policy_mask(mask, maxnode, &has0);
+
+	if (ret)
+		return ret;
+	switch (mode & ~(u32)MPOL_MODE_FLAGS) {
+	case MPOL_DEFAULT:
+	case MPOL_LOCAL:
+		return has0 ? -EINVAL : 0;
+	case MPOL_PREFERRED:
+		return 0;
+	case MPOL_BIND:
+	case MPOL_INTERLEAVE:
+	case MPOL_PREFERRED_MANY:
+		return has0 ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+s64 sys_set_mempolicy(struct task *t, const struct sysargs *a)
+{
+	(void)t;
+	return policy_check((u32)a->a[0], a->a[1], a->a[2]);
+}
+
+s64 sys_mbind(struct task *t, const struct sysargs *a)
+{
+	u64 len = (a->a[1] + PAGE_SIZE - 1) & PAGE_MASK, end;
+	struct vma *v;
+	int ret = policy_check((u32)a->a[2], a->a[3], a->a[4]);
+
+	if (ret || MM_PAGE_OFFSET(a->a[0]) || __builtin_add_overflow(a->a[0], len, &end))
+		return ret ? ret : -EINVAL;
+	if (a->a[5] & ~(u64)MPOL_MF_VALID)
+		return -EINVAL;
+	if (end == a->a[0])
+		return 0;
+	rwsem_read_lock(&t->as->lock);
+	v = as_find_vma(t->as, a->a[0]);
+	ret = v && v->start <= a->a[0] ? 0 : -EFAULT;
+	rwsem_read_unlock(&t->as->lock);
+	return ret;
+}
+
+s64 sys_get_mempolicy(struct task *t, const struct sysargs *a)
+{
+	u32 flags = (u32)a->a[4];
+	u64 mask = flags & MPOL_F_MEMS_ALLOWED ? 1 : 0;
+	s32 mode = MPOL_DEFAULT;
+	int ret = 0;
+
+	(void)t;
+	if ((flags & ~(u32)(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)) ||
+		((flags & MPOL_F_MEMS_ALLOWED) && (flags & (MPOL_F_NODE | MPOL_F_ADDR))) ||
+		(!(flags & MPOL_F_ADDR) && a->a[3]) || (a->a[1] && a->a[2] < 1))
+		return -EINVAL;
+	if (a->a[0])
+		ret = put_user(mode, a->a[0]);
+	if (!ret && a->a[1]) {
+		u64 bytes = MIN((a->a[2] + 63) / 64, POLICY_MAX_NODES / 64) * sizeof(u64);
+
+		ret = clear_user(a->a[1], bytes);
+		if (!ret)
+			ret = put_user(mask, a->a[1]);
+	}
+	return ret;
+}
