@@ -19,6 +19,8 @@
 #include "vmm/virtio/mmio.h"
 #include "vmm/vm.h"
 
+#define MACHINE_DAX_ALIGN (2ull << 20)
+
 /* ---- register pages on the MMIO bus */
 
 static void machine_mmio_read(void *dev, uint64_t off, void *data, unsigned len)
@@ -43,6 +45,17 @@ static const struct bus_ops machine_mmio_ops = {
 };
 
 /* ---- the devices */
+
+static struct virtio_env machine_env(struct vm *vm, const struct gmem *mem)
+{
+	return (struct virtio_env){
+		.loop = vm->loop,
+		.mem = mem,
+		.index = vm->ndevices,
+		.raise = irq_raise,
+		.raise_arg = vm,
+	};
+}
 
 static int machine_console(struct vm *vm, const struct virtio_env *env, struct virtio_dev **out)
 {
@@ -93,6 +106,30 @@ static const struct {
 	{ "vsock", machine_vsock },
 };
 
+_Static_assert(OPTS_FS_MAX + sizeof(machine_kinds) / sizeof(machine_kinds[0]) <= CM_VIRTIO_MAX,
+	"a page for every device");
+
+/* File server `i` gets an equal slice of the DAX window. */
+static int machine_fs(struct vm *vm, unsigned i, struct virtio_dev **out)
+{
+	const struct opts_fs *o = &vm->opts->fs[i];
+	struct virtio_env env = machine_env(vm, &vm->arena_mem);
+	uint64_t slice = vm->dax_size / vm->opts->nfs & ~(MACHINE_DAX_ALIGN - 1);
+	struct virtio_fs_params params = {
+		.tag = o->tag,
+		.sock_fd = o->sock,
+		.kick_fd = o->kick,
+		.call_fd = o->call,
+		.window = vm->dax + i * slice,
+		.window_gpa = CM_GPA_DAX + i * slice,
+		.window_len = slice,
+		/* A mapping is writable only if fsd passes a descriptor that is. */
+		.writable = true,
+	};
+
+	return virtio_fs_create(&env, &params, out);
+}
+
 /* Put a new device on its page. */
 static int machine_add(struct vm *vm, struct virtio_dev *dev, const char *tag)
 {
@@ -103,17 +140,6 @@ static int machine_add(struct vm *vm, struct virtio_dev *dev, const char *tag)
 	vm->device_tag[index] = tag;
 	vm->ndevices++;
 	return bus_add(&vm->mmio, base, CM_VIRTIO_STRIDE, &machine_mmio_ops, dev);
-}
-
-static struct virtio_env machine_env(struct vm *vm, const struct gmem *mem)
-{
-	return (struct virtio_env){
-		.loop = vm->loop,
-		.mem = mem,
-		.index = vm->ndevices,
-		.raise = irq_raise,
-		.raise_arg = vm,
-	};
 }
 
 int machine_create(struct vm *vm, struct cm_err *err)
@@ -131,6 +157,14 @@ int machine_create(struct vm *vm, struct cm_err *err)
 			r = machine_add(vm, dev, NULL);
 		if (r < 0)
 			return cm_err_set(err, -r, "create the %s device", machine_kinds[i].name);
+	}
+	for (i = 0; i < vm->opts->nfs; i++) {
+		r = machine_fs(vm, (unsigned)i, &dev);
+		if (r == 0)
+			r = machine_add(vm, dev, vm->opts->fs[i].tag);
+		if (r < 0)
+			return cm_err_set(
+				err, -r, "create the file device '%s'", vm->opts->fs[i].tag);
 	}
 	return 0;
 }

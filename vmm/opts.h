@@ -8,7 +8,7 @@
 
 #include "common/err.h"
 
-#define OPTS_FS_MAX   14
+#define OPTS_FS_MAX   13
 #define OPTS_CPUS_MAX 64
 #define OPTS_TAG_MAX  36 /* bytes of a virtio-fs tag */
 

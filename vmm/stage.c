@@ -16,7 +16,8 @@
  *   4 create     the VM, its memory, devices and threads, with no more than the descriptors at hand
  *                needs: KVM ioctls on existing descriptors, device I/O
  *   5 seal       every thread filters its system calls; ioctls by request number (lists stand beside the code, see tools/gen-seccomp)
- *   6 run        the first vCPU enters the guest only when every thread has sealed itself
+ *   6 run        the first vCPU enters the guest when all vCPU threads are sealed; devices are served when the io thread is sealed and the
+ *                old root is gone. Until then nothing from outside can have reached the guest: what runs is our own image
  *
  * Network namespace: a new one costs 0.5 ms to make, more than all else together, and the filter lets the io thread create UNIX sockets
  * only. What would be left to reach are the host's abstract sockets; Landlock (ABI 6, Linux 6.12) closes these for 10 us. Where it is too
@@ -200,7 +201,7 @@ static int stage_pivot(int mnt)
 
 /*
  * The old root now covers the new one, and "." is its mount point. Letting go of it waits for other processors (1.2 ms when the host has
- * just torn another VM down), so a thread does it beside the creation of the VM; it ends before the guest runs.
+ * just torn another VM down), so a thread does it beside the creation of the VM; it ends before a device is served.
  */
 static void *stage_detach_main(void *arg)
 {

@@ -166,11 +166,12 @@ static int vm_add_dax(struct vm *vm, struct cm_err *err)
 
 	if (vm->opts->nfs == 0)
 		return 0;
-	p = mmap(NULL, CM_DAX_MAX, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, CM_DAX_DEFAULT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		0);
 	if (p == MAP_FAILED)
 		return cm_err_set(err, errno, "map the DAX window");
 	vm->dax = p;
-	vm->dax_size = CM_DAX_MAX;
+	vm->dax_size = CM_DAX_DEFAULT;
 	return vm_add_memory(vm, VM_SLOT_DAX, CM_GPA_DAX, vm->dax_size, vm->dax, err);
 }
 
@@ -280,19 +281,6 @@ static void vm_wait(sem_t *s)
 		;
 }
 
-/* Every thread filters itself before the guest runs. */
-static int vm_seal(struct vm *vm, struct cm_err *err)
-{
-	int r = stage_isolated(err);
-	unsigned i;
-
-	if (r < 0)
-		return r;
-	for (i = 0; i < vm->ncpus; i++)
-		vm_wait(&vm->sealed);
-	return stage_seal_io(err);
-}
-
 /* What needs the whole machine: the device tree, and vCPU 0 for its clock. */
 static int vm_complete(struct vm *vm, struct cm_err *err)
 {
@@ -338,8 +326,7 @@ int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *im
 	vcpu_want(&vm->cpu[0]);
 	vm_load(vm, image, &plan);
 	stage_mark("load");
-	r = vm_complete(vm, err);
-	return r < 0 ? r : vm_seal(vm, err);
+	return vm_complete(vm, err);
 }
 
 /* ---- running */
@@ -407,21 +394,49 @@ static void vm_report_start(void)
 		vlog_printf("start us:%s", text);
 }
 
+/* The vCPU threads filtered themselves long ago; this one does, and the last privileged thread ends, before a device is served. */
+static int vm_seal(struct vm *vm, struct cm_err *err)
+{
+	unsigned i;
+	int r;
+
+	for (i = 0; i < vm->ncpus; i++)
+		vm_wait(&vm->sealed);
+	if (vm_stopping(vm))
+		return cm_err_set(err, EIO, "filter the system calls of a vCPU thread");
+	sem_post(&vm->cpu[0].go);
+	r = stage_seal_io(err);
+	stage_mark("seal");
+	if (r == 0)
+		r = stage_isolated(err);
+	stage_mark("detach");
+	return r;
+}
+
+static void vm_tell_ready(struct vm *vm)
+{
+	if (vm->opts->ready_fd >= 0 && write(vm->opts->ready_fd, "1", 1) < 0)
+		vlog_printf("--ready-fd=%d: %s", vm->opts->ready_fd, strerror(errno));
+}
+
 int vm_run(struct vm *vm)
 {
+	struct cm_err err;
 	int r;
 
 	/* #syscalls:io fstat newfstatat */
 	if (vm_watch_parent(vm) < 0)
 		vlog_printf("cannot watch the parent process");
-	stage_mark("seal");
-	sem_post(&vm->cpu[0].go);
-	if (vm->opts->ready_fd >= 0 && write(vm->opts->ready_fd, "1", 1) < 0)
-		vlog_printf("--ready-fd=%d: %s", vm->opts->ready_fd, strerror(errno));
-	r = eventloop_run(vm->loop);
-	if (r < 0) {
-		vlog_printf("event loop: %s", strerror(-r));
-		vm_stop(vm, VM_STATUS_VMM);
+	stage_mark("devtree");
+	if (vm_seal(vm, &err) < 0) {
+		vm_fail(vm, &err);
+	} else {
+		vm_tell_ready(vm);
+		r = eventloop_run(vm->loop);
+		if (r < 0) {
+			cm_err_set(&err, -r, "event loop");
+			vm_fail(vm, &err);
+		}
 	}
 	vm_join(vm);
 	if (vm->opts->trace_exits) {

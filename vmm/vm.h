@@ -80,13 +80,13 @@ struct vm {
 };
 
 /*
- * Create the VM, map and fill its memory, create its devices and vCPU threads, seal everything. image/size is the guest's ELF file; it
+ * Create the VM, map and fill its memory, create its devices and vCPU threads. image/size is the guest's ELF file; it
  * must outlive the VM. On failure the process is expected to exit: nothing is undone.
  */
 int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *image, size_t size,
 	struct cm_err *err);
 
-/* Let vCPU 0 enter the guest and serve until the guest stops. Returns the process' exit status. */
+/* Let vCPU 0 enter the guest, seal the calling thread and serve until the guest stops. Returns the process' exit status. */
 int vm_run(struct vm *vm);
 
 /* Ask for the end of the VM with this status; the first caller wins. Any thread; does not wait. */

@@ -18,6 +18,7 @@
 #define CM_ARENA_DEFAULT (16UL << 20)
 #define CM_GPA_DAX	 0x80000000UL
 #define CM_DAX_MAX	 0x40000000UL
+#define CM_DAX_DEFAULT	 (256UL << 20) /* KVM needs 0.5 ms for the tables of a GiB */
 #define CM_GPA_VIRTIO	 0xd0000000UL
 #define CM_VIRTIO_STRIDE 0x1000UL
 #define CM_VIRTIO_MAX	 16

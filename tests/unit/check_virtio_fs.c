@@ -62,6 +62,7 @@ static void setup_device(bool writable)
 		-1, 0);
 	ck_assert_ptr_ne(window, MAP_FAILED);
 	window += PAGE; /* a page of ours on either side */
+	ck_assert_int_eq(mprotect(window, WINDOW, PROT_NONE), 0);
 	p.window = window;
 	p.window_gpa = WINDOW_GPA;
 	p.window_len = WINDOW;

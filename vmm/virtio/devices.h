@@ -32,7 +32,7 @@ int virtio_vsock_create(
 struct virtio_fs_params {
 	const char *tag; /* 1 to 36 bytes */
 	int sock_fd, kick_fd, call_fd; /* to casemate-fsd, see include/casemate/fsdev.h */
-	void *window; /* host mapping of the device's slice of the DAX window; NULL = none */
+	void *window; /* host mapping of the device's slice of the DAX window, all PROT_NONE; NULL = none */
 	uint64_t window_gpa;
 	uint64_t window_len; /* bytes, page aligned */
 	bool writable; /* fsd may ask for PROT_WRITE mappings */

@@ -325,7 +325,6 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
 		fs->window_len = params->window_len;
 		fs->dev.shm_gpa = params->window_gpa;
 		fs->dev.shm_len = params->window_len;
-		fsdev_unmap(fs, 0, fs->window_len);
 	}
 	*out = &fs->dev;
 	return 0;
