@@ -21,6 +21,20 @@ int fd_install(struct file *f, u32 o_cloexec, int from);
 /* Into a given table at a given number (spawn). consumes the reference. */
 int fdtable_set(struct fdtable *t, int fd, struct file *f, bool cloexec);
 
+/* dup2: consumes the reference on success; what was open there is closed. 0, -EBADF, -ENOMEM. */
+int fd_replace(int fd, struct file *f, u32 o_cloexec);
+int fd_close(int fd); /* 0, -EBADF, or the error of flush */
+int fd_cloexec_get(int fd); /* 0, 1 or -EBADF */
+int fd_cloexec_set(int fd, bool on);
+void fd_close_range(u32 first, u32 last, bool cloexec_only);
+/* For /proc and others' tables: the file with a reference, or NULL; the first open descriptor >= from, or -1. */
+struct file *fdtable_file(struct fdtable *t, int fd, bool *cloexec);
+int fdtable_next(struct fdtable *t, int from);
+u32 fdtable_size(struct fdtable *t);
+bool fdtable_shared(struct fdtable *t);
+/* One descriptor of table t let go of f: flush, POSIX locks, reference. */
+int file_close(struct fdtable *t, struct file *f);
+
 struct fs_context {
 	struct ref ref;
 	struct spinlock lock; /* protects: root, cwd, umask */

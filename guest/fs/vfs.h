@@ -14,8 +14,8 @@
 
 #include <asm/fcntl.h>
 #include <asm/poll.h>
-#include <linux/stat.h>
 
+#include "fs/mode.h"
 #include "kernel/lock.h"
 #include "kernel/waitq.h"
 #include "lib/atomic.h"

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings up the file systems that the sentry has itself. */
+#include "fs/dev/dev.h"
+#include "fs/internal.h"
+#include "fs/tmpfs/tmpfs.h"
+
+void fs_init(void)
+{
+	anon_init();
+	tmpfs_init();
+	chrdev_init();
+	devtmpfs_init();
+}

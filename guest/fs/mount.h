@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mount tree. A namespace owns its mounts through a list; each attached mount holds one reference of itself for the tree and one on its
+ * parent. mount_lock (spin, rank 35) protects the tree, the hash by mountpoint, flags and the namespace lists.
+ */
+#ifndef FS_MOUNT_H
+#define FS_MOUNT_H
+
+#include "fs/vfs.h"
+
+#define MNT_RDONLY	1u
+#define MNT_NOSUID	2u
+#define MNT_NODEV	4u
+#define MNT_NOEXEC	8u
+#define MNT_NOATIME	16u
+#define MNT_NODIRATIME	32u
+#define MNT_RELATIME	64u
+#define MNT_NOSYMFOLLOW 128u
+
+#define UMOUNT_DETACH 2u /* MNT_DETACH of umount2(2) */
+
+struct mount {
+	struct ref ref;
+	struct super *sb; /* active reference */
+	struct dentry *root; /* reference */
+	struct mount *parent; /* reference while attached; NULL: root of a namespace or detached */
+	struct dentry *mountpoint; /* reference while attached; in parent */
+	struct list_head siblings, children;
+	struct list_head ns_link;
+	struct mount_ns *ns; /* NULL: detached */
+	u32 flags; /* MNT_*; atomic */
+	u32 id;
+	char *source; /* device name as given */
+};
+
+struct mount_ns {
+	struct ref ref;
+	struct list_head mounts; /* in order of mounting; lock: mount_lock */
+	u32 nmounts;
+	struct mount *root;
+	struct waitq poll; /* /proc/PID/mounts changes */
+	u64 event;
+};
+
+/* The mount on top of {mnt, d}, with a reference, or NULL. Cheap when d->mounts is 0. */
+struct mount *mount_lookup(struct mount *mnt, struct dentry *d);
+/* Replace p by what is mounted on it, all layers. True when it moved. */
+bool path_follow_mounts(struct path *p);
+/* From a mount's root up to its mountpoint. False at the top. */
+bool path_follow_up(struct path *p);
+/* A mount outside every namespace (anonymous files, memfd). NULL = no memory. */
+struct mount *mount_create_internal(struct super *sb);
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+struct mount_ns *mount_ns_current(void);
+
+/* mount(2) on an already resolved target. */
+int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,
+	const char *data);
+int mount_bind(const struct path *target, const struct path *from, bool recursive);
+int mount_move(const struct path *target, const struct path *from);
+int mount_remount(const struct path *target, u64 ms_flags, bool bind);
+int mount_umount(struct path *target, u32 flags);
+int mount_pivot_root(const struct path *new_root, const struct path *put_old);
+struct fs_type *fs_type_find(const char *name);
+/* Calls fn for every registered type, in order. */
+void fs_type_for_each(void (*fn)(struct fs_type *t, void *arg), void *arg);
+/* Copies of the mounts of a namespace for /proc: with references, n in *count; kfree the array after mount_put of each. */
+struct mount **mount_ns_list(struct mount_ns *ns, u32 *count);
+u32 mount_flags_from_ms(u64 ms_flags);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipes and fifos: a ring of pages between writers and readers. */
+#ifndef FS_PIPE_H
+#define FS_PIPE_H
+
+#include "fs/vfs.h"
+#include "mm/page.h"
+
+#define PIPE_DEFAULT_SLOTS 16u /* 64 KiB */
+#define PIPE_MAX_SLOTS	   256u /* /proc/sys/fs/pipe-max-size: 1 MiB */
+#define PIPE_ATOMIC	   4096u /* PIPE_BUF */
+
+struct pipe_slot {
+	struct page *page; /* reference */
+	u32 off, len;
+	bool packet; /* a read takes no more than this slot and drops its rest */
+	bool shared; /* the page has other owners (tee, splice): never append to it */
+};
+
+struct pipe {
+	struct mutex lock; /* protects: everything but the queues */
+	struct waitq rd, wr; /* readers wait for data, writers for room; poll waits on both */
+	struct pipe_slot *slots; /* ring of nslots, a power of two */
+	u32 nslots;
+	u32 head, tail; /* written at head, read at tail; free running */
+	u32 readers, writers; /* open ends; atomic reads outside the lock */
+	u32 r_counter, w_counter; /* opens so far, for fifo open */
+	u32 users; /* files and fifo openers that keep it alive; lock: pipe_table_lock */
+	struct page *spare; /* last emptied page, to save the allocator */
+};
+
+struct pipe *pipe_of(struct file *f); /* NULL when f is no pipe */
+int pipe_create(u32 flags, struct file **rd, struct file **wr);
+s64 pipe_set_size(struct file *f, u64 bytes); /* F_SETPIPE_SZ: the new size or -errno */
+s64 pipe_get_size(struct file *f);
+static inline bool pipe_empty(const struct pipe *p)
+{
+	return READ_ONCE(p->head) == READ_ONCE(p->tail);
+}
+static inline bool pipe_full(const struct pipe *p)
+{
+	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= READ_ONCE(p->nslots);
+}
+static inline struct pipe_slot *pipe_slot(struct pipe *p, u32 i)
+{
+	return &p->slots[i & (p->nslots - 1)];
+}
+/* Lock held. Drop the first n bytes of the tail slot, the slot too when it is empty. */
+void pipe_consume(struct pipe *p, u32 n);
+/* Lock held on entry and exit, slept on in between. 0 when there is data/room (or the other side is gone), -EAGAIN, -ERESTARTSYS. */
+int pipe_wait_readable(struct pipe *p, bool nonblock);
+int pipe_wait_writable(struct pipe *p, bool nonblock);
+int pipe_broken(void); /* SIGPIPE; -EPIPE */
+
+#endif
