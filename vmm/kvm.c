@@ -178,6 +178,23 @@ int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset)
 	return kvm_call(vcpu_fd, KVM_SET_DEVICE_ATTR, &a);
 }
 
+int kvm_inject(int vcpu_fd, uint8_t vector)
+{
+	struct kvm_vcpu_events e;
+	int r = kvm_call(vcpu_fd, KVM_GET_VCPU_EVENTS, &e);
+
+	if (r < 0)
+		return r;
+	/* One that is on its way already goes first; the access comes again. */
+	if (e.exception.injected)
+		return 0;
+	e.exception.injected = 1;
+	e.exception.nr = vector;
+	e.exception.has_error_code = 0;
+	e.flags = 0;
+	return kvm_call(vcpu_fd, KVM_SET_VCPU_EVENTS, &e);
+}
+
 int kvm_translate(int vcpu_fd, uint64_t va, uint64_t *gpa)
 {
 	struct kvm_translation t = { .linear_address = va };

@@ -44,6 +44,8 @@ int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value);
 int kvm_set_mp_state(int vcpu_fd, uint32_t state);
 int kvm_get_tsc_khz(int vcpu_fd);
 int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset);
+int kvm_inject(int vcpu_fd,
+	uint8_t vector); /* an exception without error code, before the next instruction */
 int kvm_translate(int vcpu_fd, uint64_t va, uint64_t *gpa); /* -EFAULT where nothing is mapped */
 
 #endif

@@ -21,6 +21,9 @@
 #define VCPU_SIGNAL SIGUSR1
 #define VCPU_STACK  (128u * 1024u)
 
+#define VCPU_MACHINE_CHECK 18
+#define VCPU_FAULTS_MAX	   1000 /* failed accesses without any other exit between them */
+
 static void vcpu_on_signal(int sig)
 {
 	/* Its arrival alone makes KVM_RUN return. */
@@ -118,6 +121,18 @@ static bool vcpu_exit(struct vcpu *c)
 	return false;
 }
 
+/*
+ * The guest touched memory that the host cannot give it: a page of the DAX window without a file, or behind the end of a file that was
+ * cut. The guest gets a machine check at that instruction and sends SIGBUS to whom it concerns. One that cannot handle it would come back
+ * for ever.
+ */
+static bool vcpu_memory_failed(struct vcpu *c)
+{
+	/* #syscalls:vcpu ioctl[1=KVM_GET_VCPU_EVENTS,KVM_SET_VCPU_EVENTS] */
+	return c->vm->dax && ++c->faults < VCPU_FAULTS_MAX &&
+	       kvm_inject(c->fd, VCPU_MACHINE_CHECK) == 0;
+}
+
 static void vcpu_loop(struct vcpu *c)
 {
 	while (!vm_stopping(c->vm)) {
@@ -128,11 +143,14 @@ static void vcpu_loop(struct vcpu *c)
 			c->run->immediate_exit = 0;
 			continue;
 		}
+		if (r == -EFAULT && vcpu_memory_failed(c))
+			continue;
 		if (r < 0) {
 			report_run_failed(c, -r);
 			vm_stop(c->vm, r == -EFAULT ? VM_STATUS_GUEST : VM_STATUS_VMM);
 			return;
 		}
+		c->faults = 0;
 		if (!vcpu_exit(c))
 			return;
 	}

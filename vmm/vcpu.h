@@ -29,6 +29,7 @@ struct vcpu {
 	sem_t wanted; /* posted once: create and run the vCPU */
 	sem_t go; /* vCPU 0, posted once: the machine is complete */
 	atomic_bool asked; /* `wanted` was posted by a request of the guest */
+	unsigned faults; /* failed accesses since the last exit; its thread's */
 	uint64_t exits; /* total; written by the vCPU's thread, read at the end */
 	uint64_t exits_by_reason[VCPU_EXIT_REASONS];
 };

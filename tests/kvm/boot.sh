@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Start, end and failure of the VMM, by what its test kernel does.
 . "$top_srcdir/tests/kvm/lib.sh"
-plan 27
+plan 29
 
 boot hello
 point "$status" "a guest that powers off ends with status 0"
@@ -37,6 +37,14 @@ point "$status" "two vCPUs end in order"
 boot calls
 [ $status -eq 0 ] && ! logged "not ok"; point $? "hypercalls refuse what is wrong"
 [ "$(grep -c "guest: ok - " "$TMP/log")" -eq 24 ]; point $? "all of them were tried"
+
+flavour=$("$VMM" --probe 2>/dev/null | sed -n 's/^kvm.flavour=//p')
+[ "$flavour" = pvm ] && poison=poison-pvm || poison=poison
+timeout 30 "$top_builddir/tests/kvm/with_fs" "$VMM" --memory=64M --guest-image="$KERNEL" \
+	--cmdline=test=$poison >"$TMP/log" 2>&1
+point $? "a guest with a file device runs"
+! logged "not ok" && logged "ok - one for one access"
+point $? "an access to an empty part of the DAX window is the guest's machine check"
 
 boot flood
 [ $status -eq 0 ] && [ "$(wc -c <"$TMP/log")" -lt 2000000 ]; point $? "a flood of log text is cut"

@@ -253,6 +253,48 @@ static void test_flood(void)
 	off();
 }
 
+struct idt_gate {
+	uint16_t offset0, selector, flags, offset1;
+	uint32_t offset2, zero;
+};
+
+static struct idt_gate idt[32] PAGE;
+static uint8_t pvm_page[4096] PAGE;
+volatile uint64_t machine_checks;
+extern char machine_check_entry[];
+uint64_t poisoned_read(const volatile uint64_t *p);
+
+/* The software KVM interprets a kernel until it says hello, and an interpreted access to nothing reads as ones. */
+static void pvm_handshake(void)
+{
+	uint64_t v = gpa_of(pvm_page) | 0x17;
+
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(0x4b564d10), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
+	__asm__ volatile("mov %%cr3, %%rax\n\tmov %%rax, %%cr3" : : : "rax", "memory");
+}
+
+static void test_poison(bool pvm)
+{
+	uint64_t entry = (uint64_t)machine_check_entry;
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+	idt[18] = (struct idt_gate){ (uint16_t)entry, 0x10, 0x8e00, (uint16_t)(entry >> 16),
+		(uint32_t)(entry >> 32), 0 };
+	__asm__ volatile("lidt %0" : : "m"(idtr));
+	if (pvm)
+		pvm_handshake();
+	tap(poisoned_read((const volatile uint64_t *)(CM_DIRECT_MAP + CM_GPA_DAX)) == 0x5afe,
+		"an access to an empty part of the DAX window is a machine check");
+	tap(machine_checks == 1, "one for one access");
+	off();
+}
+
 static uint64_t fdt_ram(void)
 {
 	uint64_t base = 0, size = 0;
@@ -286,6 +328,10 @@ void kernel_main(const void *fdt, uint64_t cpu)
 		test_smp();
 	else if (streq(args, "test=flood"))
 		test_flood();
+	else if (streq(args, "test=poison"))
+		test_poison(false);
+	else if (streq(args, "test=poison-pvm"))
+		test_poison(true);
 	else if (streq(args, "test=reason"))
 		call(CM_HC_POWER_OFF, 12345, 0);
 	else if (streq(args, "test=spin"))

@@ -15,6 +15,23 @@ _start:
 1:	hlt
 	jmp 1b
 
+	/* Reads *RDI; a machine check there makes the result 0x5afe. */
+	.globl poisoned_read
+poisoned_read:
+	mov (%rdi), %rax
+	ret
+poisoned_over:
+	mov $0x5afe, %eax
+	ret
+
+	/* Counts and goes on behind the read above. */
+	.globl machine_check_entry
+machine_check_entry:
+	incq machine_checks(%rip)
+	lea poisoned_over(%rip), %rax
+	mov %rax, (%rsp)
+	iretq
+
 	.bss
 	.balign 16
 	.skip 4 * 16384
