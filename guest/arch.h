@@ -141,6 +141,13 @@ void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, in
 /* task/: on the way back to user mode with interrupts off->on: signals, stops, exit. Called when thread->interrupted is set. */
 void task_return_to_user(struct regs *r);
 
+/* ---- vDSO ---- */
+size_t vdso_size(void); /* bytes of address space: data page, then the image */
+/* Map it at `at` (free, page aligned) of a new address space and set as->vdso, which is AT_SYSINFO_EHDR. 0 or -errno. */
+int vdso_map(struct as *as, uaddr_t at);
+/* Bring its data page up to date with kernel/clock. */
+void vdso_update(void);
+
 /* ---- machine ---- */
 /* Start the other vCPUs: they idle and take work when it returns. */
 void arch_start_cpus(void);

@@ -9,9 +9,12 @@
 #include "kernel/clock.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
+#include "kernel/random.h"
 #include "lib/fdt_read.h"
 #include "lib/string.h"
 #include "mm/page.h"
+
+#define MAIN_SEED_MIN 32u /* bytes */
 
 static struct fdt_reader main_tree;
 static const char *main_cmdline = "";
@@ -54,6 +57,16 @@ static u32 main_count_cpus(const struct fdt_reader *r)
 	return MIN(MAX(n, 1u), (u32)CM_MAX_CPUS);
 }
 
+static void main_seed(const struct fdt_reader *r, int chosen)
+{
+	u32 len = 0;
+	const void *seed = fdt_read_prop(r, chosen, "rng-seed", &len);
+
+	if (len < MAIN_SEED_MIN)
+		panic("boot: no rng-seed in the device tree");
+	random_seed(seed, len);
+}
+
 void main_read_fdt(const void *fdt)
 {
 	struct fdt_reader *r = &main_tree;
@@ -77,6 +90,7 @@ void main_read_fdt(const void *fdt)
 	if (fdt_read_string(r, chosen, "bootargs"))
 		main_cmdline = fdt_read_string(r, chosen, "bootargs");
 	thread_set_cpus(main_count_cpus(r));
+	main_seed(r, chosen);
 }
 
 /* Everything that may sleep. */

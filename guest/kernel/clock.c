@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clocks: the TSC, scaled by the frequency and from the base that the VMM gave in the device tree. */
 #include "kernel/clock.h"
-#include "arch/x86_64/cpu.h"
-#include "kernel/log.h"
+#include "arch.h"
 
 #define CLOCK_SHIFT   32
 #define KHZ_TO_NS_NUM 1000000UL
 
 static u64 clock_mult = 1UL << CLOCK_SHIFT; /* ns a cycle << CLOCK_SHIFT */
-static u64 clock_base_tsc, clock_base_realtime;
+static u64 clock_base_tsc, clock_realtime_offset;
 static u64 clock_rate = 1UL << CLOCK_SHIFT; /* cycles a ns << CLOCK_SHIFT */
 
 void clock_init(u64 tsc_khz, u64 boot_tsc, u64 boot_realtime_ns)
@@ -18,7 +17,7 @@ void clock_init(u64 tsc_khz, u64 boot_tsc, u64 boot_realtime_ns)
 		clock_rate = (tsc_khz << CLOCK_SHIFT) / KHZ_TO_NS_NUM + 1;
 	}
 	clock_base_tsc = boot_tsc;
-	clock_base_realtime = boot_realtime_ns;
+	clock_realtime_offset = boot_realtime_ns;
 }
 
 u64 clock_tsc_to_ns(u64 cycles)
@@ -34,12 +33,18 @@ u64 clock_ns_to_deadline(u64 ns)
 
 u64 clock_monotonic(void)
 {
-	return clock_tsc_to_ns(cpu_rdtsc() - clock_base_tsc);
+	return clock_tsc_to_ns(arch_rdtsc() - clock_base_tsc);
 }
 
 u64 clock_realtime(void)
 {
-	return clock_base_realtime + clock_monotonic();
+	return READ_ONCE(clock_realtime_offset) + clock_monotonic();
+}
+
+void clock_set_realtime(u64 ns)
+{
+	WRITE_ONCE(clock_realtime_offset, ns - clock_monotonic());
+	vdso_update();
 }
 
 void clock_params(struct clock_params *p)
@@ -47,5 +52,5 @@ void clock_params(struct clock_params *p)
 	*p = (struct clock_params){ .mult = clock_mult,
 		.shift = CLOCK_SHIFT,
 		.base_tsc = clock_base_tsc,
-		.base_realtime_ns = clock_base_realtime };
+		.realtime_offset = clock_realtime_offset };
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Until the rooms that own them have landed: what the machine layer calls. */
 #include "arch.h"
+#include "kernel/errno.h"
 #include "kernel/log.h"
+#include "mm/as.h"
 
 __attribute__((weak)) void syscall_dispatch(struct regs *r)
 {
@@ -22,4 +24,10 @@ __attribute__((weak)) void task_user_exception(
 __attribute__((weak)) void task_return_to_user(struct regs *r)
 {
 	panic("no tasks yet");
+}
+
+__attribute__((weak)) int as_map_special(
+	struct as *as, uaddr_t at, struct page **pages, u32 n, u32 vma_flags)
+{
+	return -ENOSYS;
 }

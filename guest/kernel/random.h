@@ -6,5 +6,7 @@
 #include "lib/types.h"
 
 void random_bytes(void *buf, size_t len);
+/* Mix in a seed and what the processor has. */
+void random_seed(const void *seed, size_t len);
 
 #endif

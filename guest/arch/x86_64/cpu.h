@@ -47,6 +47,9 @@
 #define USER_SS	  0x2b
 #define USER_CS	  0x33
 #define TSS_SEL	  0x40
+/* Its limit is the number of the CPU: the vDSO reads it. Linux has it there too. */
+#define CPU_SEGMENT 0x7b
+#define GDT_SLOTS   16
 
 enum trap_vector {
 	TRAP_DE = 0,

@@ -84,6 +84,7 @@ void desc_init_cpu(u32 cpu)
 	ea->gdt[TSS_SEL / 8] =
 		0x0000890000000067 | (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	ea->gdt[TSS_SEL / 8 + 1] = tss >> 32;
+	ea->gdt[CPU_SEGMENT / 8] = 0x0040f50000000000 | cpu;
 	ea->tss.rsp[0] = (u64)(ea->entry_stack + ARRAY_SIZE(ea->entry_stack));
 	ea->tss.ist[IST_DF - 1] = (u64)(ea->df_stack + ARRAY_SIZE(ea->df_stack));
 	ea->tss.ist[IST_NMI - 1] = (u64)(ea->nmi_stack + ARRAY_SIZE(ea->nmi_stack));

@@ -40,7 +40,7 @@ struct tss {
 /* Pages that the processor needs to deliver an event. On pvm all but the last are supervisor pages in the user page tables, the
  * last is read-only there. */
 struct entry_area {
-	u64 gdt[10];
+	u64 gdt[GDT_SLOTS];
 	struct tss tss __aligned(16);
 	u64 entry_stack[512] __aligned(4096); /* [0] = top of the kernel stack to go on with */
 	u64 df_stack[512] __aligned(4096);
