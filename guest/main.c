@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The boot order, as one readable list. */
-#include "main.h"
+#include "kernel/main.h"
 #include "arch.h"
 #include "arch/x86_64/selftest.h"
 #include "casemate/abi_version.h"

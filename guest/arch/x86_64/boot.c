@@ -8,7 +8,7 @@
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "lib/string.h"
-#include "main.h"
+#include "kernel/main.h"
 
 _Static_assert(CM_GPA_RAM - CM_KERNEL_BASE == IMAGE_TO_GPA, "known to assembly");
 

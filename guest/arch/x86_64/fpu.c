@@ -9,6 +9,7 @@
 #include "lib/string.h"
 
 #define FXSAVE_SIZE	    512
+#define XSAVE_HEADER	    64
 #define CPUID1_ECX_XSAVE    (1u << 26)
 #define XFEATURES_SUPPORTED 0xe7UL /* x87, SSE, AVX, AVX-512 */
 #define FXSAVE_FCW	    0x37f
@@ -16,7 +17,7 @@
 
 static size_t fpu_bytes = FXSAVE_SIZE;
 static u64 fpu_features;
-static bool fpu_fsgsbase;
+static bool fpu_fsgsbase, fpu_xsave;
 
 size_t fpu_size(void)
 {
@@ -63,7 +64,7 @@ void fpu_init_cpu(void)
 		cpu_write_cr0(cr0);
 	if (!arch_pvm && cpu_cpuid(0, 0).eax >= 7 && cpu_cpuid(7, 0).ebx & 1)
 		cr4 |= CR4_FSGSBASE;
-	if (cpu_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE)
+	if (fpu_xsave)
 		cr4 |= CR4_OSXSAVE;
 	if (cr4 != cpu_read_cr4())
 		cpu_write_cr4(cr4);
@@ -71,19 +72,56 @@ void fpu_init_cpu(void)
 		fpu_xsetbv(fpu_features);
 }
 
+/* Leaf 13's own sum cannot be relied on: some hypervisors do not bring it up to date after XSETBV. */
+static size_t fpu_area_size(u64 features)
+{
+	size_t size = FXSAVE_SIZE + XSAVE_HEADER;
+
+	for (u32 i = 2; i < 64; i++) {
+		struct cpuid_regs r;
+
+		if (!(features >> i & 1))
+			continue;
+		r = cpu_cpuid(13, i);
+		size = MAX(size, (size_t)r.ebx + r.eax);
+	}
+	return size;
+}
+
+/*
+ * XCR0 must still hold after an exit to the hypervisor (which CPUID is): QEMU's TCG does not intercept XSETBV, so the KVM that runs in it
+ * puts back its own idea of XCR0. Half of the state would not be saved; without XSAVE all is well.
+ */
+static bool fpu_try_xsave(u64 features)
+{
+	u32 lo, hi;
+
+	fpu_xsetbv(features);
+	(void)cpu_cpuid(13, 0);
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return (((u64)hi << 32 | lo) & features) == features;
+}
+
 void fpu_init(void)
 {
+	struct cpuid_regs r;
+	u64 features;
+
+	fpu_xsave = cpu_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE;
 	fpu_init_cpu();
 	fpu_fsgsbase = fsgsbase_probe() == 0;
-	if (cpu_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE) {
-		struct cpuid_regs r = cpu_cpuid(13, 0);
-
-		fpu_features = ((u64)r.edx << 32 | r.eax) & XFEATURES_SUPPORTED;
-		fpu_xsetbv(fpu_features);
-		fpu_bytes = cpu_cpuid(13, 0).ebx;
+	if (!fpu_xsave)
+		return;
+	r = cpu_cpuid(13, 0);
+	features = ((u64)r.edx << 32 | r.eax) & XFEATURES_SUPPORTED;
+	fpu_xsave = fpu_try_xsave(features);
+	if (!fpu_xsave) {
+		log_warn("fpu: XCR0 does not hold, going on without XSAVE");
+		cpu_write_cr4(cpu_read_cr4() & ~CR4_OSXSAVE);
+		return;
 	}
-	log_info("fpu: %zu bytes, features %#lx, fsgsbase %d", fpu_bytes, fpu_features,
-		fpu_fsgsbase);
+	fpu_features = features;
+	fpu_bytes = fpu_area_size(features);
 }
 
 void fpu_init_area(void *area)

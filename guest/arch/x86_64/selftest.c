@@ -360,9 +360,9 @@ static void st_preemption(void)
 
 static void st_fpu(void)
 {
-	struct st_prog *a = st_start(st_regs, 3000, 0, 0x1111, 1);
-	struct st_prog *b = st_start(st_regs, 3000, 2, 0x2222, 1);
-	struct st_prog *c = st_start(st_regs, 3000, 0, 0x3333, ~0UL);
+	struct st_prog *a = st_start(st_regs, 6000, 0, 0x1111, 1);
+	struct st_prog *b = st_start(st_regs, 6000, 2, 0x2222, 1);
+	struct st_prog *c = st_start(st_regs, 6000, 0, 0x3333, ~0UL);
 	struct st_storm s = { .interval = 300 * NSEC_PER_USEC };
 	u64 bad;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vDSO: clocks and CPU number for programs without a system call. Runs in user mode, needs nothing but its data page. */
-#include "vdso_data.h"
+#include "arch/x86_64/vdso/vdso_data.h"
 
 #include <linux/time.h>
 #include <linux/time_types.h>

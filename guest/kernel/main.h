@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Boot: what the architecture's start code calls. */
-#ifndef MAIN_H
-#define MAIN_H
+#ifndef KERNEL_MAIN_H
+#define KERNEL_MAIN_H
 
 #include "lib/types.h"
 
