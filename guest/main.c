@@ -6,6 +6,9 @@
 #include "casemate/abi_version.h"
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
+#include "drivers/arena.h"
+#include "drivers/fs_chan.h"
+#include "fs/vfs.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -13,6 +16,7 @@
 #include "lib/fdt_read.h"
 #include "lib/string.h"
 #include "mm/page.h"
+#include "net/socket.h"
 
 #define MAIN_SEED_MIN 32u /* bytes */
 
@@ -100,6 +104,10 @@ static void main_thread(void *arg)
 
 	if (main_option("selftest", &len))
 		selftest_run();
+	fs_init();
+	net_init();
+	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
+		log_error("boot: a file system device does not work");
 }
 
 void kmain(void)
