@@ -16,7 +16,6 @@
 #include "lib/fdt_read.h"
 #include "lib/string.h"
 #include "mm/page.h"
-#include "net/socket.h"
 
 #define MAIN_SEED_MIN 32u /* bytes */
 
@@ -105,7 +104,6 @@ static void main_thread(void *arg)
 	if (main_option("selftest", &len))
 		selftest_run();
 	fs_init();
-	net_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
 }
