@@ -37,6 +37,7 @@ void mapping_init(struct mapping *m, struct inode *inode, const struct mapping_o
 		waitq_init(&mapping_wait);
 		for (u32 i = 0; i < PAGE_WAITQS; i++)
 			waitq_init(&page_waitqs[i]);
+		page_set_reclaim(lru_shrink);
 	}
 }
 

@@ -34,5 +34,6 @@ bool writeback_round(void);
 /* reclaim.c */
 void lru_add(struct page *p);
 void lru_del(struct page *p);
+u64 lru_shrink(u64 want); /* drops clean unmapped pages; never sleeps */
 
 #endif

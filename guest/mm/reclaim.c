@@ -97,7 +97,7 @@ static bool lru_drop(struct page *p)
 }
 
 /* For page_alloc: no sleep. */
-static u64 lru_shrink(u64 want)
+u64 lru_shrink(u64 want)
 {
 	u64 freed = 0;
 
@@ -205,7 +205,6 @@ void filemap_start_flusher(void)
 	if (atomic_load(&mm_thread.started) || atomic_xchg(&mm_thread.started, 1))
 		return;
 	waitq_init(&mm_thread.wq);
-	page_set_reclaim(lru_shrink);
 	if (!kthread_run(mm_thread_main, NULL, "mm"))
 		log_error("mm: no memory for the write-back thread");
 }

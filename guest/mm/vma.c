@@ -285,13 +285,10 @@ int vma_change_flags(
 
 		if (v->start > at)
 			ret = -ENOMEM;
-		at = v->end;
-		if (flags == v->flags)
-			continue;
 		vma_count(as, v->flags, -vma_pages(v));
 		v->flags = flags;
 		vma_count(as, v->flags, vma_pages(v));
-		v = vma_merge(v, dead);
+		v = vma_merge(v, dead); /* also what vma_isolate cut for nothing */
 		at = v->end;
 	}
 	v = vma_find_exact(as, end);

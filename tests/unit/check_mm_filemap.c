@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The page cache over a fake backing store: contents, read-ahead, write-back and its errors, truncation, reclaim, limits. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_guest.h"
+#include "fake_pgtable.h"
+#include "fs/vfs.h"
+#include "kernel/errno.h"
+#include "mm/filemap.h"
+#include "mm/reclaim.h"
+
+#define STORE_PAGES 4096UL
+#define STORE_SIZE  (STORE_PAGES * PAGE_SIZE)
+
+static char *store;
+static struct inode inode;
+static struct mapping map;
+static int read_error, write_error, reads, writes;
+static s64 charged, charge_limit;
+
+static int store_read(struct mapping *m, struct page **pages, u32 n)
+{
+	reads++;
+	if (read_error)
+		return read_error;
+	for (u32 i = 0; i < n; i++) {
+		u64 at = (pages[0]->index + i) * PAGE_SIZE;
+		u64 have = at < m->inode->size ? MIN(PAGE_SIZE, m->inode->size - at) : 0;
+
+		ck_assert_uint_eq(pages[i]->index, pages[0]->index + i);
+		memcpy(page_va(pages[i]), store + at, have);
+		memset((char *)page_va(pages[i]) + have, 0, PAGE_SIZE - have);
+	}
+	return 0;
+}
+
+static int store_write(struct mapping *m, struct page **pages, u32 n)
+{
+	writes++;
+	if (write_error)
+		return write_error;
+	for (u32 i = 0; i < n; i++) {
+		u64 at = pages[i]->index * PAGE_SIZE;
+		u64 have = at < m->inode->size ? MIN(PAGE_SIZE, m->inode->size - at) : 0;
+
+		ck_assert_uint_eq(pages[i]->index, pages[0]->index + i);
+		memcpy(store + at, page_va(pages[i]), have);
+	}
+	return 0;
+}
+
+static int count_charge(struct mapping *m, s64 pages)
+{
+	(void)m;
+	if (pages > 0 && charged + pages > charge_limit)
+		return -ENOSPC;
+	charged += pages;
+	return 0;
+}
+
+static const struct mapping_ops store_ops = { .read_pages = store_read,
+	.write_pages = store_write };
+static const struct mapping_ops memory_ops = { .charge = count_charge };
+
+static void setup(void)
+{
+	fake_ram(16);
+	store = malloc(STORE_SIZE);
+	for (u64 i = 0; i < STORE_SIZE; i++)
+		store[i] = (char)(i * 7 + i / PAGE_SIZE);
+	memset(&inode, 0, sizeof(inode));
+	inode.size = 100 * PAGE_SIZE + 123;
+	inode.mapping = &map;
+	mapping_init(&map, &inode, &store_ops);
+	charge_limit = 1000;
+}
+
+static void teardown(void)
+{
+	mapping_destroy(&map);
+	ck_assert_int_eq((int)charged, 0);
+	ck_assert_uint_eq(fake_spin_held, 0);
+	free(store);
+}
+
+static s64 do_read(u64 pos, char *buf, size_t n)
+{
+	struct iov v;
+	struct uio u;
+
+	uio_init_kernel(&u, &v, buf, n);
+	return filemap_read(&map, &pos, &u);
+}
+
+static s64 do_write(u64 pos, char *buf, size_t n)
+{
+	struct iov v;
+	struct uio u;
+
+	uio_init_kernel(&u, &v, buf, n);
+	return filemap_write(&map, &pos, &u);
+}
+
+static char buf[300000];
+
+START_TEST(test_reads_with_readahead)
+{
+	ck_assert_int_eq(do_read(5, buf, 200000), 200000);
+	ck_assert_int_eq(memcmp(buf, store + 5, 200000), 0);
+	ck_assert_int_le(reads, 3);
+	ck_assert_int_eq(do_read(inode.size - 10, buf, 100), 10);
+	ck_assert_int_eq(do_read(inode.size, buf, 100), 0);
+	ck_assert_int_eq(do_read(~0UL - 5, buf, 100), 0);
+}
+END_TEST
+
+START_TEST(test_read_error_is_passed_on_and_not_kept)
+{
+	read_error = -EIO;
+	ck_assert_int_eq(do_read(0, buf, 100), -EIO);
+	ck_assert_uint_eq(map.npages, 0);
+	read_error = 0;
+	ck_assert_int_eq(do_read(0, buf, 100), 100);
+	ck_assert_int_eq(memcmp(buf, store, 100), 0);
+}
+END_TEST
+
+START_TEST(test_random_writes_against_a_model)
+{
+	char *model = malloc(STORE_SIZE);
+	u64 size = inode.size;
+
+	memcpy(model, store, size);
+	memset(model + size, 0, STORE_SIZE - size);
+	srand(11);
+	for (int round = 0; round < 3000; round++) {
+		u64 pos = (u64)rand() % (200 * PAGE_SIZE), n = 1 + (u64)rand() % 20000;
+
+		switch (rand() % 8) {
+		case 0:
+			ck_assert_int_eq(mapping_writeback(&map, 0, ~0UL), 0);
+			ck_assert_int_eq(memcmp(store, model, size), 0);
+			break;
+		case 1:
+			inode.size = size = MIN(size, pos);
+			memset(model + size, 0, STORE_SIZE - size);
+			mapping_truncate(&map, size, ~0UL);
+			/* the file system would have cut the file too */
+			memset(store + size, 0, STORE_SIZE - size);
+			break;
+		case 2:
+			mapping_invalidate(&map, 0, ~0UL);
+			break;
+		case 3: {
+			s64 got = do_read(pos, buf, n);
+			u64 want = pos >= size ? 0 : MIN(n, size - pos);
+
+			ck_assert_int_eq(got, (s64)want);
+			ck_assert_int_eq(memcmp(buf, model + pos, want), 0);
+			break;
+		}
+		default:
+			for (u64 i = 0; i < n; i++)
+				buf[i] = (char)rand();
+			ck_assert_int_eq(do_write(pos, buf, n), (s64)n);
+			memcpy(model + pos, buf, n);
+			size = MAX(size, pos + n);
+		}
+		ck_assert_uint_eq(inode.size, size);
+	}
+	ck_assert_int_eq(filemap_sync_all(), 0);
+	ck_assert_uint_eq(map.ndirty, 0);
+	ck_assert_int_eq(memcmp(store, model, size), 0);
+	free(model);
+}
+END_TEST
+
+START_TEST(test_whole_page_writes_read_nothing)
+{
+	memset(buf, 'x', 4 * PAGE_SIZE);
+	ck_assert_int_eq(do_write(0, buf, 4 * PAGE_SIZE), 4 * PAGE_SIZE);
+	ck_assert_int_eq(reads, 0);
+	ck_assert_int_eq(do_write(200 * PAGE_SIZE + 5, buf, 100), 100);
+	ck_assert_int_eq(reads, 0);
+}
+END_TEST
+
+START_TEST(test_write_back_error_is_reported_once)
+{
+	write_error = -ENOSPC;
+	ck_assert_int_eq(do_write(0, buf, 10), 10);
+	ck_assert_int_eq(mapping_writeback(&map, 0, ~0UL), -ENOSPC);
+	ck_assert_int_eq(mapping_writeback(&map, 0, ~0UL), 0);
+	write_error = 0;
+}
+END_TEST
+
+START_TEST(test_write_back_goes_in_runs)
+{
+	ck_assert_int_eq(do_write(0, buf, 60 * PAGE_SIZE), 60 * PAGE_SIZE);
+	writes = 0;
+	ck_assert_int_eq(mapping_writeback(&map, 0, 30 * PAGE_SIZE), 0);
+	ck_assert_uint_eq(map.ndirty, 30);
+	ck_assert_int_eq(writes, 1);
+	mapping_truncate(&map, 0, ~0UL);
+	ck_assert_uint_eq(map.ndirty, 0);
+	ck_assert_int_eq(filemap_sync_all(), 0);
+}
+END_TEST
+
+START_TEST(test_hole_punch_zeroes_edges)
+{
+	ck_assert_int_eq(do_read(0, buf, 5 * PAGE_SIZE), 5 * PAGE_SIZE);
+	mapping_truncate(&map, PAGE_SIZE + 100, 3 * PAGE_SIZE + 50);
+	memset(store + PAGE_SIZE + 100, 0, 2 * PAGE_SIZE - 50);
+	ck_assert_int_eq(do_read(0, buf, 5 * PAGE_SIZE), 5 * PAGE_SIZE);
+	ck_assert_int_eq(memcmp(buf, store, 5 * PAGE_SIZE), 0);
+	mapping_truncate(&map, 10, 20);
+	memset(store + 10, 0, 10);
+	ck_assert_int_eq(do_read(0, buf, PAGE_SIZE), PAGE_SIZE);
+	ck_assert_int_eq(memcmp(buf, store, PAGE_SIZE), 0);
+}
+END_TEST
+
+START_TEST(test_file_larger_than_memory)
+{
+	struct page_stats s;
+
+	inode.size = STORE_SIZE;
+	for (int round = 0; round < 3; round++) {
+		for (u64 pos = 0; pos < STORE_SIZE; pos += 50000) {
+			s64 want = (s64)MIN(50000, STORE_SIZE - pos);
+
+			ck_assert_int_eq(do_read(pos, buf, 50000), want);
+			ck_assert_int_eq(memcmp(buf, store + pos, (size_t)want), 0);
+		}
+		/* somebody else takes most of the memory */
+		for (int i = 0; i < 1800 && !round; i++)
+			ck_assert_ptr_nonnull(page_alloc(0, 0));
+	}
+	page_stats(&s);
+	ck_assert_uint_lt(map.npages, STORE_PAGES);
+}
+END_TEST
+
+START_TEST(test_memory_mapping_charges_and_reads_holes_without_pages)
+{
+
+	mapping_destroy(&map);
+	mapping_init(&map, &inode, &memory_ops);
+	inode.size = 50 * PAGE_SIZE;
+	ck_assert_int_eq(do_read(0, buf, 10 * PAGE_SIZE), 10 * PAGE_SIZE);
+	ck_assert_uint_eq(map.npages, 0);
+	ck_assert_int_eq(do_write(PAGE_SIZE, buf, 2 * PAGE_SIZE + 1), 2 * PAGE_SIZE + 1);
+	ck_assert_int_eq((int)charged, 3);
+	charge_limit = 4;
+	ck_assert_int_eq(do_write(20 * PAGE_SIZE, buf, 3 * PAGE_SIZE), PAGE_SIZE);
+	ck_assert_int_eq(do_write(30 * PAGE_SIZE, buf, PAGE_SIZE), -ENOSPC);
+	mapping_invalidate(&map, 0, ~0UL);
+	ck_assert_uint_eq(map.npages, 4);
+	mapping_truncate(&map, 0, 2 * PAGE_SIZE);
+	ck_assert_int_eq((int)charged, 3);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("mm_filemap");
+	TCase *tc = tcase_create("filemap");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_reads_with_readahead);
+	tcase_add_test(tc, test_read_error_is_passed_on_and_not_kept);
+	tcase_add_test(tc, test_random_writes_against_a_model);
+	tcase_add_test(tc, test_whole_page_writes_read_nothing);
+	tcase_add_test(tc, test_write_back_error_is_reported_once);
+	tcase_add_test(tc, test_write_back_goes_in_runs);
+	tcase_add_test(tc, test_hole_punch_zeroes_edges);
+	tcase_add_test(tc, test_file_larger_than_memory);
+	tcase_add_test(tc, test_memory_mapping_charges_and_reads_holes_without_pages);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? 1 : 0;
+}
