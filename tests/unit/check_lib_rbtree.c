@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The red-black tree against a sorted array: order, colours and black height after every change. */
-#include <check.h>
 #include <stdlib.h>
 
 #include "lib/rbtree.h"
+#include "must.h"
 
 struct item {
 	struct rb_node node;
@@ -17,14 +17,14 @@ static int tree_check(struct rb_node *n, struct rb_node *parent)
 
 	if (!n)
 		return 1;
-	ck_assert_ptr_eq(n->parent, parent);
+	must(n->parent == parent);
 	if (n->red) {
-		ck_assert(!(n->left && n->left->red));
-		ck_assert(!(n->right && n->right->red));
+		must(!(n->left && n->left->red));
+		must(!(n->right && n->right->red));
 	}
 	l = tree_check(n->left, n);
 	r = tree_check(n->right, n);
-	ck_assert_int_eq(l, r);
+	must(l == r);
 	return l + !n->red;
 }
 
@@ -64,15 +64,15 @@ START_TEST(test_random_changes)
 		if (round % 16)
 			continue;
 		tree_check(root.node, NULL);
-		ck_assert(!root.node || !root.node->red);
+		must(!root.node || !root.node->red);
 		for (n = rb_first(&root); n; n = rb_next(n), seen++) {
-			ck_assert_int_gt(rb_entry(n, struct item, node)->key, last);
+			must((rb_entry(n, struct item, node)->key) > last);
 			last = rb_entry(n, struct item, node)->key;
 		}
-		ck_assert_int_eq(seen, count);
+		must(seen == count);
 		for (n = rb_last(&root); n; n = rb_prev(n))
 			seen--;
-		ck_assert_int_eq(seen, 0);
+		must(seen == 0);
 	}
 }
 END_TEST
@@ -84,6 +84,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_random_changes);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

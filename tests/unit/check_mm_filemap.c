@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page cache over a fake backing store: contents, read-ahead, write-back and its errors, truncation, reclaim, limits. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "kernel/errno.h"
 #include "mm/filemap.h"
 #include "mm/reclaim.h"
+#include "must.h"
 
 #define STORE_PAGES 4096UL
 #define STORE_SIZE  (STORE_PAGES * PAGE_SIZE)
@@ -29,7 +29,7 @@ static int store_read(struct mapping *m, struct page **pages, u32 n)
 		u64 at = (pages[0]->index + i) * PAGE_SIZE;
 		u64 have = at < m->inode->size ? MIN(PAGE_SIZE, m->inode->size - at) : 0;
 
-		ck_assert_uint_eq(pages[i]->index, pages[0]->index + i);
+		must(pages[i]->index == (pages[0]->index + i));
 		memcpy(page_va(pages[i]), store + at, have);
 		memset((char *)page_va(pages[i]) + have, 0, PAGE_SIZE - have);
 	}
@@ -45,7 +45,7 @@ static int store_write(struct mapping *m, struct page **pages, u32 n)
 		u64 at = pages[i]->index * PAGE_SIZE;
 		u64 have = at < m->inode->size ? MIN(PAGE_SIZE, m->inode->size - at) : 0;
 
-		ck_assert_uint_eq(pages[i]->index, pages[0]->index + i);
+		must(pages[i]->index == (pages[0]->index + i));
 		memcpy(store + at, page_va(pages[i]), have);
 	}
 	return 0;
@@ -80,8 +80,8 @@ static void setup(void)
 static void teardown(void)
 {
 	mapping_destroy(&map);
-	ck_assert_int_eq((int)charged, 0);
-	ck_assert_uint_eq(fake_spin_held, 0);
+	must(((int)charged) == 0);
+	must(fake_spin_held == 0);
 	free(store);
 }
 
@@ -107,23 +107,23 @@ static char buf[300000];
 
 START_TEST(test_reads_with_readahead)
 {
-	ck_assert_int_eq(do_read(5, buf, 200000), 200000);
-	ck_assert_int_eq(memcmp(buf, store + 5, 200000), 0);
-	ck_assert_int_le(reads, 3);
-	ck_assert_int_eq(do_read(inode.size - 10, buf, 100), 10);
-	ck_assert_int_eq(do_read(inode.size, buf, 100), 0);
-	ck_assert_int_eq(do_read(~0UL - 5, buf, 100), 0);
+	must(do_read(5, buf, 200000) == 200000);
+	must(memcmp(buf, store + 5, 200000) == 0);
+	must(reads <= 3);
+	must(do_read(inode.size - 10, buf, 100) == 10);
+	must(do_read(inode.size, buf, 100) == 0);
+	must(do_read(~0UL - 5, buf, 100) == 0);
 }
 END_TEST
 
 START_TEST(test_read_error_is_passed_on_and_not_kept)
 {
 	read_error = -EIO;
-	ck_assert_int_eq(do_read(0, buf, 100), -EIO);
-	ck_assert_uint_eq(map.npages, 0);
+	must(do_read(0, buf, 100) == -EIO);
+	must(map.npages == 0);
 	read_error = 0;
-	ck_assert_int_eq(do_read(0, buf, 100), 100);
-	ck_assert_int_eq(memcmp(buf, store, 100), 0);
+	must(do_read(0, buf, 100) == 100);
+	must(memcmp(buf, store, 100) == 0);
 }
 END_TEST
 
@@ -140,8 +140,8 @@ START_TEST(test_random_writes_against_a_model)
 
 		switch (rand() % 8) {
 		case 0:
-			ck_assert_int_eq(mapping_writeback(&map, 0, ~0UL), 0);
-			ck_assert_int_eq(memcmp(store, model, size), 0);
+			must(mapping_writeback(&map, 0, ~0UL) == 0);
+			must(memcmp(store, model, size) == 0);
 			break;
 		case 1:
 			inode.size = size = MIN(size, pos);
@@ -157,22 +157,22 @@ START_TEST(test_random_writes_against_a_model)
 			s64 got = do_read(pos, buf, n);
 			u64 want = pos >= size ? 0 : MIN(n, size - pos);
 
-			ck_assert_int_eq(got, (s64)want);
-			ck_assert_int_eq(memcmp(buf, model + pos, want), 0);
+			must(got == ((s64)want));
+			must(memcmp(buf, model + pos, want) == 0);
 			break;
 		}
 		default:
 			for (u64 i = 0; i < n; i++)
 				buf[i] = (char)rand();
-			ck_assert_int_eq(do_write(pos, buf, n), (s64)n);
+			must(do_write(pos, buf, n) == ((s64)n));
 			memcpy(model + pos, buf, n);
 			size = MAX(size, pos + n);
 		}
-		ck_assert_uint_eq(inode.size, size);
+		must(inode.size == size);
 	}
-	ck_assert_int_eq(filemap_sync_all(), 0);
-	ck_assert_uint_eq(map.ndirty, 0);
-	ck_assert_int_eq(memcmp(store, model, size), 0);
+	must(filemap_sync_all() == 0);
+	must(map.ndirty == 0);
+	must(memcmp(store, model, size) == 0);
 	free(model);
 }
 END_TEST
@@ -180,47 +180,47 @@ END_TEST
 START_TEST(test_whole_page_writes_read_nothing)
 {
 	memset(buf, 'x', 4 * PAGE_SIZE);
-	ck_assert_int_eq(do_write(0, buf, 4 * PAGE_SIZE), 4 * PAGE_SIZE);
-	ck_assert_int_eq(reads, 0);
-	ck_assert_int_eq(do_write(200 * PAGE_SIZE + 5, buf, 100), 100);
-	ck_assert_int_eq(reads, 0);
+	must(do_write(0, buf, 4 * PAGE_SIZE) == (4 * PAGE_SIZE));
+	must(reads == 0);
+	must(do_write(200 * PAGE_SIZE + 5, buf, 100) == 100);
+	must(reads == 0);
 }
 END_TEST
 
 START_TEST(test_write_back_error_is_reported_once)
 {
 	write_error = -ENOSPC;
-	ck_assert_int_eq(do_write(0, buf, 10), 10);
-	ck_assert_int_eq(mapping_writeback(&map, 0, ~0UL), -ENOSPC);
-	ck_assert_int_eq(mapping_writeback(&map, 0, ~0UL), 0);
+	must(do_write(0, buf, 10) == 10);
+	must(mapping_writeback(&map, 0, ~0UL) == -ENOSPC);
+	must(mapping_writeback(&map, 0, ~0UL) == 0);
 	write_error = 0;
 }
 END_TEST
 
 START_TEST(test_write_back_goes_in_runs)
 {
-	ck_assert_int_eq(do_write(0, buf, 60 * PAGE_SIZE), 60 * PAGE_SIZE);
+	must(do_write(0, buf, 60 * PAGE_SIZE) == (60 * PAGE_SIZE));
 	writes = 0;
-	ck_assert_int_eq(mapping_writeback(&map, 0, 30 * PAGE_SIZE), 0);
-	ck_assert_uint_eq(map.ndirty, 30);
-	ck_assert_int_eq(writes, 1);
+	must(mapping_writeback(&map, 0, 30 * PAGE_SIZE) == 0);
+	must(map.ndirty == 30);
+	must(writes == 1);
 	mapping_truncate(&map, 0, ~0UL);
-	ck_assert_uint_eq(map.ndirty, 0);
-	ck_assert_int_eq(filemap_sync_all(), 0);
+	must(map.ndirty == 0);
+	must(filemap_sync_all() == 0);
 }
 END_TEST
 
 START_TEST(test_hole_punch_zeroes_edges)
 {
-	ck_assert_int_eq(do_read(0, buf, 5 * PAGE_SIZE), 5 * PAGE_SIZE);
+	must(do_read(0, buf, 5 * PAGE_SIZE) == (5 * PAGE_SIZE));
 	mapping_truncate(&map, PAGE_SIZE + 100, 3 * PAGE_SIZE + 50);
 	memset(store + PAGE_SIZE + 100, 0, 2 * PAGE_SIZE - 50);
-	ck_assert_int_eq(do_read(0, buf, 5 * PAGE_SIZE), 5 * PAGE_SIZE);
-	ck_assert_int_eq(memcmp(buf, store, 5 * PAGE_SIZE), 0);
+	must(do_read(0, buf, 5 * PAGE_SIZE) == (5 * PAGE_SIZE));
+	must(memcmp(buf, store, 5 * PAGE_SIZE) == 0);
 	mapping_truncate(&map, 10, 20);
 	memset(store + 10, 0, 10);
-	ck_assert_int_eq(do_read(0, buf, PAGE_SIZE), PAGE_SIZE);
-	ck_assert_int_eq(memcmp(buf, store, PAGE_SIZE), 0);
+	must(do_read(0, buf, PAGE_SIZE) == PAGE_SIZE);
+	must(memcmp(buf, store, PAGE_SIZE) == 0);
 }
 END_TEST
 
@@ -233,15 +233,15 @@ START_TEST(test_file_larger_than_memory)
 		for (u64 pos = 0; pos < STORE_SIZE; pos += 50000) {
 			s64 want = (s64)MIN(50000, STORE_SIZE - pos);
 
-			ck_assert_int_eq(do_read(pos, buf, 50000), want);
-			ck_assert_int_eq(memcmp(buf, store + pos, (size_t)want), 0);
+			must(do_read(pos, buf, 50000) == want);
+			must((memcmp(buf, store + pos, (size_t)want)) == 0);
 		}
 		/* somebody else takes most of the memory */
 		for (int i = 0; i < 1800 && !round; i++)
-			ck_assert_ptr_nonnull(page_alloc(0, 0));
+			must((page_alloc(0, 0)) != NULL);
 	}
 	page_stats(&s);
-	ck_assert_uint_lt(map.npages, STORE_PAGES);
+	must(map.npages < STORE_PAGES);
 }
 END_TEST
 
@@ -251,17 +251,17 @@ START_TEST(test_memory_mapping_charges_and_reads_holes_without_pages)
 	mapping_destroy(&map);
 	mapping_init(&map, &inode, &memory_ops);
 	inode.size = 50 * PAGE_SIZE;
-	ck_assert_int_eq(do_read(0, buf, 10 * PAGE_SIZE), 10 * PAGE_SIZE);
-	ck_assert_uint_eq(map.npages, 0);
-	ck_assert_int_eq(do_write(PAGE_SIZE, buf, 2 * PAGE_SIZE + 1), 2 * PAGE_SIZE + 1);
-	ck_assert_int_eq((int)charged, 3);
+	must(do_read(0, buf, 10 * PAGE_SIZE) == (10 * PAGE_SIZE));
+	must(map.npages == 0);
+	must(do_write(PAGE_SIZE, buf, 2 * PAGE_SIZE + 1) == (2 * PAGE_SIZE + 1));
+	must(((int)charged) == 3);
 	charge_limit = 4;
-	ck_assert_int_eq(do_write(20 * PAGE_SIZE, buf, 3 * PAGE_SIZE), PAGE_SIZE);
-	ck_assert_int_eq(do_write(30 * PAGE_SIZE, buf, PAGE_SIZE), -ENOSPC);
+	must(do_write(20 * PAGE_SIZE, buf, 3 * PAGE_SIZE) == PAGE_SIZE);
+	must(do_write(30 * PAGE_SIZE, buf, PAGE_SIZE) == -ENOSPC);
 	mapping_invalidate(&map, 0, ~0UL);
-	ck_assert_uint_eq(map.npages, 4);
+	must(map.npages == 4);
 	mapping_truncate(&map, 0, 2 * PAGE_SIZE);
-	ck_assert_int_eq((int)charged, 3);
+	must(((int)charged) == 3);
 }
 END_TEST
 
@@ -272,6 +272,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_reads_with_readahead);
 	tcase_add_test(tc, test_read_error_is_passed_on_and_not_kept);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page allocator and the slab on fake RAM: no overlap, zeroing, coalescing, reserve, memory back to the host. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake_guest.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "must.h"
 
 static void setup(void)
 {
@@ -15,7 +15,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	ck_assert_uint_eq(fake_spin_held, 0);
+	must(fake_spin_held == 0);
 }
 
 static bool all_bytes(const void *p, int c, size_t n)
@@ -34,10 +34,10 @@ START_TEST(test_never_used_metadata_is_untouched)
 	struct page *p = page_alloc(0, GFP_ZERO);
 	struct page *far = page_of(FAKE_RAM_START + (60UL << 20));
 
-	ck_assert_ptr_nonnull(p);
-	ck_assert(all_bytes(page_va(p), 0, PAGE_SIZE));
-	ck_assert(all_bytes(far, 0, sizeof(*far)));
-	ck_assert_uint_lt(page_pa(p), FAKE_RAM_START + (4UL << 20));
+	must((p) != NULL);
+	must(all_bytes(page_va(p), 0, PAGE_SIZE));
+	must(all_bytes(far, 0, sizeof(*far)));
+	must(page_pa(p) < (FAKE_RAM_START + (4UL << 20)));
 	page_put(p);
 }
 END_TEST
@@ -50,8 +50,8 @@ START_TEST(test_freed_pages_are_reused_and_zeroed_on_demand)
 	memset(page_va(p), 0xaa, PAGE_SIZE);
 	page_put(p);
 	p = page_alloc(0, GFP_ZERO);
-	ck_assert_uint_eq(page_pa(p), pa);
-	ck_assert(all_bytes(page_va(p), 0, PAGE_SIZE));
+	must(page_pa(p) == pa);
+	must(all_bytes(page_va(p), 0, PAGE_SIZE));
 	page_put(p);
 }
 END_TEST
@@ -61,13 +61,13 @@ START_TEST(test_blocks_are_aligned)
 	for (u32 order = 0; order <= PAGE_ORDER_MAX; order++) {
 		struct page *p = page_alloc(order, GFP_ZERO);
 
-		ck_assert_ptr_nonnull(p);
-		ck_assert_uint_eq(page_pa(p) & ((PAGE_SIZE << order) - 1), 0);
-		ck_assert(all_bytes(page_va(p), 0, PAGE_SIZE << order));
+		must((p) != NULL);
+		must((page_pa(p) & ((PAGE_SIZE << order) - 1)) == 0);
+		must(all_bytes(page_va(p), 0, PAGE_SIZE << order));
 		memset(page_va(p), 0x55, PAGE_SIZE << order);
 		page_free(p, order);
 	}
-	ck_assert_ptr_null(page_alloc(PAGE_ORDER_MAX + 1, 0));
+	must((page_alloc(PAGE_ORDER_MAX + 1, 0)) == NULL);
 }
 END_TEST
 
@@ -89,7 +89,7 @@ START_TEST(test_random_allocations_never_overlap)
 
 		fake_cpu = (u32)rand() % 2;
 		if (held[slot].p) {
-			ck_assert(all_bytes(page_va(held[slot].p), held[slot].tag, PAGE_SIZE));
+			must(all_bytes(page_va(held[slot].p), held[slot].tag, PAGE_SIZE));
 			page_free(held[slot].p, held[slot].order);
 			held[slot].p = NULL;
 			continue;
@@ -106,7 +106,7 @@ START_TEST(test_random_allocations_never_overlap)
 			page_free(held[i].p, held[i].order);
 	}
 	page_stats(&after);
-	ck_assert_uint_eq(before.free, after.free);
+	must(before.free == after.free);
 }
 END_TEST
 
@@ -117,13 +117,13 @@ START_TEST(test_user_allocations_leave_a_reserve)
 
 	while (page_alloc(0, GFP_USER))
 		n++;
-	ck_assert_uint_gt(n, 14000);
+	must(n > 14000);
 	p = page_alloc(0, 0);
-	ck_assert_ptr_nonnull(p);
+	must((p) != NULL);
 	page_put(p);
 	while (page_alloc(0, 0))
 		n++;
-	ck_assert_ptr_null(page_alloc(3, 0));
+	must((page_alloc(3, 0)) == NULL);
 }
 END_TEST
 
@@ -137,16 +137,16 @@ START_TEST(test_free_memory_goes_back_in_large_blocks)
 		n++;
 	for (u32 i = 0; i < n; i++)
 		page_put(held[i]);
-	ck_assert_uint_gt(page_unreported(), 6000);
+	must(page_unreported() > 6000);
 	fake_released_pages = 0;
-	ck_assert_uint_gt(page_report(1024), 4000);
-	ck_assert_uint_gt(fake_released_pages, 4000);
-	ck_assert_uint_le(page_unreported(), 2048);
-	ck_assert_uint_eq(page_report(1024), 0);
+	must(page_report(1024) > 4000);
+	must(fake_released_pages > 4000);
+	must(page_unreported() <= 2048);
+	must(page_report(1024) == 0);
 	/* what the host took back holds anything: zeroing must not be skipped */
 	for (u32 i = 0; i < n; i++) {
 		p = page_alloc(0, GFP_ZERO);
-		ck_assert(all_bytes(page_va(p), 0, PAGE_SIZE));
+		must(all_bytes(page_va(p), 0, PAGE_SIZE));
 		held[i] = p;
 	}
 	for (u32 i = 0; i < n; i++)
@@ -174,10 +174,10 @@ START_TEST(test_allocation_shrinks_caches_before_it_fails)
 	while (page_alloc(0, 0))
 		;
 	page_set_reclaim(shrink_fake);
-	ck_assert_ptr_nonnull(page_alloc(0, 0));
-	ck_assert_ptr_null(page_alloc(0, 0));
+	must((page_alloc(0, 0)) != NULL);
+	must((page_alloc(0, 0)) == NULL);
 	page_set_reclaim(NULL);
-	ck_assert_uint_eq(shrink_calls, 2);
+	must(shrink_calls == 2);
 }
 END_TEST
 
@@ -205,7 +205,7 @@ START_TEST(test_slab_objects_do_not_overlap)
 
 		fake_cpu = (u32)rand() % 2;
 		if (held[slot].p) {
-			ck_assert(all_bytes(held[slot].p, held[slot].tag, held[slot].size));
+			must(all_bytes(held[slot].p, held[slot].tag, held[slot].size));
 			kfree(held[slot].p);
 			held[slot].p = NULL;
 			continue;
@@ -213,8 +213,8 @@ START_TEST(test_slab_objects_do_not_overlap)
 		held[slot].size = rand() % 50 ? (size_t)(rand() % 3000) : (size_t)(rand() % 40000);
 		held[slot].tag = (u8)rand();
 		held[slot].p = kmalloc(held[slot].size);
-		ck_assert_ptr_nonnull(held[slot].p);
-		ck_assert_uint_eq((u64)held[slot].p % 16, 0);
+		must((held[slot].p) != NULL);
+		must(((u64)held[slot].p % 16) == 0);
 		memset(held[slot].p, held[slot].tag, held[slot].size);
 	}
 	for (int i = 0; i < HELD; i++)
@@ -233,11 +233,11 @@ START_TEST(test_typed_cache)
 
 	for (int i = 0; i < 500; i++) {
 		t[i] = kcache_zalloc(&things);
-		ck_assert(all_bytes(t[i], 0, sizeof(*t[i])));
+		must(all_bytes(t[i], 0, sizeof(*t[i])));
 		memset(t[i], i & 255, sizeof(*t[i]));
 	}
 	for (int i = 0; i < 500; i++) {
-		ck_assert(all_bytes(t[i], i & 255, sizeof(*t[i])));
+		must(all_bytes(t[i], i & 255, sizeof(*t[i])));
 		kcache_free(&things, t[i]);
 	}
 }
@@ -247,11 +247,11 @@ START_TEST(test_big_objects_and_limits)
 {
 	char *p = kmalloc(4UL << 20), *q;
 
-	ck_assert_ptr_nonnull(p);
+	must((p) != NULL);
 	p[(4UL << 20) - 1] = 1;
 	kfree(p);
-	ck_assert_ptr_null(kmalloc((4UL << 20) + 1));
-	ck_assert_ptr_null(kmalloc(~0UL));
+	must((kmalloc((4UL << 20) + 1)) == NULL);
+	must((kmalloc(~0UL)) == NULL);
 	p = kstrdup("hello");
 	q = krealloc(p, 6, 20000);
 	ck_assert_str_eq(q, "hello");
@@ -267,6 +267,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_never_used_metadata_is_untouched);
 	tcase_add_test(tc, test_freed_pages_are_reused_and_zeroed_on_demand);

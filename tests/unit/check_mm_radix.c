@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The radix tree against an array: dense and far indexes, tags, ordered walks, and no node left at the end. */
-#include <check.h>
 #include <stdlib.h>
 
 #include "fake_guest.h"
 #include "kernel/errno.h"
 #include "mm/page.h"
 #include "mm/radix.h"
+#include "must.h"
 
 #define KEYS 600
 static u64 keys[KEYS];
@@ -39,11 +39,11 @@ static void check_walk(struct radix *r, bool tag)
 		while (i < KEYS && !(tag ? tagged[i] : in[i]))
 			i++;
 		if (i == KEYS) {
-			ck_assert_ptr_null(item);
+			must((item) == NULL);
 			break;
 		}
-		ck_assert_ptr_eq(item, &keys[i]);
-		ck_assert_uint_eq(at, keys[i]);
+		must(item == (&keys[i]));
+		must(at == keys[i]);
 		i++;
 		if (at == ~0UL)
 			break;
@@ -63,11 +63,11 @@ START_TEST(test_random_against_array)
 
 		switch (rand() % 3) {
 		case 0:
-			ck_assert_int_eq(radix_insert(&r, keys[i], &keys[i]), in[i] ? -EEXIST : 0);
+			must(radix_insert(&r, keys[i], &keys[i]) == (in[i] ? -EEXIST : 0));
 			in[i] = true;
 			break;
 		case 1:
-			ck_assert_ptr_eq(radix_remove(&r, keys[i]), in[i] ? &keys[i] : NULL);
+			must(radix_remove(&r, keys[i]) == (in[i] ? &keys[i] : NULL));
 			in[i] = tagged[i] = false;
 			break;
 		default:
@@ -76,7 +76,7 @@ START_TEST(test_random_against_array)
 				radix_tag(&r, keys[i], tagged[i]);
 			}
 		}
-		ck_assert_ptr_eq(radix_get(&r, keys[i]), in[i] ? &keys[i] : NULL);
+		must(radix_get(&r, keys[i]) == (in[i] ? &keys[i] : NULL));
 		if (round % 64 == 0) {
 			check_walk(&r, false);
 			check_walk(&r, true);
@@ -84,8 +84,8 @@ START_TEST(test_random_against_array)
 	}
 	for (int i = 0; i < KEYS; i++)
 		radix_remove(&r, keys[i]);
-	ck_assert_ptr_null(r.root);
-	ck_assert_uint_eq(r.height, 0);
+	must((r.root) == NULL);
+	must(r.height == 0);
 }
 END_TEST
 
@@ -95,17 +95,17 @@ START_TEST(test_no_memory_leaves_the_tree_as_it_was)
 	u64 at = 0;
 
 	fake_ram(16);
-	ck_assert_int_eq(radix_insert(&r, 5, &keys[0]), 0);
+	must(radix_insert(&r, 5, &keys[0]) == 0);
 	while (page_alloc(0, 0))
 		;
 	/* nodes may still come from half-used slabs: use them up */
 	for (u64 i = 1; i < 4000 && radix_insert(&r, i << 30, &keys[1]) == 0; i++)
 		;
-	ck_assert_int_eq(radix_insert(&r, 1UL << 62, &keys[2]), -ENOMEM);
-	ck_assert_ptr_null(radix_get(&r, 1UL << 62));
-	ck_assert_ptr_eq(radix_get(&r, 5), &keys[0]);
-	ck_assert_ptr_eq(radix_next(&r, &at, false), &keys[0]);
-	ck_assert_uint_eq(at, 5);
+	must(radix_insert(&r, 1UL << 62, &keys[2]) == -ENOMEM);
+	must((radix_get(&r, 1UL << 62)) == NULL);
+	must(radix_get(&r, 5) == (&keys[0]));
+	must(radix_next(&r, &at, false) == (&keys[0]));
+	must(at == 5);
 }
 END_TEST
 
@@ -116,6 +116,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_random_against_array);
 	tcase_add_test(tc, test_no_memory_leaves_the_tree_as_it_was);
 	suite_add_tcase(s, tc);

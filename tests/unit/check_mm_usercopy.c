@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User copies: the range check, partial copies, strings, and the uio cursor against a naive model. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake_user.h"
 #include "mm/usercopy.h"
+#include "must.h"
 
 START_TEST(test_kernel_addresses_are_refused)
 {
 	char buf[16];
 
-	ck_assert_int_eq(copy_from_user(buf, 0xffff888000000000UL, 8), -EFAULT);
-	ck_assert_int_eq(copy_from_user(buf, ~0UL, 8), -EFAULT);
-	ck_assert_int_eq(copy_to_user(USER_TOP - 4, buf, 8), -EFAULT);
-	ck_assert_int_eq(copy_to_user(USER_TOP, buf, 1), -EFAULT);
-	ck_assert_int_eq(clear_user(~0UL - 3, 16), -EFAULT);
-	ck_assert_uint_eq(copy_from_user_some(buf, USER_TOP, 16), 0);
-	ck_assert_int_eq(strncpy_from_user(buf, 0xffff888000000000UL, 16), -EFAULT);
+	must(copy_from_user(buf, 0xffff888000000000UL, 8) == -EFAULT);
+	must(copy_from_user(buf, ~0UL, 8) == -EFAULT);
+	must(copy_to_user(USER_TOP - 4, buf, 8) == -EFAULT);
+	must(copy_to_user(USER_TOP, buf, 1) == -EFAULT);
+	must(clear_user(~0UL - 3, 16) == -EFAULT);
+	must(copy_from_user_some(buf, USER_TOP, 16) == 0);
+	must(strncpy_from_user(buf, 0xffff888000000000UL, 16) == -EFAULT);
 }
 END_TEST
 
@@ -26,9 +26,9 @@ START_TEST(test_partial_copies_say_how_much)
 {
 	char buf[64];
 
-	ck_assert_uint_eq(copy_from_user_some(buf, FAKE_USER_BASE + FAKE_USER_SIZE - 10, 64), 10);
-	ck_assert_uint_eq(copy_to_user_some(FAKE_USER_BASE + FAKE_USER_SIZE - 3, buf, 64), 3);
-	ck_assert_int_eq(copy_from_user(buf, FAKE_USER_BASE + FAKE_USER_SIZE - 10, 64), -EFAULT);
+	must(copy_from_user_some(buf, FAKE_USER_BASE + FAKE_USER_SIZE - 10, 64) == 10);
+	must(copy_to_user_some(FAKE_USER_BASE + FAKE_USER_SIZE - 3, buf, 64) == 3);
+	must(copy_from_user(buf, FAKE_USER_BASE + FAKE_USER_SIZE - 10, 64) == -EFAULT);
 }
 END_TEST
 
@@ -37,12 +37,12 @@ START_TEST(test_strings)
 	char buf[16];
 
 	strcpy(fake_user_mem, "0123456789");
-	ck_assert_int_eq(strncpy_from_user(buf, FAKE_USER_BASE, sizeof(buf)), 10);
+	must((strncpy_from_user(buf, FAKE_USER_BASE, sizeof(buf))) == 10);
 	ck_assert_str_eq(buf, "0123456789");
-	ck_assert_int_eq(strncpy_from_user(buf, FAKE_USER_BASE, 11), 10);
-	ck_assert_int_eq(strncpy_from_user(buf, FAKE_USER_BASE, 10), -ENAMETOOLONG);
+	must(strncpy_from_user(buf, FAKE_USER_BASE, 11) == 10);
+	must(strncpy_from_user(buf, FAKE_USER_BASE, 10) == -ENAMETOOLONG);
 	memset(fake_user_mem + FAKE_USER_SIZE - 4, 'x', 4);
-	ck_assert_int_eq(strncpy_from_user(buf, FAKE_USER_BASE + FAKE_USER_SIZE - 4, 16), -EFAULT);
+	must(strncpy_from_user(buf, FAKE_USER_BASE + FAKE_USER_SIZE - 4, 16) == -EFAULT);
 }
 END_TEST
 
@@ -66,7 +66,7 @@ START_TEST(test_cursor_matches_a_flat_copy)
 			size_t n = (size_t)(rand() % 30);
 			size_t want = MIN(n, u.left);
 
-			ck_assert_uint_eq(uio_write(&u, flat + at, n), want);
+			must(uio_write(&u, flat + at, n) == want);
 			at += want;
 		}
 		for (int i = 0; i < 5 && done < at; i++) {
@@ -75,8 +75,8 @@ START_TEST(test_cursor_matches_a_flat_copy)
 			memcpy(got + done, fake_user_mem + i * 1000, n);
 			done += n;
 		}
-		ck_assert_uint_eq(done, at);
-		ck_assert_int_eq(memcmp(flat, got, at), 0);
+		must(done == at);
+		must(memcmp(flat, got, at) == 0);
 	}
 }
 END_TEST
@@ -87,9 +87,9 @@ START_TEST(test_cursor_stops_at_a_fault)
 	struct uio u = { .iov = v, .niov = 2, .left = 32 };
 	char buf[32] = "";
 
-	ck_assert_uint_eq(uio_write(&u, buf, 32), 8);
-	ck_assert_uint_eq(u.left, 24);
-	ck_assert_uint_eq(uio_write(&u, buf, 24), 0);
+	must(uio_write(&u, buf, 32) == 8);
+	must(u.left == 24);
+	must(uio_write(&u, buf, 24) == 0);
 }
 END_TEST
 
@@ -100,11 +100,11 @@ START_TEST(test_kernel_cursor)
 	char mem[8] = "abcdefg", out[8];
 
 	uio_init_kernel(&u, &v, mem, 8);
-	ck_assert_uint_eq(uio_read(&u, out, 3), 3);
+	must(uio_read(&u, out, 3) == 3);
 	uio_advance(&u, 2);
-	ck_assert_uint_eq(uio_read(&u, out + 3, 100), 3);
+	must(uio_read(&u, out + 3, 100) == 3);
 	ck_assert_str_eq(out, "abcfg");
-	ck_assert_uint_eq(u.left, 0);
+	must(u.left == 0);
 }
 END_TEST
 
@@ -115,6 +115,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_kernel_addresses_are_refused);
 	tcase_add_test(tc, test_partial_copies_say_how_much);
 	tcase_add_test(tc, test_strings);
