@@ -15,7 +15,10 @@
 #include "kernel/random.h"
 #include "lib/fdt_read.h"
 #include "lib/string.h"
+#include "fs/vfs.h"
 #include "mm/page.h"
+#include "syscall/trace.h"
+#include "task/task.h"
 
 #define MAIN_SEED_MIN 32u /* bytes */
 
@@ -103,9 +106,12 @@ static void main_thread(void *arg)
 
 	if (main_option("selftest", &len))
 		selftest_run();
+	if (main_option("trace", &len))
+		trace_start(NULL);
 	fs_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
+	task_init();
 }
 
 void kmain(void)

@@ -45,7 +45,7 @@ const struct cred *cred_current(void); /* borrowed, valid until the task changes
 /* Publish c as the current task's; consumes the reference. */
 void cred_install(struct cred *c);
 bool capable(int cap); /* CAP_* in the effective set of the current task */
-bool cred_capable(const struct cred *c, int cap);
+bool cred_has_cap(const struct cred *c, int cap);
 
 /* Effects of a change of user ids on the capability sets (capabilities(7)); `old` holds the ids before. */
 void cred_fix_caps(struct cred *c, const struct cred *old);

@@ -10,9 +10,8 @@
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
 
-#include <asm/siginfo.h>
-#include <asm/signal.h>
 #include <linux/resource.h>
+#include <linux/signal.h>
 
 #include "arch.h"
 #include "fs/fdtable.h"
@@ -27,6 +26,7 @@ struct futex_wait;
 struct group;
 struct pid_ns;
 struct spawn_request;
+struct trace_line;
 struct vfork;
 
 #define SIG_MAX	   64
@@ -52,10 +52,11 @@ struct sighand { /* shared by CLONE_SIGHAND */
 };
 
 struct task {
-	struct ref ref; /* tid table, leader pointer, borrowers */
+	struct ref ref; /* tree, borrowers */
 	struct thread *thread;
 	struct group *group;
 	struct list_head group_link; /* group->tasks */
+	struct list_head reap_link; /* ended: waits for the reaper */
 	int tid; /* in the innermost pid namespace */
 	struct as *as; /* NULL after exit */
 	struct fdtable *files;
@@ -75,6 +76,9 @@ struct task {
 		u64 sp, size;
 		u32 flags;
 	} altstack;
+	struct {
+		u64 trapno, error, cr2;
+	} fault; /* last exception, for signal frames */
 	uaddr_t clear_child_tid, robust_list;
 	struct waitq
 		*kill_wq; /* woken by a fatal signal: stop, vfork and exec waits; lock: sig_lock */
@@ -92,6 +96,8 @@ struct task {
 	} restart; /* restart_syscall */
 	u64 timer_slack;
 	u32 personality;
+	struct trace_line *trace_line; /* of the call that runs, while traced; own */
+	int trace_arg;
 	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */
 };
 
@@ -105,7 +111,7 @@ enum group_state {
 struct group {
 	struct ref ref; /* tree, borrowers, each task */
 	struct spinlock sig_lock; /* rank 50 */
-	struct task *leader; /* reference; lock: task_tree_lock */
+	struct task *leader; /* borrowed: it clears this when it is freed; locks: as tasks */
 	struct list_head tasks; /* locks: task_tree_lock and sig_lock */
 	u32 ntasks; /* on `tasks` (a dead leader counts); locks: as tasks */
 	u32 nlive; /* not yet exiting; lock: sig_lock */
@@ -122,6 +128,7 @@ struct group {
 	u32 state; /* enum group_state; lock: task_tree_lock and sig_lock */
 	u32 stop_count; /* threads that have yet to stop; lock: sig_lock */
 	u32 stop_sig;
+	u32 cont_seq; /* counts SIGCONTs: a stop that was decided before one is void */
 	u32 stop_report; /* wait4: 0, or CLD_STOPPED, CLD_CONTINUED not yet collected */
 	u32 stop_notify; /* CLD_* that a member must tell the parent; lock: sig_lock */
 	int exit_code; /* wait status of group exit; lock: sig_lock */
@@ -133,12 +140,13 @@ struct group {
 	struct waitq exec_wq, stop_wq;
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* lock: sig_lock */
 	struct ktimer itimer_real;
-	u64 itimer_real_interval; /* lock: sig_lock */
+	u64 itimer_due, itimer_real_interval; /* CLOCK_MONOTONIC ns, 0 = off; lock: sig_lock */
 	struct sigqueue itimer_sig;
 	struct cpu_timer {
 		u64 expires, interval; /* ns of CPU time, 0 = off; lock: sig_lock */
 	} itimer_virt, itimer_prof;
 	struct ktimer cpu_tick; /* looks at the CPU timers and RLIMIT_CPU while one is set */
+	u64 cpu_warned; /* s of CPU time before which no other SIGXCPU is sent */
 	void *tty; /* controlling terminal, fs/tty */
 	s16 oom_score_adj;
 	u64 child_utime, child_stime, child_minflt, child_majflt,
@@ -169,6 +177,13 @@ static inline u64 rlimit_soft(const struct group *g, u32 which)
 }
 __noreturn void task_exit(int status); /* the calling thread only; status as wait(2) */
 __noreturn void task_exit_group(int status);
+
+/* Hook of the terminal layer: the leader of a session ends (SIGHUP to the foreground, no terminal for the others). May sleep. */
+extern void (*task_session_exit)(struct group *leader);
+/* What a task has, with a reference; NULL when it gave it up already. For /proc of other tasks. */
+struct as *task_get_as(struct task *t);
+struct fdtable *task_get_files(struct task *t);
+struct fs_context *task_get_fs(struct task *t);
 
 /* ---- signals, callable by every room ---- */
 bool signal_pending(const struct task *t); /* unblocked signal, or exit, waits */
@@ -210,6 +225,7 @@ struct spawn {
 	const struct rlimit64 *rlim; /* RLIM_NLIMITS entries or NULL for defaults */
 	void *container; /* for group->container */
 	s16 oom_score_adj;
+	bool ctty; /* stdio[0] is a terminal and becomes the controlling one */
 	/* Called in task context when the process became a zombie and nobody else reaps it. status = wait status. */
 	void (*on_exit)(void *arg, int pid, int status);
 	void *arg;

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fork, vfork, clone. A new task is made in private and entered into the tree in one step at the end (clone_publish), so nobody
+ * finds half of one. What is shared and what copied is decided by CLONE_* flags, one helper an object.
+ */
+#include "task/clone.h"
+
+#include <asm/unistd.h>
+#include <linux/capability.h>
+
+#include "lib/string.h"
+#include "mm/as.h"
+#include "mm/slab.h"
+#include "mm/usercopy.h"
+#include "task/signal.h"
+
+#define CLONE_NAMESPACES \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
+		CLONE_NEWCGROUP)
+
+static s64 clone_check(const struct task *t, const struct clone_request *req)
+{
+	u64 f = req->flags;
+	struct group *g = t->group;
+
+	if (f & CLONE_NAMESPACES)
+		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && g->unkillable)
+		return -EINVAL;
+	if (READ_ONCE(g->ns->dying))
+		return -ENOMEM;
+	/* A signal first: the program sees it before it has a child. */
+	if (signal_pending(t))
+		return -ERESTARTNOINTR;
+	return 0;
+}
+
+static int clone_charge(struct task *t, const struct task *parent)
+{
+	struct user_acct *u = t->cred->user;
+	u64 limit = rlimit_soft(parent->group, RLIMIT_NPROC);
+
+	if ((u64)atomic_add(&u->nproc, 1) > limit && u->uid != 0 && !capable(CAP_SYS_RESOURCE) &&
+		!capable(CAP_SYS_ADMIN)) {
+		atomic_sub(&u->nproc, 1);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+static int clone_as(struct task *t, struct task *parent, u64 flags)
+{
+	int err = 0;
+
+	if (flags & CLONE_VM) {
+		as_get(parent->as);
+		t->as = parent->as;
+		return 0;
+	}
+	t->as = as_fork(parent->as, &err);
+	return t->as ? 0 : err;
+}
+
+static int clone_files(struct task *t, struct task *parent, u64 flags)
+{
+	int err = 0;
+
+	if (flags & CLONE_FILES) {
+		fdtable_get(parent->files);
+		t->files = parent->files;
+		return 0;
+	}
+	t->files = fdtable_dup(parent->files, &err);
+	return t->files ? 0 : err;
+}
+
+static int clone_fs(struct task *t, struct task *parent, u64 flags)
+{
+	if (flags & CLONE_FS) {
+		fs_context_get(parent->fs);
+		t->fs = parent->fs;
+		return 0;
+	}
+	t->fs = fs_context_dup(parent->fs);
+	return t->fs ? 0 : -ENOMEM;
+}
+
+static void clone_copy_limits(struct group *g, struct group *from)
+{
+	u64 flags = sig_lock(from);
+
+	memcpy(g->rlim, from->rlim, sizeof(g->rlim));
+	sig_unlock(from, flags);
+}
+
+static int clone_sighand(struct group *g, struct group *from, u64 flags)
+{
+	struct sighand *h;
+	u64 irq;
+
+	if (flags & CLONE_SIGHAND) {
+		ref_get(&from->sighand->ref);
+		g->sighand = from->sighand;
+		return 0;
+	}
+	h = sighand_create();
+	if (!h)
+		return -ENOMEM;
+	irq = spin_lock_irq(&from->sighand->lock);
+	memcpy(h->action, from->sighand->action, sizeof(h->action));
+	spin_unlock_irq(&from->sighand->lock, irq);
+	if (flags & CLONE_CLEAR_SIGHAND)
+		sighand_reset(h);
+	g->sighand = h;
+	return 0;
+}
+
+static int clone_group(struct task *t, struct task *parent, const struct clone_request *req)
+{
+	struct group *from = parent->group;
+	struct group *g;
+
+	if (req->flags & CLONE_THREAD) {
+		group_get(from);
+		t->group = from;
+		return 0;
+	}
+	g = group_create();
+	if (!g)
+		return -ENOMEM;
+	t->group = g;
+	g->ns = from->ns;
+	g->exit_signal = req->flags & CLONE_PARENT ? from->exit_signal : req->exit_signal;
+	g->tty = from->tty;
+	g->oom_score_adj = from->oom_score_adj;
+	g->has_subreaper = from->subreaper || from->has_subreaper;
+	g->dumpable = from->dumpable;
+	g->container = from->container;
+	clone_copy_limits(g, from);
+	return clone_sighand(g, from, req->flags);
+}
+
+static void clone_copy_plain(struct task *t, const struct task *parent, u64 flags)
+{
+	memcpy(t->comm, parent->comm, sizeof(t->comm));
+	if (parent->mnt_ns)
+		mount_ns_get(parent->mnt_ns);
+	t->mnt_ns = parent->mnt_ns;
+	t->blocked = parent->restore_blocked ? parent->saved_blocked : parent->blocked;
+	t->nice = parent->nice;
+	t->policy = parent->policy;
+	t->rt_priority = parent->rt_priority;
+	t->timer_slack = parent->timer_slack;
+	t->personality = parent->personality;
+	/* A thread of the same memory must not run on its creator's alternate stack. */
+	if (!(flags & CLONE_VM) || (flags & CLONE_VFORK))
+		t->altstack = parent->altstack;
+}
+
+static int clone_thread(struct task *t, struct task *parent, const struct clone_request *req)
+{
+	struct regs *r;
+
+	t->thread = thread_create_user(t);
+	if (!t->thread)
+		return -ENOMEM;
+	t->thread->as = t->as;
+	t->thread->cpu_mask = parent->thread->cpu_mask;
+	str_copy(t->thread->name, t->comm, sizeof(t->thread->name));
+	fpu_save_current();
+	memcpy(t->thread->arch.fpu, parent->thread->arch.fpu, fpu_size());
+	t->thread->arch.fsbase = req->flags & CLONE_SETTLS ? req->tls : arch_get_fsbase();
+	t->thread->arch.gsbase = arch_get_gsbase();
+	r = thread_user_regs(t->thread);
+	*r = *thread_user_regs(parent->thread);
+	r->rax = 0;
+	r->orig_rax = ~0UL;
+	if (req->stack)
+		r->rsp = req->stack;
+	return 0;
+}
+
+/* Undo whatever was done; t was never in the tree. */
+static void clone_abort(struct task *t, bool charged)
+{
+	if (t->thread)
+		thread_destroy(t->thread);
+	t->thread = NULL;
+	if (t->fs)
+		fs_context_put(t->fs);
+	if (t->files)
+		fdtable_put(t->files);
+	if (t->as)
+		as_put(t->as);
+	if (t->mnt_ns)
+		mount_ns_put(t->mnt_ns);
+	if (charged)
+		atomic_sub(&t->cred->user->nproc, 1);
+	task_put(t);
+}
+
+/* A private task with copies or shares of everything. NULL: *err says why. */
+static struct task *clone_build(struct task *parent, const struct clone_request *req, s64 *err)
+{
+	struct task *t = task_create();
+	bool charged = false;
+	u64 f = req->flags;
+
+	*err = -ENOMEM;
+	if (!t)
+		return NULL;
+	t->cred = task_cred(parent);
+	clone_copy_plain(t, parent, f);
+	*err = clone_charge(t, parent);
+	if (*err < 0)
+		goto fail;
+	charged = true;
+	*err = clone_group(t, parent, req);
+	if (*err < 0)
+		goto fail;
+	*err = clone_files(t, parent, f);
+	if (*err < 0)
+		goto fail;
+	*err = clone_fs(t, parent, f);
+	if (*err < 0)
+		goto fail;
+	*err = clone_as(t, parent, f);
+	if (*err < 0)
+		goto fail;
+	*err = clone_thread(t, parent, req);
+	if (*err < 0)
+		goto fail;
+	return t;
+fail:
+	clone_abort(t, charged);
+	return NULL;
+}
+
+/* Enter t into its group and the tree. -ERESTARTNOINTR when a signal for the whole process came meanwhile. */
+static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags)
+{
+	struct group *from = parent->group;
+	struct group *g = t->group;
+	u64 tree = tree_lock();
+	u64 flags = sig_lock(from);
+	bool stop = signal_pending(parent) || from->group_exit || from->exec_task;
+
+	sig_unlock(from, flags);
+	if (stop || g->ns->dying) {
+		tree_unlock(tree);
+		return stop ? -ERESTARTNOINTR : -ENOMEM;
+	}
+	if (!(clone_flags & CLONE_THREAD)) {
+		g->pid = t->tid;
+		g->leader = t;
+		group_link_locked(
+			g, clone_flags & CLONE_PARENT ? from->parent : from, from->pgid, from->sid);
+	}
+	flags = sig_lock(g);
+	list_add_tail(&g->tasks, &t->group_link);
+	g->ntasks++;
+	g->nlive++;
+	if (g != from)
+		cpu_tick_start(g);
+	sig_unlock(g, flags);
+	tree_unlock(tree);
+	return 0;
+}
+
+static void clone_wait_vfork(struct task *t, struct vfork *v)
+{
+	wait_event_killable(t, &v->wq, atomic_load(&v->done));
+	if (ref_put(&v->ref))
+		kfree(v);
+}
+
+static struct vfork *clone_vfork(struct task *t)
+{
+	struct vfork *v = kzalloc(sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->ref.count = 2;
+	waitq_init(&v->wq);
+	t->vfork = v;
+	return v;
+}
+
+void vfork_complete(struct task *t)
+{
+	struct vfork *v = t->vfork;
+
+	if (!v)
+		return;
+	t->vfork = NULL;
+	atomic_store(&v->done, true);
+	waitq_wake_all(&v->wq);
+	if (ref_put(&v->ref))
+		kfree(v);
+}
+
+static void clone_store_tids(struct task *t, const struct clone_request *req)
+{
+	int tid = t->tid;
+
+	/* Failing stores are ignored, as in Linux. */
+	if (req->flags & CLONE_PARENT_SETTID)
+		(void)put_user(tid, req->parent_tid);
+	if (req->flags & CLONE_CHILD_SETTID)
+		(void)as_copy_to(t->as, req->child_tid, &tid, sizeof(tid));
+	if (req->flags & CLONE_CHILD_CLEARTID)
+		t->clear_child_tid = req->child_tid;
+}
+
+s64 task_clone(struct task *parent, const struct clone_request *req)
+{
+	struct task *t;
+	struct vfork *v = NULL;
+	s64 ret = clone_check(parent, req);
+	int tid;
+
+	if (ret < 0)
+		return ret;
+	t = clone_build(parent, req, &ret);
+	if (!t)
+		return ret;
+	tid = pid_alloc(parent->group->ns, t);
+	if (tid < 0) {
+		clone_abort(t, true);
+		return tid;
+	}
+	t->tid = tid;
+	if (req->flags & CLONE_VFORK) {
+		v = clone_vfork(t);
+		ret = v ? 0 : -ENOMEM;
+	}
+	if (ret == 0) {
+		clone_store_tids(t, req);
+		ret = clone_publish(t, parent, req->flags);
+	}
+	if (ret < 0) {
+		u64 flags = tree_lock();
+
+		pid_set(parent->group->ns, tid, NULL);
+		tree_unlock(flags);
+		kfree(v);
+		t->vfork = NULL;
+		clone_abort(t, true);
+		return ret;
+	}
+	thread_start(t->thread);
+	if (v)
+		clone_wait_vfork(parent, v);
+	return tid;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parents and children, process groups and sessions: news for parents, reparenting, orphaned groups. */
+#include "task/signal.h"
+
+#include "lib/string.h"
+#include "task/family.h"
+
+static siginfo_t family_child_info(struct group *g, int code, int status)
+{
+	struct cred *c = g->leader ? task_cred(g->leader) : NULL;
+	siginfo_t info = signal_info(SIGCHLD, code, g->pid, c ? c->uid : 0);
+	u64 utime, stime;
+
+	cred_put(c);
+	group_times(g, &utime, &stime);
+	info.si_status = status;
+	info.si_utime = (__kernel_clock_t)(utime / (1000000000UL / 100));
+	info.si_stime = (__kernel_clock_t)(stime / (1000000000UL / 100));
+	return info;
+}
+
+void group_notify_stop(struct group *g, int why)
+{
+	u64 tree = tree_lock();
+	struct group *parent = g->parent;
+	siginfo_t info;
+	u64 flags;
+
+	if (parent) {
+		info = family_child_info(g, why, why == CLD_CONTINUED ? SIGCONT : (int)g->stop_sig);
+		flags = sig_lock(parent);
+		if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+			signal_generate_locked(parent, NULL, SIGCHLD, &info, false);
+		sig_unlock(parent, flags);
+		waitq_wake_all(&parent->wait_children);
+	}
+	tree_unlock(tree);
+}
+
+bool group_notify_exit_locked(struct group *g)
+{
+	struct group *parent = g->parent;
+	int status = g->exit_code;
+	int sig = (int)g->exit_signal;
+	bool forget = false;
+	siginfo_t info;
+	u64 flags;
+
+	flags = sig_lock(g);
+	g->state = GROUP_ZOMBIE;
+	sig_unlock(g, flags);
+	pgrp_check_orphan_locked(g, parent);
+	if (!parent)
+		return true;
+	if ((status & 0x7f) == 0)
+		info = family_child_info(g, CLD_EXITED, status >> 8 & 0xff);
+	else
+		info = family_child_info(g, status & 0x80 ? CLD_DUMPED : CLD_KILLED, status & 0x7f);
+	info.si_signo = sig;
+	flags = sig_lock(parent);
+	if (sig == SIGCHLD) {
+		const struct sigaction_k *act = &parent->sighand->action[SIGCHLD - 1];
+
+		if (act->handler == (u64)SIG_IGN)
+			sig = 0;
+		forget = sig == 0 || (act->flags & SA_NOCLDWAIT);
+	}
+	if (sig)
+		signal_generate_locked(parent, NULL, sig, &info, false);
+	sig_unlock(parent, flags);
+	waitq_wake_all(&parent->wait_children);
+	return forget;
+}
+
+/* Who adopts the children of g: the nearest living subreaper above, else the container's init, else nobody. */
+static struct group *family_new_parent(struct group *g)
+{
+	struct group *p;
+
+	if (g->has_subreaper) {
+		for (p = g->parent; p; p = p->parent) {
+			if (p->subreaper && READ_ONCE(p->nlive))
+				return p;
+		}
+	}
+	p = g->ns->init;
+	return p == g ? NULL : p;
+}
+
+static void family_parent_died(struct group *child)
+{
+	struct task *t;
+
+	list_for_each_entry (t, &child->tasks, group_link) {
+		if (t->pdeath_signal)
+			signal_send_group(child, (int)t->pdeath_signal, NULL);
+	}
+}
+
+void group_reparent_children_locked(struct group *g)
+{
+	struct group *heir = family_new_parent(g);
+	struct group *child, *next;
+
+	list_for_each_entry_safe (child, next, &g->children, sibling) {
+		list_del(&child->sibling);
+		child->parent = heir;
+		if (heir)
+			list_add_tail(&heir->children, &child->sibling);
+		if (heir)
+			child->exit_signal = SIGCHLD;
+		family_parent_died(child);
+		pgrp_check_orphan_locked(child, g);
+		if (child->state == GROUP_ZOMBIE && group_notify_exit_locked(child)) {
+			struct task *leader = child->leader;
+
+			task_unlink_locked(leader);
+			task_free_later(leader);
+		}
+	}
+}
+
+void group_release_zombies_locked(struct group *g)
+{
+	struct group *child, *next;
+
+	list_for_each_entry_safe (child, next, &g->children, sibling) {
+		struct task *leader = child->leader;
+
+		if (child->state != GROUP_ZOMBIE || !leader)
+			continue;
+		task_unlink_locked(leader);
+		task_free_later(leader);
+	}
+}
+
+bool pgrp_orphaned_locked(struct pid_ns *ns, int pgid, int sid, const struct group *ignored)
+{
+	struct group *g;
+
+	list_for_each_entry (g, &ns->groups, ns_link) {
+		const struct group *p = g->parent;
+
+		if (g->pgid != pgid || g == ignored || g->state == GROUP_ZOMBIE || !p ||
+			p == ns->init)
+			continue;
+		if (p->pgid != pgid && p->sid == sid && g->sid == sid)
+			return false;
+	}
+	return true;
+}
+
+bool task_pgrp_orphaned(int pgid, int sid)
+{
+	u64 flags = tree_lock();
+	bool ret = pgrp_orphaned_locked(pid_ns_current(), pgid, sid, NULL);
+
+	tree_unlock(flags);
+	return ret;
+}
+
+void pgrp_check_orphan_locked(struct group *g, struct group *parent)
+{
+	struct pid_ns *ns = g->ns;
+	int pgid = g->pgid;
+	struct group *pos;
+	bool stopped = false;
+
+	/* Only a parent in another group of the session kept it from being an orphan. */
+	if (!parent || parent->pgid == pgid || parent->sid != g->sid)
+		return;
+	list_for_each_entry (pos, &ns->groups, ns_link)
+		stopped |= pos->pgid == pgid && pos->state == GROUP_STOPPED;
+	if (!stopped ||
+		!pgrp_orphaned_locked(ns, pgid, g->sid, g->state == GROUP_ZOMBIE ? g : NULL))
+		return;
+	list_for_each_entry (pos, &ns->groups, ns_link) {
+		if (pos->pgid != pgid)
+			continue;
+		signal_send_group(pos, SIGHUP, NULL);
+		signal_send_group(pos, SIGCONT, NULL);
+	}
+}
+
+static bool family_pgrp_in_session(struct pid_ns *ns, int pgid, int sid)
+{
+	struct group *g;
+
+	list_for_each_entry (g, &ns->groups, ns_link) {
+		if (g->pgid == pgid && g->sid == sid)
+			return true;
+	}
+	return false;
+}
+
+static int family_setpgid_locked(struct group *self, int pid, int pgid)
+{
+	struct group *g = pid ? group_leader_of(self->ns, pid) : self;
+
+	if (!g)
+		return -ESRCH;
+	if (g != self) {
+		if (g->parent != self)
+			return -ESRCH;
+		if (g->sid != self->sid)
+			return -EPERM;
+		if (g->did_exec)
+			return -EACCES;
+	}
+	if (g->sid == g->pid)
+		return -EPERM;
+	if (pgid == 0)
+		pgid = g->pid;
+	if (pgid != g->pid && !family_pgrp_in_session(self->ns, pgid, self->sid))
+		return -EPERM;
+	if (pgid != g->pgid)
+		group_set_pgrp_locked(g, pgid);
+	return 0;
+}
+
+int family_setpgid(struct group *self, int pid, int pgid)
+{
+	u64 flags;
+	int ret;
+
+	if (pgid < 0)
+		return -EINVAL;
+	flags = tree_lock();
+	ret = family_setpgid_locked(self, pid, pgid);
+	tree_unlock(flags);
+	return ret;
+}
+
+int family_setsid(struct group *self)
+{
+	u64 flags = tree_lock();
+
+	/* The number must not name a group already, or the new session's leader would share it. */
+	if (self->sid == self->pid || pid_users(self->ns, self->pid, PID_GROUP)) {
+		tree_unlock(flags);
+		return -EPERM;
+	}
+	group_set_session_locked(self, self->pid);
+	group_set_pgrp_locked(self, self->pid);
+	self->tty = NULL;
+	tree_unlock(flags);
+	return self->sid;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of task/ share among themselves and with the system calls on tasks. */
+#ifndef TASK_INTERNAL_H
+#define TASK_INTERNAL_H
+
+#include <linux/sched.h>
+
+#include "task/sigset.h"
+#include "task/task.h"
+
+#define PID_MAX	     32768
+#define NPROC_MAX    16384 /* default RLIMIT_NPROC and RLIMIT_SIGPENDING */
+#define W_EXIT(code) (((code)&0xff) << 8)
+
+/* ---- the tree ---- */
+extern struct spinlock task_tree_lock;
+static inline u64 tree_lock(void)
+{
+	return spin_lock_irq(&task_tree_lock);
+}
+static inline void tree_unlock(u64 flags)
+{
+	spin_unlock_irq(&task_tree_lock, flags);
+}
+
+/* ---- ids (pid.c) ---- */
+struct pid_ns {
+	struct ref ref;
+	struct pid_chunk *chunks[PID_MAX / 256]; /* lock: task_tree_lock */
+	int last;
+	u32 ngroups; /* on `groups`; lock: task_tree_lock */
+	u32 ntasks;
+	struct list_head groups; /* lock: task_tree_lock */
+	struct group
+		*init; /* borrowed: it is on `groups`; NULL before the first and after its end */
+	bool dying; /* init ends: no new processes */
+	struct waitq empty_wq; /* init waits until it is alone */
+};
+extern struct pid_ns pid_ns_root;
+enum pid_use {
+	PID_GROUP,
+	PID_SESSION
+};
+struct pid_ns *pid_ns_current(void);
+/* A free id, entered for t. -EAGAIN: none, -ENOMEM. */
+int pid_alloc(struct pid_ns *ns, struct task *t);
+void pid_set(struct pid_ns *ns, int tid, struct task *t); /* NULL frees; tree lock held */
+struct task *pid_task(struct pid_ns *ns, int tid); /* tree lock held; borrowed */
+/* Count a process group or session that uses the number, so that it is not given out again. tree lock held. */
+void pid_use(struct pid_ns *ns, int id, enum pid_use use, int delta);
+u32 pid_users(struct pid_ns *ns, int id, enum pid_use use);
+u32 pid_count(void); /* tasks in the root namespace */
+
+/* ---- accounts ---- */
+struct user_acct *user_get(u32 uid); /* NULL = no memory */
+void user_ref(struct user_acct *u);
+void user_put(struct user_acct *u);
+
+/* ---- life (task.c, clone.c, exit.c) ---- */
+struct task *task_create(void); /* nothing but a reference; NULL = no memory */
+struct group *group_create(void);
+/* Enter a new process with its first task. tree lock held. */
+void group_link_locked(struct group *g, struct group *parent, int pgid, int sid);
+void group_unlink_locked(struct group *g);
+void group_set_pgrp_locked(struct group *g, int pgid);
+void group_set_session_locked(struct group *g, int sid);
+struct group *group_leader_of(struct pid_ns *ns, int pid); /* tree lock held; borrowed; NULL */
+/* Take a task that ended out of its group and the tid table; with the last one the process leaves the tree. tree lock held. */
+void task_unlink_locked(struct task *t);
+/* Free an unlinked task once its thread left its stack. May sleep a little. */
+void task_free(struct task *t);
+/* The same by the reaper thread: for the task itself, and where locks are held. */
+void task_free_later(struct task *t);
+void task_reaper_start(void);
+/* CPU time of all threads, dead and alive, ns. sig_lock held. */
+void group_times_locked(struct group *g, u64 *utime, u64 *stime);
+void group_times(struct group *g, u64 *utime, u64 *stime);
+static inline bool group_dies(const struct group *g)
+{
+	return READ_ONCE(g->group_exit);
+}
+
+struct vfork {
+	struct ref ref;
+	struct waitq wq;
+	bool done;
+};
+void vfork_complete(struct task *t); /* exec or exit of the child */
+/* Sleeps until cond or a fatal signal; cond must not sleep. */
+#define wait_event_killable(t, wq, cond) \
+	do { \
+		task_set_kill_wq(t, wq); \
+		wait_event(wq, (cond) || task_killed(t)); \
+		task_set_kill_wq(t, NULL); \
+	} while (0)
+void task_set_kill_wq(struct task *t, struct waitq *wq);
+bool task_killed(const struct task *t);
+
+/* ---- exec ---- */
+struct exec_strings;
+/* Replace the program of the current task; path and strings are kernel memory. 0 or -errno; on success regs are set. */
+int exec_program(struct file *file, const char *path, struct exec_strings *s);
+int exec_kill_other_threads(struct task *t); /* 0 or -EAGAIN; the caller is the leader afterwards */
+void spawn_first_exec(struct task *t); /* in the new task's context */
+
+/* ---- parents and children ---- */
+/* Every thread ended: make it a zombie, tell the parent. tree lock held; true: nobody will wait, the caller releases the leader. */
+bool group_notify_exit_locked(struct group *g);
+/* Tell the parent about a stop or continue. Takes the locks. */
+void group_notify_stop(struct group *g, int why);
+/* Children of a process that ends get a new parent. */
+void group_reparent_children_locked(struct group *g);
+/* Free every zombie among the children. */
+void group_release_zombies_locked(struct group *g);
+bool pgrp_orphaned_locked(struct pid_ns *ns, int pgid, int sid, const struct group *ignored);
+/* SIGHUP and SIGCONT to a process group that became orphaned with stopped members. tree lock held. */
+void pgrp_check_orphan_locked(struct group *g, struct group *parent);
+void rusage_fill(struct rusage *ru, u64 utime, u64 stime, u64 minflt, u64 majflt, u64 maxrss_kb);
+
+/* ---- time ---- */
+void timers_exit(struct group *g); /* the last thread ended, or exec: POSIX timers go */
+void itimers_exit(struct group *g);
+void itimers_init(struct group *g);
+void cpu_tick_start(struct group *g);
+
+/* ---- futex ---- */
+void futex_exit(struct task *t); /* robust list, clear_child_tid */
+
+#endif

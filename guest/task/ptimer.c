@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * POSIX timers (timer_create). Each has one preallocated signal: while it waits to be taken, further expiries only count as overruns. All
+ * state is under the group's sig_lock; the callback runs in interrupt context.
+ */
+#include "task/itimer.h"
+
+#include <linux/time.h>
+
+#include "kernel/clock.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "task/signal.h"
+
+#define PTIMER_REPEAT (50 * NSEC_PER_USEC)
+
+struct ptimer {
+	struct list_head link; /* group->posix_timers */
+	struct group *group; /* borrowed: the timer dies first */
+	struct task *target; /* SIGEV_THREAD_ID: reference */
+	struct ktimer timer;
+	struct sigqueue sig;
+	int id, clock, notify;
+	u64 due; /* CLOCK_MONOTONIC, 0 = disarmed */
+	u64 interval;
+	int overrun_last; /* of the signal taken last */
+};
+
+/* CLOCK_REALTIME never jumps here: the distance to CLOCK_MONOTONIC is fixed. */
+static u64 ptimer_to_monotonic(int clock, u64 at)
+{
+	u64 offset;
+
+	if (clock != CLOCK_REALTIME && clock != CLOCK_TAI)
+		return at;
+	offset = clock_realtime() - clock_monotonic();
+	return at > offset ? at - offset : 1;
+}
+
+static void ptimer_notify_locked(struct ptimer *p)
+{
+	struct group *g = p->group;
+
+	if (p->notify == SIGEV_NONE)
+		return;
+	if (!list_empty(&p->sig.link)) {
+		if (p->sig.info.si_overrun < INT_MAX)
+			p->sig.info.si_overrun++;
+		return;
+	}
+	p->overrun_last = p->sig.info.si_overrun;
+	p->sig.info.si_overrun = 0;
+	if (!p->target || !p->target->exiting)
+		signal_queue_entry_locked(g, p->target, &p->sig);
+}
+
+static void ptimer_fired(struct ktimer *k)
+{
+	struct ptimer *p = container_of(k, struct ptimer, timer);
+	struct group *g = p->group;
+	u64 flags = sig_lock(g);
+	u64 now = clock_monotonic();
+
+	if (!p->due || now < p->due) {
+		sig_unlock(g, flags);
+		return;
+	}
+	ptimer_notify_locked(p);
+	if (p->interval) {
+		u64 missed = (now - p->due) / p->interval;
+
+		p->due += (missed + 1) * p->interval;
+		if (!list_empty(&p->sig.link) && missed)
+			p->sig.info.si_overrun += (int)MIN(missed, 1000000UL);
+		ktimer_arm(k, MAX(p->due, now + PTIMER_REPEAT));
+	} else {
+		p->due = 0;
+	}
+	sig_unlock(g, flags);
+}
+
+static struct ptimer *ptimer_find(struct group *g, int id)
+{
+	struct ptimer *p;
+
+	list_for_each_entry (p, &g->posix_timers, link) {
+		if (p->id == id)
+			return p;
+	}
+	return NULL;
+}
+
+static s64 ptimer_check_event(struct task *t, const sigevent_t *ev, struct task **target)
+{
+	*target = NULL;
+	switch (ev->sigev_notify) {
+	case SIGEV_NONE:
+		return 0;
+	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
+		*target = task_find(ev->_sigev_un._tid);
+		if (!*target || (*target)->group != t->group) {
+			task_put(*target);
+			*target = NULL;
+			return -EINVAL;
+		}
+		break;
+	case SIGEV_SIGNAL:
+	case SIGEV_THREAD:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (ev->sigev_signo < 1 || ev->sigev_signo > SIG_MAX) {
+		task_put(*target);
+		*target = NULL;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool ptimer_charge(struct task *t, s64 delta)
+{
+	struct user_acct *u = t->cred->user;
+
+	if ((u64)atomic_add(&u->nsignals, delta) <= rlimit_soft(t->group, RLIMIT_SIGPENDING))
+		return true;
+	atomic_sub(&u->nsignals, delta);
+	return false;
+}
+
+s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
+{
+	struct group *g = t->group;
+	struct task *target;
+	struct ptimer *p;
+	s64 ret;
+	u64 flags;
+
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		break;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
+	ret = ptimer_check_event(t, ev, &target);
+	if (ret < 0)
+		return ret;
+	p = ptimer_charge(t, 1) ? kzalloc(sizeof(*p)) : NULL;
+	if (!p) {
+		task_put(target);
+		return -EAGAIN;
+	}
+	p->group = g;
+	p->target = target;
+	p->clock = clock;
+	p->notify = ev->sigev_notify;
+	ktimer_init(&p->timer, ptimer_fired);
+	list_init(&p->sig.link);
+	p->sig.info = signal_info(ev->sigev_signo, SI_TIMER, 0, 0);
+	p->sig.info.si_value = ev->sigev_value;
+	flags = sig_lock(g);
+	p->id = (int)g->next_timer_id;
+	g->next_timer_id = (g->next_timer_id + 1) & 0x7fffffff;
+	p->sig.info.si_tid = p->id;
+	if (ev->sigev_value.sival_ptr == NULL && ev->sigev_notify == SIGEV_SIGNAL &&
+		ev->sigev_signo == SIGALRM)
+		p->sig.info.si_value.sival_int = p->id;
+	list_add_tail(&g->posix_timers, &p->link);
+	ret = p->id;
+	sig_unlock(g, flags);
+	return ret;
+}
+
+static void ptimer_read_locked(const struct ptimer *p, struct itimer_value *v)
+{
+	u64 now = clock_monotonic();
+
+	v->interval = p->interval;
+	v->left = 0;
+	if (p->due)
+		v->left = p->due > now ? p->due - now : 1;
+}
+
+s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value *v,
+	struct itimer_value *old)
+{
+	struct group *g = t->group;
+	u64 flags = sig_lock(g);
+	struct ptimer *p = ptimer_find(g, id);
+
+	if (!p) {
+		sig_unlock(g, flags);
+		return -EINVAL;
+	}
+	ptimer_read_locked(p, old);
+	p->interval = v->interval;
+	p->due = 0;
+	p->overrun_last = 0;
+	p->sig.info.si_overrun = 0;
+	if (v->left) {
+		p->due = absolute ? ptimer_to_monotonic(p->clock, v->left)
+				  : clock_monotonic() + v->left;
+		ktimer_arm(&p->timer, p->due);
+	}
+	sig_unlock(g, flags);
+	return 0;
+}
+
+s64 ptimer_get(struct task *t, int id, struct itimer_value *v)
+{
+	u64 flags = sig_lock(t->group);
+	struct ptimer *p = ptimer_find(t->group, id);
+
+	if (p)
+		ptimer_read_locked(p, v);
+	sig_unlock(t->group, flags);
+	return p ? 0 : -EINVAL;
+}
+
+s64 ptimer_overrun(struct task *t, int id)
+{
+	u64 flags = sig_lock(t->group);
+	struct ptimer *p = ptimer_find(t->group, id);
+	s64 n = -EINVAL;
+
+	if (p)
+		n = list_empty(&p->sig.link) ? p->sig.info.si_overrun : p->overrun_last;
+	sig_unlock(t->group, flags);
+	return n;
+}
+
+/* Off every list already. */
+static void ptimer_destroy(struct ptimer *p)
+{
+	struct group *g = p->group;
+	u64 flags = sig_lock(g);
+
+	p->due = 0;
+	sig_unlock(g, flags);
+	ktimer_cancel(&p->timer);
+	flags = sig_lock(g);
+	list_del(&p->sig.link);
+	sig_unlock(g, flags);
+	task_put(p->target);
+	kfree(p);
+}
+
+s64 ptimer_delete(struct task *t, int id)
+{
+	struct group *g = t->group;
+	u64 flags = sig_lock(g);
+	struct ptimer *p = ptimer_find(g, id);
+
+	if (p)
+		list_del(&p->link);
+	sig_unlock(g, flags);
+	if (!p)
+		return -EINVAL;
+	ptimer_destroy(p);
+	ptimer_charge(t, -1);
+	return 0;
+}
+
+void timers_exit(struct group *g)
+{
+	for (;;) {
+		struct ptimer *p = NULL;
+		u64 flags = sig_lock(g);
+
+		if (!list_empty(&g->posix_timers)) {
+			p = list_first_entry(&g->posix_timers, struct ptimer, link);
+			list_del(&p->link);
+		}
+		sig_unlock(g, flags);
+		if (!p)
+			return;
+		ptimer_destroy(p);
+		ptimer_charge(task_current(), -1);
+	}
+}

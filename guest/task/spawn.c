@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes that the agent starts. The agent's thread builds a task without a program; the task itself, on its way to user mode, changes
+ * to its directory and executes, because path walking and permissions are those of the current task. The agent waits for the outcome.
+ */
+#include "task/signal.h"
+
+#include <asm/ioctls.h>
+
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "task/exec.h"
+
+#define SPAWN_PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct spawn_request {
+	struct ref ref;
+	const struct spawn *spawn; /* valid until done */
+	struct waitq wq;
+	bool done;
+	int result;
+};
+
+static void spawn_request_put(struct spawn_request *r)
+{
+	if (ref_put(&r->ref))
+		kfree(r);
+}
+
+static void spawn_limits(struct group *g, const struct rlimit64 *rlim)
+{
+	static const struct {
+		u32 which;
+		u64 soft, hard;
+	} init[] = {
+		{ RLIMIT_STACK, 8UL << 20, RLIM64_INFINITY },
+		{ RLIMIT_CORE, 0, RLIM64_INFINITY },
+		{ RLIMIT_NPROC, NPROC_MAX, NPROC_MAX },
+		{ RLIMIT_NOFILE, 1024, 1048576 },
+		{ RLIMIT_MEMLOCK, 8UL << 20, 8UL << 20 },
+		{ RLIMIT_SIGPENDING, NPROC_MAX, NPROC_MAX },
+		{ RLIMIT_MSGQUEUE, 819200, 819200 },
+		{ RLIMIT_NICE, 0, 0 },
+		{ RLIMIT_RTPRIO, 0, 0 },
+	};
+	size_t i;
+
+	if (rlim) {
+		memcpy(g->rlim, rlim, sizeof(g->rlim));
+		return;
+	}
+	for (i = 0; i < RLIM_NLIMITS; i++)
+		g->rlim[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
+	for (i = 0; i < ARRAY_SIZE(init); i++)
+		g->rlim[init[i].which] = (struct rlimit64){ init[i].soft, init[i].hard };
+}
+
+static struct cred *spawn_cred(const struct spawn *s)
+{
+	struct cred *c = s->cred ? s->cred : cred_create();
+
+	if (!c || s->cred)
+		return c;
+	if (cred_set_user(c, s->uid) < 0 || cred_set_groups(c, s->groups, s->ngroups) < 0) {
+		cred_put(c);
+		return NULL;
+	}
+	c->euid = c->suid = c->fsuid = s->uid;
+	c->gid = c->egid = c->sgid = c->fsgid = s->gid;
+	if (s->uid != 0) {
+		c->cap_permitted = 0;
+		c->cap_effective = 0;
+	}
+	return c;
+}
+
+static int spawn_group(struct task *t, const struct spawn *s)
+{
+	struct group *g = group_create();
+
+	if (!g)
+		return -ENOMEM;
+	t->group = g;
+	g->ns = &pid_ns_root;
+	g->container = s->container;
+	g->oom_score_adj = s->oom_score_adj;
+	g->on_exit = s->on_exit;
+	g->on_exit_arg = s->arg;
+	spawn_limits(g, s->rlim);
+	g->sighand = sighand_create();
+	return g->sighand ? 0 : -ENOMEM;
+}
+
+/* The descriptors: takes the references of `stdio`. */
+static int spawn_files(struct task *t, struct file *stdio[3])
+{
+	int i;
+
+	t->files = fdtable_create();
+	for (i = 0; i < 3; i++) {
+		struct file *f = stdio[i];
+		int ret;
+
+		if (!f)
+			continue;
+		if (!t->files)
+			return -ENOMEM;
+		ret = fdtable_set(t->files, i, f, false);
+		if (ret < 0)
+			return ret;
+		stdio[i] = NULL;
+	}
+	return t->files ? 0 : -ENOMEM;
+}
+
+static int spawn_fs(struct task *t, const struct spawn *s)
+{
+	struct path root;
+
+	mount_ns_get(s->mnt_ns);
+	t->mnt_ns = s->mnt_ns;
+	if (!mount_ns_root(s->mnt_ns, &root))
+		return -ENOENT;
+	t->fs = fs_context_create(&root, &root, s->umask);
+	path_put(&root);
+	return t->fs ? 0 : -ENOMEM;
+}
+
+static int spawn_thread(struct task *t, struct spawn_request *req)
+{
+	t->thread = thread_create_user(t);
+	if (!t->thread)
+		return -ENOMEM;
+	memset(thread_user_regs(t->thread), 0, sizeof(struct regs));
+	thread_user_regs(t->thread)->orig_rax = ~0UL;
+	t->spawn = req;
+	t->thread->interrupted = true;
+	return 0;
+}
+
+static int spawn_build(
+	struct task *t, const struct spawn *s, struct file *stdio[3], struct spawn_request *req)
+{
+	int ret = spawn_group(t, s);
+
+	if (ret == 0)
+		ret = spawn_files(t, stdio);
+	if (ret == 0)
+		ret = spawn_fs(t, s);
+	if (ret == 0)
+		ret = spawn_thread(t, req);
+	return ret;
+}
+
+static int spawn_publish(struct task *t)
+{
+	struct group *g = t->group;
+	struct pid_ns *ns = g->ns;
+	int tid = pid_alloc(ns, t);
+	u64 flags;
+
+	if (tid < 0)
+		return tid;
+	t->tid = tid;
+	g->pid = tid;
+	flags = tree_lock();
+	if (ns->dying) {
+		pid_set(ns, tid, NULL);
+		tree_unlock(flags);
+		return -ESRCH;
+	}
+	if (!ns->init) {
+		ns->init = g;
+		g->unkillable = true;
+	}
+	g->leader = t;
+	g->ntasks = 1;
+	g->nlive = 1;
+	list_add_tail(&g->tasks, &t->group_link);
+	group_link_locked(g, NULL, tid, tid);
+	atomic_add(&t->cred->user->nproc, 1);
+	tree_unlock(flags);
+	return tid;
+}
+
+static void spawn_abort(struct task *t)
+{
+	if (t->thread)
+		thread_destroy(t->thread);
+	t->thread = NULL;
+	if (t->fs)
+		fs_context_put(t->fs);
+	if (t->files)
+		fdtable_put(t->files);
+	if (t->mnt_ns)
+		mount_ns_put(t->mnt_ns);
+	task_put(t);
+}
+
+int task_spawn(const struct spawn *s)
+{
+	struct file *stdio[3] = { s->stdio[0], s->stdio[1], s->stdio[2] };
+	struct spawn_request *req = kzalloc(sizeof(*req));
+	struct task *t = task_create();
+	struct cred *cred = spawn_cred(s);
+	int ret = -ENOMEM;
+	int pid, i;
+
+	if (!req || !t || !cred) {
+		cred_put(cred);
+		kfree(req);
+		if (t)
+			task_put(t);
+		goto out;
+	}
+	t->cred = cred;
+	req->ref.count = 2;
+	req->spawn = s;
+	waitq_init(&req->wq);
+	ret = spawn_build(t, s, stdio, req);
+	if (ret == 0)
+		ret = spawn_publish(t);
+	if (ret < 0) {
+		spawn_abort(t);
+		kfree(req);
+		goto out;
+	}
+	pid = ret;
+	thread_start(t->thread);
+	wait_event(&req->wq, atomic_load(&req->done));
+	ret = req->result < 0 ? req->result : pid;
+	spawn_request_put(req);
+out:
+	for (i = 0; i < 3; i++) {
+		if (stdio[i])
+			file_put(stdio[i]);
+	}
+	return ret;
+}
+
+static int spawn_chdir(struct task *t, const char *cwd)
+{
+	struct path p;
+	int ret = path_lookup(NULL, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (ret == 0)
+		ret = inode_permission(p.dentry->inode, MAY_EXEC);
+	if (ret == 0) {
+		struct path old;
+
+		spin_lock(&t->fs->lock);
+		old = t->fs->cwd;
+		t->fs->cwd = p;
+		spin_unlock(&t->fs->lock);
+		path_put(&old);
+	}
+	return ret;
+}
+
+static int spawn_exec_one(struct task *t, const struct spawn *s, const char *path)
+{
+	struct exec_strings strings;
+	char *const *p;
+	int ret = 0;
+
+	exec_strings_init(&strings, rlimit_soft(t->group, RLIMIT_STACK));
+	for (p = s->argv; ret == 0 && *p; p++, strings.argc++)
+		ret = exec_strings_add(&strings, *p, strlen(*p));
+	if (s->argv[0])
+		strings.first_len = strlen(s->argv[0]) + 1;
+	for (p = s->envp; ret == 0 && p && *p; p++, strings.envc++)
+		ret = exec_strings_add(&strings, *p, strlen(*p));
+	if (ret == 0)
+		ret = exec_path(t, NULL, path, LOOKUP_FOLLOW, path, &strings);
+	exec_strings_fini(&strings);
+	return ret;
+}
+
+static const char *spawn_path_var(char *const *envp)
+{
+	for (; envp && *envp; envp++) {
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	}
+	return SPAWN_PATH_DEFAULT;
+}
+
+/* As execvp(3): a directory where it is missing or forbidden does not end the search. */
+static int spawn_search(struct task *t, const struct spawn *s)
+{
+	const char *name = s->argv[0];
+	const char *dir = spawn_path_var(s->envp);
+	char *buf = kmalloc(PATH_MAX_LEN);
+	int ret = -ENOENT;
+	bool denied = false;
+
+	if (!buf)
+		return -ENOMEM;
+	while (dir) {
+		const char *colon = strchr(dir, ':');
+		size_t len = colon ? (size_t)(colon - dir) : strlen(dir);
+
+		if (len + strlen(name) + 2 <= PATH_MAX_LEN) {
+			memcpy(buf, dir, len);
+			buf[len] = '/';
+			str_copy(buf + len + (len != 0), name, PATH_MAX_LEN - len - 1);
+			ret = spawn_exec_one(t, s, buf);
+			denied |= ret == -EACCES;
+			if (ret != -ENOENT && ret != -ENOTDIR && ret != -EACCES)
+				break;
+		}
+		dir = colon ? colon + 1 : NULL;
+	}
+	kfree(buf);
+	return ret == -ENOENT && denied ? -EACCES : ret;
+}
+
+static int spawn_exec(struct task *t, const struct spawn *s)
+{
+	int ret = 0;
+
+	if (s->cwd && *s->cwd)
+		ret = spawn_chdir(t, s->cwd);
+	if (ret < 0)
+		return ret;
+	if (s->ctty) {
+		struct file *f = fd_get(0);
+
+		ret = f && f->ops->ioctl ? (int)f->ops->ioctl(f, TIOCSCTTY, 0) : -ENOTTY;
+		if (f)
+			file_put(f);
+		if (ret < 0)
+			return ret;
+	}
+	if (!s->argv[0] || !*s->argv[0])
+		return -ENOENT;
+	if (strchr(s->argv[0], '/'))
+		return spawn_exec_one(t, s, s->argv[0]);
+	return spawn_search(t, s);
+}
+
+void spawn_first_exec(struct task *t)
+{
+	struct spawn_request *req = t->spawn;
+	int ret;
+
+	t->spawn = NULL;
+	ret = spawn_exec(t, req->spawn);
+	if (ret < 0)
+		t->group->on_exit = NULL;
+	req->result = ret;
+	atomic_store(&req->done, true);
+	waitq_wake_all(&req->wq);
+	spawn_request_put(req);
+	if (ret < 0)
+		task_exit_group(W_EXIT(127));
+}

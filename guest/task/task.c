@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making and freeing tasks and thread groups, the process tree's links, and the thread that frees what ended. */
+#include "task/signal.h"
+
+#include "kernel/clock.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/as.h"
+#include "mm/slab.h"
+
+static struct kcache task_cache = KCACHE("task", struct task);
+static struct kcache group_cache = KCACHE("group", struct group);
+
+/* Tasks whose thread still has to leave its stack. */
+static struct spinlock reap_lock; /* irq; protects: reap_list */
+static struct list_head reap_list = LIST_HEAD_INIT(reap_list);
+static struct waitq reap_wq;
+
+struct task *task_create(void)
+{
+	struct task *t = kcache_zalloc(&task_cache);
+
+	if (!t)
+		return NULL;
+	ref_init(&t->ref);
+	list_init(&t->group_link);
+	sigpending_init(&t->pending);
+	t->altstack.flags = SS_DISABLE;
+	t->start_time = clock_monotonic();
+	t->timer_slack = 50 * NSEC_PER_USEC;
+	return t;
+}
+
+void task_get(struct task *t)
+{
+	ref_get(&t->ref);
+}
+
+void task_put(struct task *t)
+{
+	if (!t || !ref_put(&t->ref))
+		return;
+	signal_flush_locked(&t->pending, ~0UL);
+	cred_put(t->cred);
+	kfree(t->trace_line);
+	if (t->group)
+		group_put(t->group);
+	kcache_free(&task_cache, t);
+}
+
+struct group *group_create(void)
+{
+	struct group *g = kcache_zalloc(&group_cache);
+
+	if (!g)
+		return NULL;
+	ref_init(&g->ref);
+	g->sig_lock.rank = 50;
+	list_init(&g->tasks);
+	list_init(&g->ns_link);
+	list_init(&g->children);
+	list_init(&g->sibling);
+	list_init(&g->posix_timers);
+	waitq_init(&g->wait_children);
+	waitq_init(&g->signalfd_wq);
+	waitq_init(&g->exec_wq);
+	waitq_init(&g->stop_wq);
+	sigpending_init(&g->pending);
+	g->dumpable = true;
+	g->exit_signal = SIGCHLD;
+	itimers_init(g);
+	return g;
+}
+
+void group_get(struct group *g)
+{
+	ref_get(&g->ref);
+}
+
+void group_put(struct group *g)
+{
+	if (!g || !ref_put(&g->ref))
+		return;
+	signal_flush_locked(&g->pending, ~0UL);
+	sighand_put(g->sighand);
+	kcache_free(&group_cache, g);
+}
+
+void group_set_pgrp_locked(struct group *g, int pgid)
+{
+	if (g->pgid)
+		pid_use(g->ns, g->pgid, PID_GROUP, -1);
+	g->pgid = pgid;
+	if (pgid)
+		pid_use(g->ns, pgid, PID_GROUP, 1);
+}
+
+void group_set_session_locked(struct group *g, int sid)
+{
+	if (g->sid)
+		pid_use(g->ns, g->sid, PID_SESSION, -1);
+	g->sid = sid;
+	if (sid)
+		pid_use(g->ns, sid, PID_SESSION, 1);
+}
+
+void group_link_locked(struct group *g, struct group *parent, int pgid, int sid)
+{
+	g->parent = parent;
+	if (parent)
+		list_add_tail(&parent->children, &g->sibling);
+	list_add_tail(&g->ns->groups, &g->ns_link);
+	g->ns->ngroups++;
+	group_set_pgrp_locked(g, pgid);
+	group_set_session_locked(g, sid);
+}
+
+void group_unlink_locked(struct group *g)
+{
+	group_set_pgrp_locked(g, 0);
+	group_set_session_locked(g, 0);
+	list_del(&g->sibling);
+	list_del(&g->ns_link);
+	g->ns->ngroups--;
+	g->parent = NULL;
+	waitq_wake_all(&g->ns->empty_wq);
+	group_put(g);
+}
+
+void task_unlink_locked(struct task *t)
+{
+	struct group *g = t->group;
+	u64 flags = sig_lock(g);
+
+	list_del(&t->group_link);
+	g->ntasks--;
+	if (g->leader == t)
+		g->leader = NULL;
+	sig_unlock(g, flags);
+	if (pid_task(g->ns, t->tid) == t)
+		pid_set(g->ns, t->tid, NULL);
+	atomic_sub(&t->cred->user->nproc, 1);
+	if (g->ntasks == 0)
+		group_unlink_locked(g);
+}
+
+void task_free(struct task *t)
+{
+	struct thread *thread = t->thread;
+
+	/* It became visible as a zombie a few instructions before its end. */
+	while (READ_ONCE(thread->state) != THREAD_DEAD)
+		sched_yield_cpu();
+	t->thread = NULL;
+	thread_destroy(thread);
+	task_put(t);
+}
+
+void task_free_later(struct task *t)
+{
+	u64 flags = spin_lock_irq(&reap_lock);
+
+	list_add_tail(&reap_list, &t->reap_link);
+	spin_unlock_irq(&reap_lock, flags);
+	waitq_wake_all(&reap_wq);
+}
+
+static struct task *task_reap_next(void)
+{
+	u64 flags = spin_lock_irq(&reap_lock);
+	struct task *t = NULL;
+
+	if (!list_empty(&reap_list)) {
+		t = list_first_entry(&reap_list, struct task, reap_link);
+		list_del(&t->reap_link);
+	}
+	spin_unlock_irq(&reap_lock, flags);
+	return t;
+}
+
+static void task_reaper(void *arg)
+{
+	for (;;) {
+		struct task *t;
+
+		wait_event(&reap_wq, !list_empty(&reap_list));
+		while ((t = task_reap_next()))
+			task_free(t);
+	}
+}
+
+void task_reaper_start(void)
+{
+	waitq_init(&reap_wq);
+	if (!kthread_run(task_reaper, NULL, "reaper"))
+		panic("task: no memory for the reaper");
+}
+
+void group_times_locked(struct group *g, u64 *utime, u64 *stime)
+{
+	struct task *t;
+
+	*utime = g->dead_utime;
+	*stime = g->dead_stime;
+	list_for_each_entry (t, &g->tasks, group_link) {
+		if (t->dead || !t->thread)
+			continue;
+		*utime += READ_ONCE(t->thread->utime_ns);
+		*stime += READ_ONCE(t->thread->stime_ns);
+	}
+}
+
+void group_times(struct group *g, u64 *utime, u64 *stime)
+{
+	u64 flags = sig_lock(g);
+
+	group_times_locked(g, utime, stime);
+	sig_unlock(g, flags);
+}
+
+struct as *task_get_as(struct task *t)
+{
+	u64 flags = sig_lock(t->group);
+	struct as *as = t->as;
+
+	if (as)
+		as_get(as);
+	sig_unlock(t->group, flags);
+	return as;
+}
+
+struct fdtable *task_get_files(struct task *t)
+{
+	u64 flags = sig_lock(t->group);
+	struct fdtable *files = t->files;
+
+	if (files)
+		fdtable_get(files);
+	sig_unlock(t->group, flags);
+	return files;
+}
+
+struct fs_context *task_get_fs(struct task *t)
+{
+	u64 flags = sig_lock(t->group);
+	struct fs_context *fs = t->fs;
+
+	if (fs)
+		fs_context_get(fs);
+	sig_unlock(t->group, flags);
+	return fs;
+}
+
+void task_init(void)
+{
+	ref_init(&pid_ns_root.ref);
+	list_init(&pid_ns_root.groups);
+	waitq_init(&pid_ns_root.empty_wq);
+	task_reaper_start();
+}

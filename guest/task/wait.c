@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wait4 and waitid: which child has news, and taking them. */
+#include "task/family.h"
+
+#include <linux/wait.h>
+
+#include "lib/string.h"
+#include "mm/as.h"
+#include "task/signal.h"
+
+#define WAIT_AGAIN 1
+
+bool family_wait_selects(const struct wait_request *w, int pid, int pgid, u32 exit_signal)
+{
+	bool clone = exit_signal != SIGCHLD;
+
+	if (w->who == WAIT_PID && pid != w->id)
+		return false;
+	if (w->who == WAIT_PGRP && pgid != w->id)
+		return false;
+	return (w->options & __WALL) || clone == !!(w->options & __WCLONE);
+}
+
+void rusage_fill(struct rusage *ru, u64 utime, u64 stime, u64 minflt, u64 majflt, u64 maxrss_kb)
+{
+	memset(ru, 0, sizeof(*ru));
+	ru->ru_utime.tv_sec = (s64)(utime / 1000000000UL);
+	ru->ru_utime.tv_usec = (s64)(utime % 1000000000UL / 1000);
+	ru->ru_stime.tv_sec = (s64)(stime / 1000000000UL);
+	ru->ru_stime.tv_usec = (s64)(stime % 1000000000UL / 1000);
+	ru->ru_maxrss = (s64)maxrss_kb;
+	ru->ru_minflt = (s64)minflt;
+	ru->ru_majflt = (s64)majflt;
+}
+
+static void wait_describe(struct wait_request *w, struct group *child)
+{
+	struct cred *c = child->leader ? task_cred(child->leader) : NULL;
+	u64 utime, stime;
+
+	w->pid = child->pid;
+	w->uid = c ? c->uid : 0;
+	cred_put(c);
+	group_times(child, &utime, &stime);
+	rusage_fill(&w->usage, utime + child->child_utime, stime + child->child_stime,
+		child->dead_minflt + child->child_minflt, child->dead_majflt + child->child_majflt,
+		MAX(child->maxrss, child->child_maxrss));
+}
+
+static void wait_inherit_usage(struct group *g, struct group *child)
+{
+	u64 utime, stime;
+	u64 flags;
+
+	group_times(child, &utime, &stime);
+	flags = sig_lock(g);
+	g->child_utime += utime + child->child_utime;
+	g->child_stime += stime + child->child_stime;
+	g->child_minflt += child->dead_minflt + child->child_minflt;
+	g->child_majflt += child->dead_majflt + child->child_majflt;
+	g->child_maxrss = MAX(g->child_maxrss, MAX(child->maxrss, child->child_maxrss));
+	sig_unlock(g, flags);
+}
+
+/* A zombie: *reap is its leader when it is to be freed. */
+static void wait_take_zombie(
+	struct wait_request *w, struct group *g, struct group *child, struct task **reap)
+{
+	int status = child->exit_code;
+
+	wait_describe(w, child);
+	w->status = status;
+	if ((status & 0x7f) == 0)
+		w->code = CLD_EXITED;
+	else
+		w->code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+	if (w->options & WNOWAIT)
+		return;
+	wait_inherit_usage(g, child);
+	*reap = child->leader;
+	task_unlink_locked(child->leader);
+}
+
+/* A stop or continue that nobody asked about yet. */
+static bool wait_take_stop(struct wait_request *w, struct group *child)
+{
+	u64 flags = sig_lock(child);
+	u32 report = child->stop_report;
+	int sig = (int)child->stop_sig;
+	bool take = (report == CLD_STOPPED && (w->options & WSTOPPED)) ||
+		    (report == CLD_CONTINUED && (w->options & WCONTINUED));
+
+	if (take && !(w->options & WNOWAIT))
+		child->stop_report = 0;
+	sig_unlock(child, flags);
+	if (!take)
+		return false;
+	wait_describe(w, child);
+	w->code = (int)report;
+	w->status = report == CLD_STOPPED ? sig << 8 | 0x7f : 0xffff;
+	return true;
+}
+
+/* 0: w is filled. -ECHILD: no child matches. WAIT_AGAIN: none has news. */
+static int wait_scan(struct group *g, struct wait_request *w, struct task **reap)
+{
+	struct group *child;
+	int ret = -ECHILD;
+	u64 flags = tree_lock();
+
+	list_for_each_entry (child, &g->children, sibling) {
+		if (!family_wait_selects(w, child->pid, child->pgid, child->exit_signal))
+			continue;
+		ret = WAIT_AGAIN;
+		if (child->state == GROUP_ZOMBIE) {
+			if (!(w->options & WEXITED))
+				continue;
+			wait_take_zombie(w, g, child, reap);
+			ret = 0;
+			break;
+		}
+		if (wait_take_stop(w, child)) {
+			ret = 0;
+			break;
+		}
+	}
+	tree_unlock(flags);
+	return ret;
+}
+
+static int wait_for_news(struct group *g, struct wait_request *w, struct task **reap)
+{
+	struct waiter waiter = { .wake = NULL };
+	int sleep_ret = 0;
+	int ret;
+
+	for (;;) {
+		wait_prepare(&g->wait_children, &waiter, true);
+		ret = wait_scan(g, w, reap);
+		if (ret != WAIT_AGAIN || sleep_ret)
+			break;
+		sleep_ret = wait_sleep(&waiter, true, WAIT_FOREVER);
+	}
+	wait_finish(&g->wait_children, &waiter);
+	return ret == WAIT_AGAIN ? sleep_ret : ret;
+}
+
+int family_wait(struct task *t, struct wait_request *w)
+{
+	struct task *reap = NULL;
+	int ret;
+
+	w->pid = 0;
+	ret = wait_scan(t->group, w, &reap);
+	if (ret == WAIT_AGAIN)
+		ret = w->options & WNOHANG ? 0 : wait_for_news(t->group, w, &reap);
+	if (reap)
+		task_free(reap);
+	return ret;
+}
