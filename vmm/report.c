@@ -173,6 +173,11 @@ static void report_vcpu(struct vcpu *c)
 		report_add("  (registers cannot be read)\n");
 		return;
 	}
+	/* AMD's processors lose their state in a shutdown, and KVM shows the one after a reset. */
+	if (r.rip == 0xfff0 && !(s.cr0 & 1)) {
+		report_add("  (no registers: KVM has reset the vCPU)\n");
+		return;
+	}
 	uint64_t regs[16] = { r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9,
 		r.r10, r.r11, r.r12, r.r13, r.r14, r.r15 };
 

@@ -120,26 +120,31 @@ struct stage_landlock {
 	uint64_t handled_access_net;
 	uint64_t scoped;
 };
-#define STAGE_LANDLOCK_FS    0xffffu /* every right of ABI 5: IOCTL_DEV is bit 15 */
-#define STAGE_LANDLOCK_NET   0x3u /* bind and connect of TCP */
-#define STAGE_LANDLOCK_SCOPE 0x3u /* abstract UNIX sockets, signals */
-#define STAGE_LANDLOCK_ABI   6
+#define STAGE_ABI_SCOPE 6 /* has all of it */
 
-static bool stage_has_landlock(void)
+/* The kernel's Landlock ABI, 0 without Landlock. */
+static int stage_landlock_abi(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1u /* query the ABI */) >=
-	       STAGE_LANDLOCK_ABI;
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1u /* ask for the version */);
+
+	return abi < 0 ? 0 : (int)abi;
 }
 
-static int stage_landlock(struct cm_err *err)
+/* Forbid, without exception, all that this ABI can forbid. */
+static int stage_landlock(int abi, struct cm_err *err)
 {
+	static const uint64_t fs_rights[STAGE_ABI_SCOPE + 1] = { 0, 0x1fff, 0x3fff, 0x7fff, 0x7fff,
+		0xffff, 0xffff };
 	struct stage_landlock rules = {
-		.handled_access_fs = STAGE_LANDLOCK_FS,
-		.handled_access_net = STAGE_LANDLOCK_NET,
-		.scoped = STAGE_LANDLOCK_SCOPE,
+		.handled_access_fs = fs_rights[abi < STAGE_ABI_SCOPE ? abi : STAGE_ABI_SCOPE],
+		.handled_access_net = abi >= 4 ? 3 : 0, /* bind and connect of TCP */
+		.scoped = abi >= STAGE_ABI_SCOPE ? 3 : 0, /* abstract UNIX sockets, signals */
 	};
-	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+	int fd;
 
+	if (abi == 0)
+		return 0;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (fd < 0)
 		return cm_err_set(err, errno, "create a Landlock domain");
 	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
@@ -181,7 +186,7 @@ static int stage_mount_cwd(void)
 	return mnt < 0 ? -errno : mnt;
 }
 
-/* Make the detached mount `mnt` the root and let go of the old one. */
+/* Make the detached mount `mnt` the root. Returns 1 when the old one is still to be let go of, 0 when it is not there, or -errno. */
 static int stage_pivot(int mnt)
 {
 	struct mount_attr attr = {
@@ -192,9 +197,14 @@ static int stage_pivot(int mnt)
 	if (syscall(SYS_mount_setattr, mnt, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return -errno;
 	/* It must be attached somewhere before it can become the root. */
-	if (syscall(SYS_move_mount, mnt, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (syscall(SYS_move_mount, mnt, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	if (fchdir(mnt) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+	if (fchdir(mnt) < 0)
+		return -errno;
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return 1;
+	/* The kernel's initial file system cannot be let go of; it now lies below a root that has no way down. */
+	if (errno != EINVAL || chroot(".") < 0)
 		return -errno;
 	return 0;
 }
@@ -229,6 +239,8 @@ static int stage_root(const struct opts *o, struct cm_err *err)
 	close(mnt);
 	if (r < 0)
 		return cm_err_set(err, -r, "enter the new root");
+	if (r == 0)
+		return 0;
 	r = pthread_create(&stage_detach.thread, NULL, stage_detach_main, NULL);
 	stage_detach.running = r == 0;
 	return r ? cm_err_set(err, r, "start a thread") : 0;
@@ -273,15 +285,15 @@ static int stage_drop_privileges(struct cm_err *err)
 int stage_isolate(const struct opts *o, struct cm_err *err)
 {
 	pid_t parent = getppid();
-	bool landlock = stage_has_landlock();
-	int r = stage_namespaces(o, !landlock, err);
+	int abi = stage_landlock_abi();
+	int r = stage_namespaces(o, abi < STAGE_ABI_SCOPE, err);
 
 	if (r < 0)
 		return r;
 	r = stage_drop_privileges(err);
 	if (r < 0)
 		return r;
-	r = landlock ? stage_landlock(err) : 0;
+	r = stage_landlock(abi, err);
 	if (r < 0)
 		return r;
 	/* Last: every change of credentials clears it. A parent that died meanwhile shows as another one. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Start, end and failure of the VMM, by what its test kernel does.
 . "$top_srcdir/tests/kvm/lib.sh"
-plan 29
+plan 32
 
 boot hello
 point "$status" "a guest that powers off ends with status 0"
@@ -16,9 +16,15 @@ logged "start us:.* isolate="; point $? "--trace-exits tells where the start's t
 boot crash
 [ $status -eq 2 ]; point $? "a triple fault ends with status 2"
 logged "guest crash: triple fault"; point $? "and with a report"
-logged "rip .* crash_inner+0x"; point $? "that names the function"
-logged "r15 0000000000005eed"; point $? "shows the registers"
-logged "^  *ffffffff80[0-9a-f]* crash_outer+0x"; point $? "and the callers"
+if logged "no registers: KVM has reset the vCPU"; then
+	for text in "that names the function" "shows the registers" "and the callers"; do
+		skip "$text" "AMD-V forgets them"
+	done
+else
+	logged "rip .* crash_inner+0x"; point $? "that names the function"
+	logged "r15 0000000000005eed"; point $? "shows the registers"
+	logged "^  *ffffffff80[0-9a-f]* crash_outer+0x"; point $? "and the callers"
+fi
 
 boot panic
 [ $status -eq 2 ]; point $? "a panic ends with status 2"
@@ -48,6 +54,18 @@ point $? "an access to an empty part of the DAX window is the guest's machine ch
 
 boot flood
 [ $status -eq 0 ] && [ "$(wc -c <"$TMP/log")" -lt 2000000 ]; point $? "a flood of log text is cut"
+
+mkfifo "$TMP/pipe"
+(sleep 0.5 <"$TMP/pipe") &
+timeout 20 "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline=test=spin --log-fd=5 5>"$TMP/pipe" 2>"$TMP/log"
+[ $? -eq 4 ]; point $? "a log that nobody reads any more ends the VMM with status 4"
+
+(dd bs=1 count=1 <"$TMP/pipe" >"$TMP/ready" 2>/dev/null; sleep 0.2) &
+timeout 20 "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline=test=halt --ready-fd=6 6>"$TMP/pipe" >"$TMP/log" 2>&1
+status=$?
+wait
+[ "$(cat "$TMP/ready")" = 1 ]; point $? "--ready-fd gets a byte when the guest runs"
+[ $status -eq 4 ]; point $? "and ends the VMM when its other end is closed"
 
 timeout 10 "$VMM" --memory=2M >"$TMP/log" 2>&1
 [ $? -eq 1 ] && logged "^casemate-vmm: --memory='2M': must be 16 to 65536 MiB$"
