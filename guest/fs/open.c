@@ -213,17 +213,37 @@ static struct dentry *open_create(struct walk *w, struct open_how_k *h, int *err
 	return d;
 }
 
+/* O_CREAT of what somebody else put into a sticky world-writable directory: refused unless it is a plain file or a fifo
+ * (fs.protected_regular and fs.protected_fifos are 0 by default). */
+static int open_check_sticky(u32 dir_mode, u32 dir_uid, const struct inode *inode)
+{
+	u32 fsuid = task_current() ? cred_current()->fsuid : 0;
+
+	if (S_ISREG(inode->mode) || S_ISFIFO(inode->mode) || !(dir_mode & S_ISVTX))
+		return 0;
+	if (inode->uid == dir_uid || inode->uid == fsuid || !(dir_mode & S_IWOTH))
+		return 0;
+	return -EACCES;
+}
+
 /* O_CREAT: finds or makes the last component in w->cur. 0 with w->cur on it. */
 static int open_last_create(struct walk *w, struct open_how_k *h)
 {
 	int err = 0;
 
 	for (;;) {
+		struct inode *inode = dentry_inode(w->cur.dentry);
+		u32 dir_mode = inode->mode, dir_uid = inode->uid;
 		struct dentry *d;
-		struct inode *inode;
 
-		if (w->last_type != LAST_NORM || w->trailing)
+		if (w->last_type == LAST_NORM && w->trailing)
 			return -EISDIR;
+		if (w->last_type != LAST_NORM) {
+			err = walk_last(w, true);
+			if (err)
+				return err;
+			return h->flags & O_EXCL ? -EEXIST : -EISDIR;
+		}
 		d = walk_lookup(w, &err);
 		if (d && !dentry_inode(d)) {
 			dentry_put(d);
@@ -243,9 +263,12 @@ static int open_last_create(struct walk *w, struct open_how_k *h)
 			dentry_put(old);
 			if (path_follow_mounts(&w->cur) && (w->flags & LOOKUP_NO_XDEV))
 				return -EXDEV;
-			if (!h->created && S_ISDIR(dentry_inode(w->cur.dentry)->mode))
+			if (h->created)
+				return 0;
+			inode = dentry_inode(w->cur.dentry);
+			if (S_ISDIR(inode->mode))
 				return -EISDIR;
-			return 0;
+			return open_check_sticky(dir_mode, dir_uid, inode);
 		}
 		err = walk_follow_last(w, d);
 		dentry_put(d);

@@ -134,6 +134,10 @@ struct dentry *walk_lookup_locked(struct walk *w, int *err)
 	struct dentry *dir = w->cur.dentry, *d;
 	struct inode *inode = dentry_inode(dir);
 
+	if (w->last_len > NAME_MAX_LEN) {
+		*err = -ENAMETOOLONG;
+		return NULL;
+	}
 	d = dcache_find(dir, w->last, w->last_len, w->last_hash);
 	if (d && !walk_stale(dir, d))
 		return d;

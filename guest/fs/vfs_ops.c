@@ -431,6 +431,10 @@ static int rename_locked(struct rename *r)
 	r->od = walk_lookup_locked(&r->o, &err);
 	if (!r->od)
 		return err;
+	if (!dentry_inode(r->od)) {
+		dentry_put(r->od);
+		return -ENOENT;
+	}
 	r->nd = walk_lookup_locked(&r->n, &err);
 	if (r->nd) {
 		err = rename_check_names(r);
@@ -456,7 +460,7 @@ static int rename_last_check(const struct walk *w, u32 flags)
 {
 	if (w->last_type != LAST_NORM)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	return w->last_len > NAME_MAX_LEN ? -ENAMETOOLONG : 0;
+	return 0;
 }
 
 int vfs_rename(const struct path *obase, const char *oname, const struct path *nbase,
@@ -477,10 +481,12 @@ int vfs_rename(const struct path *obase, const char *oname, const struct path *n
 	err = walk_begin(&r->o, obase, oname, 0);
 	if (err)
 		goto out_free;
-	err = walk_begin(&r->n, nbase, nname, 0);
+	err = walk_parent(&r->o);
+	if (!err)
+		err = walk_begin(&r->n, nbase, nname, 0);
 	if (err)
 		goto out_old;
-	err = walk_parent(&r->o) ?: walk_parent(&r->n);
+	err = walk_parent(&r->n);
 	if (!err && r->o.cur.mnt != r->n.cur.mnt)
 		err = -EXDEV;
 	if (!err)
