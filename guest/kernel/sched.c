@@ -308,6 +308,17 @@ int sched_sleep_until(u64 deadline, bool intr)
 	return ret == -ETIMEDOUT ? 0 : ret;
 }
 
+void sched_set_as(struct as *as)
+{
+	u64 flags = irq_save();
+
+	thread_current()->as = as;
+	if (as)
+		atomic_or(&as->cpus, sched_cpu_bit(cpu_id()));
+	pgt_activate(as ? &as->pt : NULL);
+	irq_restore(flags);
+}
+
 /* ---- idle ---- */
 
 /* Take one thread that waits on another CPU. */

@@ -8,6 +8,8 @@
 #include "mm/as.h"
 #include "mm/page.h"
 
+#include <linux/mman.h>
+
 #define VDSO_PAGES_MAX 4
 
 extern const char vdso_image[], vdso_image_end[];
@@ -57,4 +59,15 @@ int vdso_map(struct as *as, uaddr_t at)
 	if (ret == 0)
 		as->vdso = at + PAGE_SIZE;
 	return ret;
+}
+
+int arch_map_vdso(struct as *as)
+{
+	s64 at = as_mmap(as, 0, vdso_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+
+	/* The mapping only found a free place. */
+	if (at < 0)
+		return (int)at;
+	as_munmap(as, (uaddr_t)at, vdso_size());
+	return vdso_map(as, (uaddr_t)at);
 }
