@@ -18,6 +18,7 @@
 #include "fs/vfs.h"
 #include "mm/page.h"
 #include "syscall/trace.h"
+#include "task/devel_start.h"
 #include "task/task.h"
 
 #define MAIN_SEED_MIN 32u /* bytes */
@@ -112,6 +113,8 @@ static void main_thread(void *arg)
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
 	task_init();
+	if (devel_start)
+		devel_start();
 }
 
 void kmain(void)
