@@ -67,7 +67,7 @@ int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err 
 		if (fd != log_fd && dup2(log_fd, fd) < 0)
 			return cm_err_set(err, errno, "dup of the log");
 	}
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return cm_err_set(err, errno, "prctl");
 	/* A write beyond a limit answers EFBIG instead. */
 	if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0)
@@ -149,11 +149,16 @@ static int jail_enter(int tree, struct cm_err *err)
 		return cm_err_set(err, errno, "detach mounts from the host's");
 	if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return cm_err_set(err, errno, "mount the tree");
+	if (fchdir(tree) < 0)
+		return cm_err_set(err, errno, "enter the tree");
 	/* The old root ends up on top of the new one's and goes away with all that is below it. */
-	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", JAIL_MNT_DETACH) < 0 || chdir("/") < 0
+			       ? cm_err_set(err, errno, "leave the old root")
+			       : 0;
+	/* The kernel's initial file system cannot be let go of; it now lies below a root that has no way down. */
+	if (errno != EINVAL || chroot(".") < 0 || chdir("/") < 0)
 		return cm_err_set(err, errno, "pivot into the tree");
-	if (umount2(".", JAIL_MNT_DETACH) < 0 || chdir("/") < 0)
-		return cm_err_set(err, errno, "leave the old root");
 	return 0;
 }
 
@@ -249,11 +254,13 @@ int fsd_jail_rights(int root_fd, bool readonly, struct cm_err *err)
 	r = jail_landlock(root_fd, readonly, err);
 	if (r < 0)
 		return r;
-	/* Changing ids or capabilities makes a process dumpable again under some settings. */
 	r = jail_caps(err);
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		r = cm_err_set(err, errno, "prctl");
-	return r;
+	if (r < 0)
+		return r;
+	/* Changing credentials may undo both. The first file made for another user drops the signal again; the socket's hangup remains. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return cm_err_set(err, errno, "prctl");
+	return 0;
 }
 
 /* restart_syscall: epoll_wait after a stop and continue. #syscalls:fsd restart_syscall rt_sigreturn */
