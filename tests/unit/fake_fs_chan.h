@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sentry's file system channel for host tests: requests go straight to casemate-fsd's engine on a temporary directory. No header of
+ * the sentry and none of libc here, so that both sides of a test can include it.
+ */
+#ifndef TESTS_FAKE_FS_CHAN_H
+#define TESTS_FAKE_FS_CHAN_H
+
+#define FAKE_FS_TAG "root"
+
+/* Make the directory and the engine behind the channel FAKE_FS_TAG; max_nodes 0: the engine's default. */
+void fake_fs_start(unsigned int max_nodes);
+void fake_fs_stop(void);
+
+/* Requests since the last call of fake_fs_reset_counts: all, or of one FUSE opcode. */
+unsigned int fake_fs_requests(void);
+unsigned int fake_fs_count(unsigned int op);
+void fake_fs_reset_counts(void);
+/* Every request answers this error (> 0) until 0 is set. */
+void fake_fs_fail(unsigned int op, int error);
+
+/* ---- the host's view of the directory; paths are relative to it */
+void host_write(const char *path, const char *text);
+/* The file's content in a static buffer, "(none)" when it is missing. */
+const char *host_read(const char *path);
+unsigned int host_mode(const char *path); /* st_mode, 0 = missing */
+unsigned int host_uid(const char *path);
+long host_size(const char *path); /* -1 = missing */
+long host_mtime(const char *path);
+void host_mkdir(const char *path);
+void host_symlink(const char *target, const char *path);
+void host_unlink(const char *path);
+/* n empty files PREFIX0.. */
+void host_many(const char *prefix, unsigned int n);
+
+#endif
