@@ -123,6 +123,7 @@ u64 arch_get_fsbase(void); /* current thread: what the program's own WRFSBASE le
 u64 arch_get_gsbase(void);
 /* Map the vDSO into a new address space and set as->vdso (0 = there is none). 0 or -errno. */
 int arch_map_vdso(struct as *as);
+void vdso_update(void); /* bring its data page up to date with kernel/clock */
 /* AT_HWCAP (CPUID 1 EDX) and AT_HWCAP2; read once at boot. */
 u64 arch_hwcap(void);
 u64 arch_hwcap2(void);
@@ -140,13 +141,6 @@ int mm_fault(struct as *as, uaddr_t addr, u32 access);
 void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, int fault);
 /* task/: on the way back to user mode with interrupts off->on: signals, stops, exit. Called when thread->interrupted is set. */
 void task_return_to_user(struct regs *r);
-
-/* ---- vDSO ---- */
-size_t vdso_size(void); /* bytes of address space: data page, then the image */
-/* Map it at `at` (free, page aligned) of a new address space and set as->vdso, which is AT_SYSINFO_EHDR. 0 or -errno. */
-int vdso_map(struct as *as, uaddr_t at);
-/* Bring its data page up to date with kernel/clock. */
-void vdso_update(void);
 
 /* ---- machine ---- */
 /* Start the other vCPUs: they idle and take work when it returns. */

@@ -8,7 +8,6 @@
 #include "casemate/hypercall.h"
 #include "drivers/arena.h"
 #include "drivers/fs_chan.h"
-#include "fs/hostfs/hostfs.h"
 #include "fs/vfs.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
@@ -19,6 +18,7 @@
 #include "fs/vfs.h"
 #include "mm/page.h"
 #include "syscall/trace.h"
+#include "task/devel_start.h"
 #include "task/task.h"
 
 #define MAIN_SEED_MIN 32u /* bytes */
@@ -110,10 +110,11 @@ static void main_thread(void *arg)
 	if (main_option("trace", &len))
 		trace_start(NULL);
 	fs_init();
-	hostfs_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
 	task_init();
+	if (devel_start)
+		devel_start();
 }
 
 void kmain(void)

@@ -30,7 +30,7 @@
  * Unprivileged users may be forbidden to make user namespaces. Then the namespace part is skipped with a line in the log; the rest,
  * Landlock and the filters above all, stays.
  *
- * Cost (two-core machine, software KVM, median of 200 starts, `--trace-exits`): see docs/SECURITY-MODEL.md.
+ * What each part costs stands in docs/VMM.md.
  */
 #include <config.h>
 #include "vmm/stage.h"

@@ -97,14 +97,19 @@ static void sched_limit_slice(struct thread *t)
 
 /* ---- the switch ---- */
 
+static void sched_load_as(struct thread *t)
+{
+	u64 bit = sched_cpu_bit(cpu_id());
+
+	if (t->as && !(atomic_load(&t->as->cpus) & bit))
+		atomic_or(&t->as->cpus, bit);
+	pgt_activate(t->as ? &t->as->pt : NULL);
+}
+
 static void sched_load(struct thread *prev, struct thread *next)
 {
-	u32 cpu = cpu_id();
-
-	desc_set_kstack(cpu, (u64)next->stack + KSTACK_SIZE);
-	if (next->as && !(atomic_load(&next->as->cpus) & sched_cpu_bit(cpu)))
-		atomic_or(&next->as->cpus, sched_cpu_bit(cpu));
-	pgt_activate(next->as ? &next->as->pt : NULL);
+	desc_set_kstack(cpu_id(), (u64)next->stack + KSTACK_SIZE);
+	sched_load_as(next);
 	fpu_switch(prev, next);
 }
 
@@ -177,6 +182,16 @@ void sched_yield_cpu(void)
 void sched_preempt(void)
 {
 	sched_reschedule();
+}
+
+void sched_set_as(struct as *as)
+{
+	struct thread *t = thread_current();
+	u64 flags = irq_save();
+
+	t->as = as;
+	sched_load_as(t);
+	irq_restore(flags);
 }
 
 /* ---- waking ---- */
@@ -350,6 +365,7 @@ void sched_idle(void)
 		irq_disable();
 		if (!sched_find_work()) {
 			atomic_or(&sched_idle_cpus, bit);
+			log_flush();
 			if (!sched_find_work())
 				arch_idle();
 			atomic_and(&sched_idle_cpus, ~bit);

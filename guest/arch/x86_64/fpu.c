@@ -12,11 +12,12 @@
 #define XSAVE_HEADER	    64
 #define CPUID1_ECX_XSAVE    (1u << 26)
 #define XFEATURES_SUPPORTED 0xe7UL /* x87, SSE, AVX, AVX-512 */
+#define HWCAP2_FSGSBASE	    2
 #define FXSAVE_FCW	    0x37f
 #define FXSAVE_MXCSR	    0x1f80
 
 static size_t fpu_bytes = FXSAVE_SIZE;
-static u64 fpu_features;
+static u64 fpu_features, fpu_hwcap;
 static bool fpu_fsgsbase, fpu_xsave;
 
 size_t fpu_size(void)
@@ -107,7 +108,9 @@ void fpu_init(void)
 	struct cpuid_regs r;
 	u64 features;
 
-	fpu_xsave = cpu_cpuid(1, 0).ecx & CPUID1_ECX_XSAVE;
+	r = cpu_cpuid(1, 0);
+	fpu_hwcap = r.edx;
+	fpu_xsave = r.ecx & CPUID1_ECX_XSAVE;
 	fpu_init_cpu();
 	fpu_fsgsbase = fsgsbase_probe() == 0;
 	if (!fpu_xsave)
@@ -212,4 +215,31 @@ void arch_set_gsbase(u64 base)
 	fpu_save_bases(t);
 	t->arch.gsbase = base;
 	fpu_write_bases(pcpu_this(), t->arch.fsbase, t->arch.gsbase);
+}
+
+u64 arch_get_fsbase(void)
+{
+	struct thread *t = thread_current();
+
+	fpu_save_bases(t);
+	return t->arch.fsbase;
+}
+
+u64 arch_get_gsbase(void)
+{
+	struct thread *t = thread_current();
+
+	fpu_save_bases(t);
+	return t->arch.gsbase;
+}
+
+u64 arch_hwcap(void)
+{
+	return fpu_hwcap;
+}
+
+u64 arch_hwcap2(void)
+{
+	/* Linux sets bit 1 where programs may use RDFSBASE and its siblings. */
+	return fpu_fsgsbase && !arch_pvm ? HWCAP2_FSGSBASE : 0;
 }

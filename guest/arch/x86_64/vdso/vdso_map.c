@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vDSO as the kernel sees it: fill its data page, map both into an address space. */
+#include <linux/mman.h>
+
 #include "arch.h"
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/vdso/vdso_data.h"
@@ -7,6 +9,8 @@
 #include "kernel/log.h"
 #include "mm/as.h"
 #include "mm/page.h"
+
+#include <linux/mman.h>
 
 #define VDSO_PAGES_MAX 4
 
@@ -35,26 +39,36 @@ void vdso_update(void)
 	WRITE_ONCE(d->seq, d->seq + 1);
 }
 
-size_t vdso_size(void)
+/* A free range of the mmap area: address space that was mapped for a moment. */
+static s64 vdso_place(struct as *as, size_t size)
 {
-	return PAGE_SIZE + (size_t)(vdso_image_end - vdso_image);
-}
-
-int vdso_map(struct as *as, uaddr_t at)
-{
-	struct page *data = page_of(image_pa(&vdso_page)), *text[VDSO_PAGES_MAX];
-	u32 n = (u32)((vdso_size() - PAGE_SIZE) / PAGE_SIZE);
+	s64 at = as_mmap(as, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	int ret;
 
+	if (at < 0)
+		return at;
+	ret = as_munmap(as, (uaddr_t)at, size);
+	return ret < 0 ? ret : at;
+}
+
+int arch_map_vdso(struct as *as)
+{
+	struct page *data = page_of(image_pa(&vdso_page)), *text[VDSO_PAGES_MAX];
+	size_t size = (size_t)(vdso_image_end - vdso_image);
+	s64 at = vdso_place(as, PAGE_SIZE + size);
+	u32 n = (u32)(size / PAGE_SIZE);
+	int ret;
+
+	if (at < 0)
+		return (int)at;
 	panic_if(n > VDSO_PAGES_MAX);
 	for (u32 i = 0; i < n; i++)
 		text[i] = page_of(image_pa(vdso_image + i * PAGE_SIZE));
-	ret = as_map_special(as, at, &data, 1, VMA_READ | VMA_MAYREAD | VMA_VVAR);
+	ret = as_map_special(as, (uaddr_t)at, &data, 1, VMA_VVAR);
 	if (ret < 0)
 		return ret;
-	ret = as_map_special(as, at + PAGE_SIZE, text, n,
-		VMA_READ | VMA_EXEC | VMA_MAYREAD | VMA_MAYEXEC | VMA_VDSO);
+	ret = as_map_special(as, (uaddr_t)at + PAGE_SIZE, text, n, VMA_EXEC | VMA_VDSO);
 	if (ret == 0)
-		as->vdso = at + PAGE_SIZE;
+		as->vdso = (uaddr_t)at + PAGE_SIZE;
 	return ret;
 }
