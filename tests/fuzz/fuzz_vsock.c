@@ -2,6 +2,7 @@
 /* Fuzz target: the vsock device between a guest and host programs that do anything, in any order. */
 #include <config.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 
 static struct fake_vsock v;
 static int client[CLIENTS], listener;
+static int home = -1; /* the fuzzer's directory: its files have relative names */
 
 /* Six bytes an operation: what, which, and four of argument. */
 struct op {
@@ -36,12 +38,15 @@ static void begin(void)
 	static bool made;
 
 	if (!made) {
+		home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		fake_vsock_init(&v);
 		listener = fake_vsock_listen(&v, 80);
 		atexit(end);
 		made = true;
 		return;
 	}
+	if (chdir(v.dir) < 0)
+		abort();
 	fake_driver_write(v.dev, VIRTIO_MMIO_STATUS, 0);
 	fake_vsock_pump(&v);
 	for (unsigned int i = 0; i < 3; i++)
@@ -150,6 +155,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0;)
 		close(fd);
+	if (fchdir(home) < 0)
+		abort();
 	return 0;
 }
 
