@@ -29,6 +29,8 @@ struct vma *vma_find_exact(struct as *as, uaddr_t addr); /* that contains addr, 
 /* Split so that [start, end) begins and ends at VMA edges. 0 or -ENOMEM. */
 int vma_isolate(struct as *as, uaddr_t start, uaddr_t end);
 bool vma_range_free(struct as *as, uaddr_t start, uaddr_t end);
+/* The same, and not in the guard gap of a stack above. */
+bool vma_room_free(struct as *as, uaddr_t start, uaddr_t end);
 /* Set and clear flags on the whole of [start, end), page tables not touched. -ENOMEM when parts are not mapped (the others are done). */
 int vma_change_flags(
 	struct as *as, uaddr_t start, uaddr_t end, u32 set, u32 clear, struct list_head *dead);

@@ -61,7 +61,7 @@ static s64 map_place(const struct map_request *r)
 		return r->hint < MMAP_MIN_ADDR && !capable(CAP_SYS_RAWIO) ? -EPERM : (s64)r->hint;
 	}
 	at = MAX(ALIGN_DOWN(r->hint, PAGE_SIZE), MMAP_MIN_ADDR);
-	if (r->hint && at <= USER_TOP - r->len && vma_range_free(as, at, at + r->len + STACK_GAP))
+	if (r->hint && at <= USER_TOP - r->len && vma_room_free(as, at, at + r->len))
 		return (s64)at;
 	if (r->flags & MAP_32BIT) {
 		low = MAP_32BIT_LOW;
@@ -262,7 +262,7 @@ static bool brk_grow(struct as *as, uaddr_t from, uaddr_t to, struct list_head *
 	struct vma *v = from ? vma_find_exact(as, from - 1) : NULL;
 	u64 data = to - as->brk_start + (as->data_end - as->data_start);
 
-	if (data > as->limit_data || to > USER_TOP || !vma_range_free(as, from, to + STACK_GAP) ||
+	if (data > as->limit_data || to > USER_TOP || !vma_room_free(as, from, to + PAGE_SIZE) ||
 		!as_may_expand(as, (to - from) >> PAGE_SHIFT, flags))
 		return false;
 	if ((flags & VMA_LOCKED) && map_locks_too_much(as, to - from))

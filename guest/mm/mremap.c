@@ -148,7 +148,7 @@ static s64 remap_locked(struct remap *r, struct list_head *dead)
 	if (!remap_may_grow(r, v))
 		return (v->flags & VMA_LOCKED) ? -EAGAIN : -ENOMEM;
 	if (!(r->flags & MREMAP_FIXED) && v->end == old_end && r->old <= USER_TOP - r->new_len &&
-		vma_range_free(as, old_end, r->old + r->new_len + STACK_GAP)) {
+		vma_room_free(as, old_end, r->old + r->new_len)) {
 		vma_resize(v, v->start, r->old + r->new_len);
 		vma_merge(v, dead);
 		return (s64)r->old;

@@ -62,6 +62,21 @@ bool vma_range_free(struct as *as, uaddr_t start, uaddr_t end)
 	return !v || v->start >= end;
 }
 
+/* Lowest address that a new mapping below v may reach up to: a stack keeps its guard gap. */
+static uaddr_t vma_floor(const struct vma *v)
+{
+	if (!(v->flags & VMA_GROWSDOWN))
+		return v->start;
+	return v->start > STACK_GAP ? v->start - STACK_GAP : 0;
+}
+
+bool vma_room_free(struct as *as, uaddr_t start, uaddr_t end)
+{
+	struct vma *v = as_find_vma(as, start);
+
+	return !v || end <= vma_floor(v);
+}
+
 /* ---- counters ---- */
 
 static bool vma_is_data(u32 flags)
@@ -298,14 +313,6 @@ int vma_change_flags(
 }
 
 /* ---- free addresses ---- */
-
-/* Lowest address that a new mapping below v may reach up to: a stack keeps its guard gap. */
-static uaddr_t vma_floor(const struct vma *v)
-{
-	if (!(v->flags & VMA_GROWSDOWN))
-		return v->start;
-	return v->start > STACK_GAP ? v->start - STACK_GAP : 0;
-}
 
 /* The highest hole of len bytes in [low, high). *skipped = largest hole that was too small. */
 static s64 vma_search_down(struct as *as, u64 len, uaddr_t low, uaddr_t high, u64 *skipped)
