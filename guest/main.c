@@ -112,6 +112,8 @@ static void main_thread(void *arg)
 	fs_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
+	if (main_option("fstest", &len))
+		hostfs_selftest();
 	task_init();
 	if (devel_start)
 		devel_start();

@@ -47,6 +47,7 @@ int fsd_server_init(struct fsd_server *s)
 {
 	int r;
 
+	s->poll_ns = FSD_POLL_NS;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0)
 		return -errno;
@@ -239,6 +240,14 @@ static bool server_doorbells_on(struct fsd_server *s)
 	return more;
 }
 
+static void server_poll_paid(struct fsd_server *s, bool paid)
+{
+	if (paid)
+		s->poll_ns = s->poll_ns * 2 < FSD_POLL_NS ? s->poll_ns * 2 : FSD_POLL_NS;
+	else
+		s->poll_ns = s->poll_ns / 2 > FSD_POLL_MIN_NS ? s->poll_ns / 2 : FSD_POLL_MIN_NS;
+}
+
 /* Serve and watch the rings until they stay empty (false: sleep), or a batch is over (true: look at the socket and come back). */
 static bool server_serve(struct fsd_server *s)
 {
@@ -252,6 +261,8 @@ static bool server_serve(struct fsd_server *s)
 		uint64_t now;
 
 		if (n) {
+			if (idle_since)
+				server_poll_paid(s, true);
 			done += n;
 			idle_since = 0;
 			continue;
@@ -259,8 +270,10 @@ static bool server_serve(struct fsd_server *s)
 		now = server_now();
 		if (!idle_since)
 			idle_since = now;
-		else if (now - idle_since > FSD_POLL_NS)
+		if (now - idle_since > s->poll_ns) {
+			server_poll_paid(s, false);
 			return server_doorbells_on(s);
+		}
 		for (unsigned int i = 0; i < 16; i++)
 			__builtin_ia32_pause();
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The event loop of casemate-fsd: takes requests from the virtqueues in the arena, hands them to the engine and obeys the VMM on the
- * device socket. One thread. After work it watches the rings for FSD_POLL_NS, with doorbells turned off, before it sleeps again.
+ * device socket. One thread. After work it watches the rings for a while, with doorbells turned off, before it sleeps again: up to
+ * FSD_POLL_NS where that pays, and ever less where it does not, because the client waits for this very processor.
  */
 #ifndef CM_VMM_FSD_SERVER_H
 #define CM_VMM_FSD_SERVER_H
@@ -14,7 +15,8 @@
 #include "vmm/gmem.h"
 #include "vmm/virtio/queue.h"
 
-#define FSD_POLL_NS 50000
+#define FSD_POLL_NS	50000 /* at most */
+#define FSD_POLL_MIN_NS 3000
 
 struct fsd_server {
 	struct gmem mem; /* the arena alone */
@@ -23,6 +25,7 @@ struct fsd_server {
 	struct fsd_engine *engine;
 	int sock, kick, call, epoll; /* borrowed but epoll */
 	int log_fd;
+	uint64_t poll_ns; /* how long to watch the rings next time */
 	uint64_t map_id; /* of the last MAP or UNMAP sent */
 	bool reset_pending; /* RESET came while a request was in the engine */
 	bool hangup; /* the VMM is gone */

@@ -115,5 +115,7 @@ void hostfs_send_late(struct inode *inode);
 
 /* Boot: registers the file system. */
 void hostfs_init(void);
+/* Command line `fstest`: exercise the device "root", report, power off. */
+__noreturn void hostfs_selftest(void);
 
 #endif
