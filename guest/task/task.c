@@ -109,6 +109,7 @@ void group_link_locked(struct group *g, struct group *parent, int pgid, int sid)
 	g->parent = parent;
 	if (parent)
 		list_add_tail(&parent->children, &g->sibling);
+	group_get(g);
 	list_add_tail(&g->ns->groups, &g->ns_link);
 	g->ns->ngroups++;
 	group_set_pgrp_locked(g, pgid);
