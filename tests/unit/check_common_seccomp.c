@@ -16,7 +16,7 @@
 #include "common/seccomp.h"
 #include "tests/unit/seccomp_test.h"
 
-/* #syscalls:test exit_group getpid write tgkill gettid rt_sigreturn */
+/* #syscalls:test exit_group getpid write tgkill gettid rt_sigreturn prctl sigaltstack -- the last two are the sanitizers' */
 /* #syscalls:test ioctl[1=FIONREAD,TIOCGWINSZ] mmap[2&PROT_EXEC=0] */
 /* #syscalls:test ioctl[1=TIOCGPGRP] */
 
