@@ -94,3 +94,20 @@ leftover() {
 }
 no_leftover() { [ -z "$(leftover)" ]; }
 state_entries() { ls -A "$tmp/state" 2>/dev/null | grep -v -e '^\.lock$' -e '^\.empty$'; }
+
+# urpc ID TEXT: send TEXT on the control socket of a container, print the reply (or the word "closed")
+urpc() {
+	python3 - "$tmp/state/$1/control.sock" "$2" <<'P'
+import json, os, socket, sys
+os.chdir(os.path.dirname(sys.argv[1]))
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(5)
+s.connect("control.sock")
+s.sendall(sys.argv[2].encode())
+try:
+    b = s.recv(65536)
+except ConnectionResetError:
+    b = b""
+print(b.decode() or "closed")
+P
+}

@@ -115,11 +115,31 @@ $cm delete d 2>"$tmp/err" || rc=$?
 bad "cannot delete container 'd' that is not stopped: running" "delete while it runs"
 $cm kill d 0
 ok $? "signal 0 reaches it"
+
+# ---- the control socket and the sandbox process
+is "$(stat -c %a "$tmp/state/d/control.sock")" 600 "the control socket is the owner's"
+is "$(stat -c %a "$tmp/state/d")" 711 "its directory cannot be listed by others"
+is "$(grep -c -e '^Seccomp:.2' -e '^NoNewPrivs:.1' "/proc/$(field d pid)/status")" 2 "the sandbox process is filtered"
+reply=$(urpc d '{"method":"containerManager.Nothing","arg":{}}')
+case "$reply" in *'"success":false'*'unknown method'*) ok 0 "unknown method" ;; *) ok 1 "unknown method: $reply" ;; esac
+reply=$(urpc d '{"method":"containerManager.Signal","arg":{"CID":"other","Signo":9}}')
+case "$reply" in *'"success":false'*'no such container'*) ok 0 "signal to another container" ;; *) ok 1 "signal to another: $reply" ;; esac
+reply=$(urpc d '{"method":"containerManager.Signal","arg":{"CID":"d","Signo":9,"PID":0,"Mode":77}}')
+case "$reply" in *'"success":false'*invalid*) ok 0 "unknown signal mode" ;; *) ok 1 "unknown mode: $reply" ;; esac
+is "$(urpc d 'no JSON at all')" closed "noise on the control socket is hung up"
+is "$(urpc d '{"method":7}{' | grep -c success.:false)" 1 "a method that is no string"
+reply=$(urpc d '{"method":"containerManager.State","arg":"d"}')
+case "$reply" in *'"success":true'*running*) ok 0 "state through the socket" ;; *) ok 1 "state: $reply" ;; esac
+urpc d '{"method":"containerManager.Wait","arg":"d"}' >"$tmp/wait" &
+wait_pid=$!
+sleep 0.3
 $cm kill d KILL
 ok $? "kill"
 wait_for 2 is_status d stopped
 ok $? "then state says stopped"
 is "$(field d exitStatus)" 9 "the wait status is kept"
+wait $wait_pid
+case "$(cat "$tmp/wait")" in *'"success":true'*'"result":9'* | *'"result":9'*'"success":true'*) ok 0 "a waiting client is told" ;; *) ok 1 "a waiting client is told: $(cat "$tmp/wait")" ;; esac
 rc=0
 $cm kill d 2>"$tmp/err" || rc=$?
 bad "container not running" "kill of a stopped container"
