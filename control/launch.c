@@ -256,6 +256,7 @@ int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err 
 	return l->fsd_pidfd < 0 ? cm_err_set(err, errno, "watch casemate-fsd") : 0;
 }
 
+/* #syscalls:sandbox kill wait4 close */
 static void launch_reap(pid_t *pid, int *pidfd, int *status)
 {
 	if (*pid > 0) {

@@ -70,6 +70,7 @@ static bool relay_is_pipe(int fd)
 	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
+/* #syscalls:sandbox splice poll read write shutdown newfstatat */
 /* Returns false when the kernel cannot splice these two: nothing was moved then. */
 static bool relay_splice(int in, int out)
 {

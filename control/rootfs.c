@@ -5,23 +5,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "common/cleanup.h"
+
+/* O_PATH descriptor with the given rules, or -1 with errno. */
+static int rootfs_openat2(int dir, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC | flags, .resolve = resolve };
+	int fd;
+
+	do {
+		fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return fd;
+}
 
 int cm_rootfs_open(int bundle, const char *path, struct cm_err *err)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_NO_MAGICLINKS,
-	};
-	int fd;
+	uint64_t resolve = RESOLVE_NO_MAGICLINKS | (path[0] == '/' ? 0 : RESOLVE_BENEATH);
+	int fd = rootfs_openat2(bundle, path, O_DIRECTORY, resolve);
 
-	if (path[0] != '/')
-		how.resolve |= RESOLVE_BENEATH;
-	do {
-		fd = (int)syscall(SYS_openat2, bundle, path, &how, sizeof(how));
-	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
 	if (fd >= 0)
 		return fd;
 	if (errno == EXDEV)
@@ -29,4 +38,44 @@ int cm_rootfs_open(int bundle, const char *path, struct cm_err *err)
 	if (errno == ENOTDIR)
 		return cm_err_set(err, 0, "root.path: '%s' is not a directory", path);
 	return cm_err_set(err, errno, "root.path: open '%s'", path);
+}
+
+static int rootfs_open_or_make(int rootfs, const char *path, const char *parent, const char *name)
+{
+	const uint64_t inside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	int fd = rootfs_openat2(rootfs, path, 0, inside);
+	cleanup_fd int dir = -1;
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	dir = rootfs_openat2(rootfs, parent, O_DIRECTORY, inside);
+	if (dir < 0 || (mkdirat(dir, name, 0755) < 0 && errno != EEXIST))
+		return -1;
+	return rootfs_openat2(rootfs, path, 0, inside);
+}
+
+int cm_rootfs_make_dir(int rootfs, const char *path, struct cm_err *err)
+{
+	cleanup_free char *whole = strdup(path);
+	cleanup_free char *parent = strdup("/");
+	char *p = whole;
+
+	if (!whole || !parent)
+		return cm_err_set(err, ENOMEM, "mount point '%s'", path);
+	while (*(p += strspn(p, "/"))) {
+		char *end = p + strcspn(p, "/"), c = *end;
+		cleanup_fd int fd = -1;
+
+		*end = '\0';
+		fd = rootfs_open_or_make(rootfs, whole, parent, p);
+		if (fd < 0)
+			return cm_err_set(err, errno, "make mount point '%s'", path);
+		free(parent);
+		parent = strdup(whole);
+		if (!parent)
+			return cm_err_set(err, ENOMEM, "mount point '%s'", path);
+		*end = c;
+		p = end;
+	}
+	return 0;
 }

@@ -11,4 +11,10 @@
  */
 int cm_rootfs_open(int bundle, const char *path, struct cm_err *err);
 
+/*
+ * Make the missing directories of a path below the root directory (mode 0755), for mount points of a root that the guest may not write
+ * to. Links are resolved inside the root and never lead out of it. 0 or -errno; an existing path of any kind is fine.
+ */
+int cm_rootfs_make_dir(int rootfs, const char *path, struct cm_err *err);
+
 #endif

@@ -15,6 +15,7 @@
 #define CLIENT_OK_MAX 32 /* characters of the device's answer line */
 #define CLIENT_CHUNK  4096
 
+/* #syscalls:sandbox socket connect sendto recvfrom fcntl */
 int cm_vsock_connect(const char *path, unsigned port, struct cm_err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -25,14 +26,17 @@
 #include <unistd.h>
 #include "casemate/abi_version.h"
 #include "common/cleanup.h"
+#include "common/seccomp.h"
 #include "control/rootfs.h"
 #include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
+#include "control/seccomp_sandbox.h"
 
 #define SANDBOX_TAIL	(16u << 10)
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
 #define VSOCK_PATH	"vsock.sock"
 
+/* #syscalls:sandbox sendto recvfrom */
 int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
 {
 	struct cm_sandbox_msg m = { .kind = kind, .value = value };
@@ -124,11 +128,32 @@ static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 	return cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err);
 }
 
+/* The guest cannot make them in a read-only root; those inside another mount are not in the root. */
+static int sandbox_mount_points(struct sandbox *s, int rootfs, struct cm_err *err)
+{
+	for (size_t i = 0; i < s->spec->nmounts; i++) {
+		const char *at = s->spec->mounts[i].destination;
+		bool inside = false;
+
+		for (size_t k = 0; k < i; k++) {
+			const char *other = s->spec->mounts[k].destination;
+			size_t n = strlen(other);
+
+			inside |= strncmp(at, other, n) == 0 && at[n] == '/';
+		}
+		if (!inside && cm_rootfs_make_dir(rootfs, at, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
 static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 {
 	cleanup_fd int rootfs = cm_rootfs_open(s->o->bundle_fd, s->spec->root_path, err);
 
 	if (rootfs < 0)
+		return cm_err_wrap(err, "config.json");
+	if (s->spec->root_readonly && !s->o->overlay && sandbox_mount_points(s, rootfs, err) < 0)
 		return cm_err_wrap(err, "config.json");
 	return cm_launch_fsd(&s->l, rootfs, s->o->overlay || s->spec->root_readonly, err);
 }
@@ -202,6 +227,20 @@ int sandbox_publish(struct sandbox *s, struct cm_err *err)
 	return r < 0 ? r : cm_container_save(&s->c, err);
 }
 
+/*
+ * From here on: what the streams, the loop and the end need. No program is started any more, nothing is mounted, no id changes.
+ * #syscalls:sandbox brk mmap[2&PROT_EXEC=0] munmap mprotect[2&PROT_EXEC=0] madvise mremap futex clone3 clone set_robust_list rseq gettid
+ * #syscalls:sandbox rt_sigprocmask rt_sigaction rt_sigreturn sched_getaffinity clock_gettime clock_nanosleep restart_syscall
+ * #syscalls:sandbox getpid exit exit_group close getrandom -- of the C library and its threads
+ */
+static int sandbox_seal(struct sandbox *s, struct cm_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cm_err_set(err, errno, "give up privileges");
+	cm_seccomp_report_calls();
+	return CM_SECCOMP_INSTALL(seccomp_filter_sandbox, err);
+}
+
 static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 {
 	const struct cm_sandbox_options *o = s->o;
@@ -215,6 +254,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = cm_spec_load(o->bundle_fd, &s->spec, err);
 	if (r == 0)
 		r = sandbox_launch_fsd(s, err);
+	if (r == 0)
+		r = sandbox_seal(s, err);
 	if (r == 0)
 		r = cm_rpc_client_connect(&s->rpc, VSOCK_PATH, err);
 	if (r == 0)

@@ -2,6 +2,7 @@
 /*
  * The sandbox process: main loop. One poll over the command, the guest, the two helpers, the log, the output streams, signals and the
  * control socket; nothing in it blocks.
+ * #syscalls:sandbox poll read write close
  */
 #include <config.h>
 #include "control/sandbox_internal.h"

@@ -51,6 +51,7 @@ json_t *cm_state_json(const struct cm_state *st)
 	return o;
 }
 
+/* #syscalls:sandbox openat write rename renameat close */
 static int state_write(int fd, const char *text, size_t len)
 {
 	while (len > 0) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 
+/* #syscalls:sandbox socket bind listen accept4 getsockopt sendto recvfrom close */
 int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn call, void *ctx,
 	struct cm_err *err)
 {
