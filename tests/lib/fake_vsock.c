@@ -38,10 +38,10 @@ static struct sockaddr_un fake_vsock_addr(const char *name)
 	return sun;
 }
 
-static int fake_vsock_bind(const char *name)
+static int fake_vsock_bind(const char *name, int flags)
 {
 	struct sockaddr_un sun = fake_vsock_addr(name);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(fd, 128) < 0)
 		abort();
@@ -69,7 +69,7 @@ void fake_vsock_init(struct fake_vsock *v)
 		.raise = fake_vsock_raise,
 		.raise_arg = v,
 	};
-	if (virtio_vsock_create(&env, fake_vsock_bind("listen"), "host", &v->dev))
+	if (virtio_vsock_create(&env, fake_vsock_bind("listen", 0), "host", &v->dev))
 		abort();
 	fake_driver_start(v->dev, v->ring, 3);
 	fake_vsock_pump(v);
@@ -175,5 +175,5 @@ int fake_vsock_listen(struct fake_vsock *v, uint32_t host_port)
 	char name[32];
 
 	snprintf(name, sizeof(name), "host_%u", host_port);
-	return fake_vsock_bind(name);
+	return fake_vsock_bind(name, SOCK_NONBLOCK);
 }

@@ -5,6 +5,7 @@
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -345,6 +346,11 @@ int virtio_vsock_create(
 	vs->poller = (struct ev_poller){ .fn = vsock_poll, .idle = vsock_idle, .arg = vs };
 	if (name && !(vs->name = strdup(name))) {
 		r = -ENOMEM;
+		goto err_free;
+	}
+	/* The io thread accepts until there is nobody left. */
+	if (fcntl(listen_fd, F_SETFL, O_NONBLOCK) < 0) {
+		r = -errno;
 		goto err_free;
 	}
 	r = eventloop_add(env->loop, &vs->listener, 0);
