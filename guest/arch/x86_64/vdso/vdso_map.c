@@ -10,8 +10,6 @@
 #include "mm/as.h"
 #include "mm/page.h"
 
-#include <linux/mman.h>
-
 #define VDSO_PAGES_MAX 4
 
 extern const char vdso_image[], vdso_image_end[];
