@@ -7,7 +7,8 @@
  * again, it will find that when it comes to switch.
  *
  * A woken thread goes to the waker's queue: most wakers block soon after, and the switch then needs no IPI (which costs 10 us and
- * 25 more until it arrives on pvm). If the waker goes back to user mode instead, an idle CPU is called to fetch what waits.
+ * 25 more until it arrives on pvm). If the waker goes back to user mode instead, an idle CPU is called to fetch what waits; but a
+ * thread that has shown the habit of blocking right after a wake-up gets the time to do it again, and the timer watches it.
  * Time slices matter only while something waits: the timer is armed when the second thread becomes runnable.
  */
 #include "kernel/sched.h"
@@ -22,8 +23,13 @@
 #include "mm/as.h"
 
 #define SCHED_SLICE_NS (10 * NSEC_PER_MSEC)
-#define SCHED_WAKE_NS \
-	(2 * NSEC_PER_MSEC) /* a woken thread waits at most this for the one that runs */
+/* A woken thread waits at most this for the one that runs. */
+#define SCHED_WAKE_NS (2 * NSEC_PER_MSEC)
+/* Who blocks within SOON of waking another, SURE times in a row, is trusted for TRUST. */
+#define SCHED_SYNC_SOON	 (60 * NSEC_PER_USEC)
+#define SCHED_SYNC_TRUST (300 * NSEC_PER_USEC)
+#define SCHED_SYNC_SURE	 2u
+#define SCHED_SYNC_MAX	 8u
 
 static u64 sched_idle_cpus; /* atomic: CPUs that sleep and would take work */
 
@@ -143,6 +149,18 @@ void sched_switched(void)
 	irq_enable();
 }
 
+/* The running thread blocks: did it so soon after it woke another? */
+static void sched_learn(struct thread *t)
+{
+	if (!t->woke_at)
+		return;
+	if (clock_monotonic() - t->woke_at < SCHED_SYNC_SOON)
+		t->sync = MIN(t->sync + 1, SCHED_SYNC_MAX);
+	else
+		t->sync = 0;
+	t->woke_at = 0;
+}
+
 /* The running thread's state says whether it stays runnable. */
 static void sched_reschedule(void)
 {
@@ -158,6 +176,7 @@ static void sched_reschedule(void)
 		runq_push(rq, prev);
 	} else {
 		prev->nvcsw++;
+		sched_learn(prev);
 	}
 	next = runq_find(rq, cpu_id());
 	if (next)
@@ -215,6 +234,8 @@ static void sched_enqueue(struct thread *t)
 	u32 cpu = cpu_id();
 	struct runq *rq;
 
+	if (!in_interrupt())
+		thread_current()->woke_at = clock_monotonic();
 	if (!(t->cpu_mask & sched_cpu_bit(cpu)))
 		cpu = (u32)__builtin_ctzl(t->cpu_mask);
 	rq = &percpu[cpu].runq;
@@ -285,29 +306,44 @@ static void sched_resched_interrupt(void *arg)
 {
 }
 
+/* Let an idle CPU have the first thread that waits here. */
+static void sched_offer(struct runq *rq)
+{
+	struct thread *t;
+
+	spin_lock(&rq->lock);
+	t = rq->queued ? list_first_entry(&rq->queue, struct thread, run_link) : NULL;
+	if (t)
+		sched_call_idle(t);
+	spin_unlock(&rq->lock);
+}
+
 void sched_tick(u64 now)
 {
 	struct runq *rq = &percpu_this()->runq;
 
-	if (READ_ONCE(rq->queued) && now >= rq->running->slice_end)
+	if (!READ_ONCE(rq->queued))
+		return;
+	rq->running->sync = 0;
+	if (now >= rq->running->slice_end)
 		rq->running->need_resched = true;
 }
 
 void sched_leave_kernel(void)
 {
 	struct runq *rq = &percpu_this()->runq;
-	struct thread *t;
+	struct thread *t = thread_current();
 
 	if (likely(!READ_ONCE(rq->queued)))
 		return;
-	timer_set_slice(thread_current()->slice_end);
-	if (!atomic_load(&sched_idle_cpus))
-		return;
-	spin_lock(&rq->lock);
-	t = rq->queued ? list_first_entry(&rq->queue, struct thread, run_link) : NULL;
-	if (t)
-		sched_call_idle(t);
-	spin_unlock(&rq->lock);
+	if (!atomic_load(&sched_idle_cpus)) {
+		timer_set_slice(t->slice_end);
+	} else if (t->woke_at && t->sync >= SCHED_SYNC_SURE) {
+		timer_set_slice(MIN(t->slice_end, t->woke_at + SCHED_SYNC_TRUST));
+	} else {
+		timer_set_slice(t->slice_end);
+		sched_offer(rq);
+	}
 }
 
 int sched_sleep_until(u64 deadline, bool intr)

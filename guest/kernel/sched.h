@@ -37,6 +37,8 @@ struct thread {
 	u64 cpu_mask; /* CPUs that it may run on */
 	u64 utime_ns, stime_ns; /* accounted at entry, exit and switch */
 	u64 slice_end; /* CLOCK_MONOTONIC ns */
+	u64 woke_at; /* when it last woke another thread, 0 = not since it blocked; CLOCK_MONOTONIC ns */
+	u32 sync; /* how often in a row it blocked soon after it woke another, at most SCHED_SYNC_MAX */
 	u64 nvcsw, nivcsw;
 	struct arch_thread arch; /* FPU state, FS/GS base */
 	u16 ranks[16], nranks; /* ranked locks held, in order (--enable-devel) */
