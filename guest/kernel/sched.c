@@ -27,7 +27,7 @@
 #define SCHED_WAKE_NS (2 * NSEC_PER_MSEC)
 /* Who blocks within SOON of waking another, SURE times in a row, is trusted for TRUST. */
 #define SCHED_SYNC_SOON	 (60 * NSEC_PER_USEC)
-#define SCHED_SYNC_TRUST (300 * NSEC_PER_USEC)
+#define SCHED_SYNC_TRUST NSEC_PER_MSEC
 #define SCHED_SYNC_SURE	 2u
 #define SCHED_SYNC_MAX	 8u
 
@@ -321,12 +321,15 @@ static void sched_offer(struct runq *rq)
 void sched_tick(u64 now)
 {
 	struct runq *rq = &percpu_this()->runq;
+	struct thread *t;
 
 	if (!READ_ONCE(rq->queued))
 		return;
-	rq->running->sync = 0;
-	if (now >= rq->running->slice_end)
-		rq->running->need_resched = true;
+	t = rq->running;
+	if (now >= t->woke_at + SCHED_SYNC_TRUST)
+		t->sync = 0;
+	if (now >= t->slice_end)
+		t->need_resched = true;
 }
 
 void sched_leave_kernel(void)
