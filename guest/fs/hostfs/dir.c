@@ -101,6 +101,13 @@ static bool hostfs_revalidate(struct dentry *d)
 
 /* ---- making */
 
+/* Link counts of directories follow their subdirectories, except on hosts that do not count (1) and below what a live one has. */
+static void dir_count(struct inode *dir, int by)
+{
+	if (dir->nlink >= 2 && (by > 0 || dir->nlink > 2))
+		dir->nlink += (u32)by;
+}
+
 /* Finish a request that makes something under d's name. */
 static int dir_make(struct inode *dir, struct dentry *d, struct hostfs_req *r, u32 uid, u32 gid)
 {
@@ -117,7 +124,7 @@ static int dir_make(struct inode *dir, struct dentry *d, struct hostfs_req *r, u
 	if (err)
 		return err;
 	if (S_ISDIR(inode->mode)) {
-		dir->nlink++;
+		dir_count(dir, 1);
 		if (dir_super(dir)->exclusive)
 			hostfs_names_start(hostfs_node(inode));
 	}
@@ -253,7 +260,7 @@ static int hostfs_rmdir(struct inode *dir, struct dentry *d)
 
 	if (!err) {
 		atomic_load(&d->inode)->nlink = 0;
-		dir->nlink--;
+		dir_count(dir, -1);
 	}
 	return err;
 }
@@ -262,8 +269,8 @@ static int hostfs_rmdir(struct inode *dir, struct dentry *d)
 static void rename_move_count(struct inode *odir, struct inode *ndir, const struct inode *inode)
 {
 	if (S_ISDIR(inode->mode) && odir != ndir) {
-		odir->nlink--;
-		ndir->nlink++;
+		dir_count(odir, -1);
+		dir_count(ndir, 1);
 	}
 }
 
@@ -283,7 +290,7 @@ static void rename_counts(
 		inode_touch(target, ATTR_CTIME);
 	} else if (S_ISDIR(target->mode)) {
 		target->nlink = 0;
-		ndir->nlink--;
+		dir_count(ndir, -1);
 	} else {
 		inode_lost_name(target);
 	}

@@ -5,8 +5,9 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
-#include "kernel/errno.h"
-#include "lib/string.h"
+#include "fs/internal.h"
+
+#define COPY_MIN (128u * 1024) /* bytes from which the host's copy is worth its requests */
 
 static struct hostfs_conn *file_conn(const struct inode *inode)
 {
@@ -158,6 +159,18 @@ static int hostfs_fsync(struct file *f, u64 from, u64 to, bool data_only)
 	return err ? err : hostfs_call(file_conn(f->inode), &r);
 }
 
+/* The host has not counted the new blocks yet: guess, for du and for programs that take a short count for holes. */
+static s64 hostfs_write(struct file *f, struct uio *u, u64 *pos)
+{
+	u64 old = READ_ONCE(f->inode->size);
+	s64 n = file_regular_write(f, u, pos);
+	u64 from = n > 0 ? MAX(old, *pos - (u64)n) : 0;
+
+	if (n > 0 && *pos > from)
+		f->inode->blocks += (ALIGN_UP(*pos, PAGE_SIZE) - ALIGN_UP(from, PAGE_SIZE)) / 512;
+	return n;
+}
+
 /* Shared mounts: what was written is on the host when the descriptor is closed. */
 static int hostfs_flush(struct file *f)
 {
@@ -237,12 +250,19 @@ static int hostfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	struct inode *inode = f->inode;
 	struct fuse_fallocate_in in = { .offset = off, .length = len, .mode = (u32)mode };
 	struct hostfs_req r = { .op = FUSE_FALLOCATE, .nodeid = hostfs_node(inode)->nodeid };
+	u64 n = len;
 	int err;
 
 	HOSTFS_ARG(&r, 0, &in, sizeof(in));
 	rwsem_write_lock(&inode->lock);
+	err = 0;
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && off + len > inode->size)
+		err = file_size_limit(off, &n);
+	if (!err && n < len)
+		err = -EFBIG;
 	/* Everything: the server's size decides what the request does. */
-	err = mapping_writeback(inode->mapping, 0, ~0UL);
+	if (!err)
+		err = mapping_writeback(inode->mapping, 0, ~0UL);
 	if (!err)
 		err = hostfs_call(file_conn(inode), &r);
 	if (!err) {
@@ -254,7 +274,10 @@ static int hostfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	return err;
 }
 
-/* Both files are of this server (the caller looked): the host copies, perhaps without copying. */
+/*
+ * Both files are of this server (the caller looked): the host copies, perhaps without copying. Little data, and data that is not there
+ * yet, goes through the page cache (EXDEV: the caller does that).
+ */
 static s64 hostfs_copy_range(struct file *in, u64 in_pos, struct file *out, u64 out_pos, u64 len)
 {
 	struct inode *from = in->inode, *to = out->inode;
@@ -267,10 +290,10 @@ static s64 hostfs_copy_range(struct file *in, u64 in_pos, struct file *out, u64 
 		.nodeid = hostfs_node(from)->nodeid,
 		.out = &reply,
 		.out_size = sizeof(reply) };
-	int err = mapping_writeback(from->mapping, 0, ~0UL);
+	int err;
 
-	if (err)
-		return err;
+	if (len < COPY_MIN || from->size - in_pos < COPY_MIN || READ_ONCE(from->mapping->ndirty))
+		return -EXDEV;
 	HOSTFS_ARG(&r, 0, &a, sizeof(a));
 	rwsem_write_lock(&to->lock);
 	err = mapping_writeback(to->mapping, 0, ~0UL);
@@ -293,7 +316,7 @@ static s64 hostfs_copy_range(struct file *in, u64 in_pos, struct file *out, u64 
 
 const struct file_ops hostfs_file_ops = {
 	.read = file_regular_read,
-	.write = file_regular_write,
+	.write = hostfs_write,
 	.llseek = hostfs_llseek,
 	.fsync = hostfs_fsync,
 	.fallocate = hostfs_fallocate,
@@ -302,7 +325,7 @@ const struct file_ops hostfs_file_ops = {
 
 const struct file_ops hostfs_file_shared_fops = {
 	.read = file_regular_read,
-	.write = file_regular_write,
+	.write = hostfs_write,
 	.llseek = hostfs_llseek,
 	.fsync = hostfs_fsync,
 	.fallocate = hostfs_fallocate,
