@@ -17,9 +17,15 @@ static u32 boot_started; /* atomic: vCPUs that run */
 
 _Static_assert(sizeof(struct cm_hypercall) * CM_MAX_CPUS <= PAGE_SIZE, "one page");
 
+/* A hypercall takes a block; on pvm the string instruction exits once a byte. */
 void arch_log_early(const char *text, size_t len)
 {
-	cpu_outsb(CM_PORT_LOG, text, len);
+	paddr_t pa = (u64)text >= CM_KERNEL_BASE ? image_pa(text) : va_to_pa(text);
+
+	for (size_t n; len; len -= n, pa += n) {
+		n = MIN(len, (size_t)CM_LOG_MAX);
+		hypercall(CM_HC_LOG, pa, n);
+	}
 }
 
 bool arch_is_pvm(void)

@@ -182,11 +182,6 @@ static inline void cpu_outl(u16 port, u32 v)
 	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port) : "memory");
 }
 
-static inline void cpu_outsb(u16 port, const void *buf, size_t n)
-{
-	__asm__ volatile("rep outsb" : "+S"(buf), "+c"(n) : "d"(port) : "memory");
-}
-
 static inline u64 cpu_read_sp(void)
 {
 	u64 v;
