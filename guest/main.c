@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The boot order, as one readable list. */
 #include "kernel/main.h"
+#include "agent/agent.h"
 #include "arch.h"
 #include "arch/x86_64/selftest.h"
 #include "casemate/abi_version.h"
@@ -11,6 +12,7 @@
 #include "fs/hostfs/hostfs.h"
 #include "fs/vfs.h"
 #include "kernel/clock.h"
+#include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/random.h"
@@ -104,6 +106,7 @@ void main_read_fdt(const void *fdt)
 static void main_thread(void *arg)
 {
 	size_t len;
+	int ret;
 
 	if (main_option("selftest", &len))
 		selftest_run();
@@ -117,6 +120,9 @@ static void main_thread(void *arg)
 	task_init();
 	if (devel_start)
 		devel_start();
+	ret = agent_init(main_fdt());
+	if (ret < 0 && ret != -ENODEV)
+		log_error("boot: no control connection, error %d", ret);
 }
 
 void kmain(void)

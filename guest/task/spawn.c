@@ -27,7 +27,7 @@ static void spawn_request_put(struct spawn_request *r)
 		kfree(r);
 }
 
-static void spawn_limits(struct group *g, const struct rlimit64 *rlim)
+void spawn_default_limits(struct rlimit64 *rlim)
 {
 	static const struct {
 		u32 which;
@@ -45,14 +45,18 @@ static void spawn_limits(struct group *g, const struct rlimit64 *rlim)
 	};
 	size_t i;
 
-	if (rlim) {
-		memcpy(g->rlim, rlim, sizeof(g->rlim));
-		return;
-	}
 	for (i = 0; i < RLIM_NLIMITS; i++)
-		g->rlim[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
+		rlim[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
 	for (i = 0; i < ARRAY_SIZE(init); i++)
-		g->rlim[init[i].which] = (struct rlimit64){ init[i].soft, init[i].hard };
+		rlim[init[i].which] = (struct rlimit64){ init[i].soft, init[i].hard };
+}
+
+static void spawn_limits(struct group *g, const struct rlimit64 *rlim)
+{
+	if (rlim)
+		memcpy(g->rlim, rlim, sizeof(g->rlim));
+	else
+		spawn_default_limits(g->rlim);
 }
 
 static struct cred *spawn_cred(const struct spawn *s)

@@ -230,6 +230,8 @@ struct spawn {
 	void (*on_exit)(void *arg, int pid, int status);
 	void *arg;
 };
+/* The RLIM_NLIMITS limits of a process that is given none. */
+void spawn_default_limits(struct rlimit64 *rlim);
 /* Makes a process without parent that execs argv[0] (searched in PATH of envp when without slash). The first one is the init of
  * its pid namespace: when it ends, all others are killed first. pid, or -errno of the exec (-ENOENT: not found, -EACCES: not
  * executable, -ENOEXEC...). consumes what is marked, also on failure. Kernel thread context, may sleep. */

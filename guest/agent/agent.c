@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent's thread: control connection, frames, one table of request handlers. */
+#include "agent/agent.h"
+
+#include "agent/internal.h"
+#include "arch.h"
+#include "casemate/abi_version.h"
+#include "casemate/hypercall.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "syscall/trace.h"
+
+#define AGENT_BACKLOG 8
+
+static struct vsock_listener *agent_control, *agent_streams;
+static struct vsock *agent_conn;
+static struct mutex agent_tx; /* one frame at a time; protects: agent_conn against sends */
+
+void agent_send(const struct cm_rpc_hdr *h, const void *payload)
+{
+	struct cm_rpc_hdr out = *h;
+	struct iov iov[2] = { { (u64)&out, sizeof(out) }, { (u64)payload, out.len } };
+
+	out.magic = CM_RPC_MAGIC;
+	out.version = CM_RPC_VERSION;
+	mutex_lock(&agent_tx);
+	/* In one go: a packet more is an exit more. */
+	if (agent_conn)
+		agent_send_all(agent_conn, iov, out.len ? 2 : 1);
+	mutex_unlock(&agent_tx);
+}
+
+struct request {
+	const struct cm_rpc_hdr *hdr;
+	const void *payload; /* hdr->len bytes, 16-byte aligned */
+};
+
+static void agent_reply(const struct request *q, int error, const void *payload, u32 len)
+{
+	struct cm_rpc_hdr h = {
+		.type = q->hdr->type | CM_RPC_REPLY,
+		.id = q->hdr->id,
+		.error = error < 0 ? -error : 0,
+		.len = len,
+	};
+
+	agent_send(&h, payload);
+}
+
+static void agent_hello(const struct request *q)
+{
+	const struct cm_rpc_hello hello = { .version = CM_RPC_VERSION, .abi = CM_ABI_VERSION };
+
+	agent_reply(q, 0, &hello, sizeof(hello));
+}
+
+static void agent_start(const struct request *q)
+{
+	struct cm_rpc_started started = { 0 };
+	struct cm_rpc_error e = { 0 };
+	struct rpc_start s;
+	int ret = rpc_decode_start(q->payload, q->hdr->len, &s);
+
+	if (ret == 0)
+		ret = agent_container_start(&s, agent_streams, &e, &started.pid);
+	if (ret < 0)
+		agent_reply(q, ret, &e, sizeof(e));
+	else
+		agent_reply(q, 0, &started, sizeof(started));
+	if (ret == 0)
+		agent_container_announced();
+}
+
+static void agent_signal(const struct request *q)
+{
+	const struct cm_rpc_signal *s = q->payload;
+	int ret = -EINVAL;
+
+	if (s->container == 1 && s->signo >= 0 && s->signo <= SIG_MAX && s->pid >= 0 &&
+		s->mode <= CM_RPC_SIGNAL_FOREGROUND &&
+		(s->mode != CM_RPC_SIGNAL_ALL || s->pid == 0))
+		ret = agent_container_signal(s);
+	agent_reply(q, ret, NULL, 0);
+}
+
+static void agent_ps(const struct request *q)
+{
+	u32 max = CM_RPC_EVENT_MAX / sizeof(struct cm_rpc_proc);
+	struct cm_rpc_proc *p;
+
+	max = MIN(max, CM_RPC_PROCS_MAX);
+	p = kmalloc(max * sizeof(*p));
+	if (!p) {
+		agent_reply(q, -ENOMEM, NULL, 0);
+		return;
+	}
+	agent_reply(q, 0, p, agent_container_ps(p, max) * (u32)sizeof(*p));
+	kfree(p);
+}
+
+static struct agent_stream *agent_trace_stream;
+
+/* Whole lines; a host that does not read stops the program that is traced, and one that is gone loses them. */
+static void agent_trace_sink(const char *text, size_t len)
+{
+	struct iov iov = { (u64)text, len };
+
+	agent_send_all(agent_trace_stream->sock, &iov, 1);
+}
+
+static void agent_trace(const struct request *q)
+{
+	const struct cm_rpc_trace *t = q->payload;
+	int ret = 0;
+
+	if (!t->on) {
+		trace_stop();
+	} else if (!t->token) {
+		trace_start(NULL);
+	} else {
+		agent_trace_stream = agent_stream_get(agent_streams, t->token);
+		if (agent_trace_stream)
+			trace_start(agent_trace_sink);
+		else
+			ret = -ETIMEDOUT;
+	}
+	agent_reply(q, ret, NULL, 0);
+}
+
+static void agent_shutdown(const struct request *q)
+{
+	const struct cm_rpc_shutdown *s = q->payload;
+	int ret = s->flags & CM_RPC_SHUTDOWN_SYNC ? agent_container_sync() : 0;
+
+	agent_reply(q, ret, NULL, 0);
+	log_flush();
+	arch_power_off(CM_OFF_DONE);
+}
+
+/* Indexed by request type; size = bytes of a fixed payload, 0 = any. A missing function answers ENOSYS. */
+static const struct {
+	void (*run)(const struct request *q);
+	u32 size;
+} agent_requests[] = {
+	[CM_RPC_HELLO] = { agent_hello, sizeof(struct cm_rpc_hello) },
+	[CM_RPC_START] = { agent_start, 0 },
+	[CM_RPC_SIGNAL] = { agent_signal, sizeof(struct cm_rpc_signal) },
+	[CM_RPC_PS] = { agent_ps, sizeof(struct cm_rpc_container) },
+	[CM_RPC_TRACE] = { agent_trace, sizeof(struct cm_rpc_trace) },
+	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
+};
+
+static void agent_dispatch(const struct request *q)
+{
+	u32 type = q->hdr->type;
+
+	if (type >= ARRAY_SIZE(agent_requests) || !agent_requests[type].run)
+		agent_reply(q, -ENOSYS, NULL, 0);
+	else if (agent_requests[type].size && agent_requests[type].size != q->hdr->len)
+		agent_reply(q, -EPROTO, NULL, 0);
+	else
+		agent_requests[type].run(q);
+}
+
+/* One frame from the connection to its handler. 0, or why the connection is of no more use. */
+static int agent_serve_one(void)
+{
+	struct cm_rpc_hdr h;
+	struct request q = { .hdr = &h };
+	void *payload = NULL;
+	int ret = agent_recv_all(agent_conn, &h, sizeof(h));
+
+	if (ret == 0)
+		ret = rpc_check_header(&h);
+	if (ret == 0 && h.len) {
+		payload = kmalloc(h.len);
+		ret = payload ? agent_recv_all(agent_conn, payload, h.len) : -ENOMEM;
+		q.payload = payload;
+	}
+	if (ret == 0)
+		agent_dispatch(&q);
+	kfree(payload);
+	return ret;
+}
+
+static void agent_thread(void *arg)
+{
+	int ret = vsock_accept(agent_control, 0, &agent_conn);
+
+	while (ret == 0)
+		ret = agent_serve_one();
+	/* Without the sandbox process nobody can reach the container. */
+	log_warn("agent: control connection ended, error %d", ret);
+	agent_container_sync();
+	log_flush();
+	arch_power_off(CM_OFF_DONE);
+}
+
+int agent_init(const struct fdt_reader *fdt)
+{
+	int ret = vsock_init(fdt);
+
+	if (ret == 0)
+		ret = vsock_listen(CM_RPC_PORT_CONTROL, 1, &agent_control);
+	if (ret == 0)
+		ret = vsock_listen(CM_RPC_PORT_STREAM, AGENT_BACKLOG, &agent_streams);
+	if (ret == 0 && !kthread_run(agent_thread, NULL, "agent"))
+		ret = -ENOMEM;
+	/* Live only now: no connection of the host finds nobody listening. */
+	return ret == 0 ? vsock_start() : ret;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mount tree of a container: its root, what config.json mounts, and the paths that are hidden or read-only. Runs in the agent's
+ * thread, with the kernel's own credentials; names are resolved inside the container's root, whatever links the image holds.
+ */
+#include "agent/internal.h"
+
+#include <linux/mount.h>
+
+#include "fs/internal.h"
+#include "fs/mode.h"
+#include "fs/mount.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+/* What config.json may ask for; MS_* of the ABI. */
+#define ROOTFS_FLAGS \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+#define ROOTFS_LOOKUP (LOOKUP_FOLLOW | LOOKUP_IN_ROOT)
+
+static const char *const rootfs_types[CM_RPC_MOUNT_TYPES] = {
+	[CM_RPC_MOUNT_PROC] = "proc",
+	[CM_RPC_MOUNT_SYSFS] = "sysfs",
+	[CM_RPC_MOUNT_TMPFS] = "tmpfs",
+	[CM_RPC_MOUNT_DEVPTS] = "devpts",
+	[CM_RPC_MOUNT_MQUEUE] = "mqueue",
+	[CM_RPC_MOUNT_CGROUP2] = "cgroup2",
+	[CM_RPC_MOUNT_DEV] = "devtmpfs",
+};
+
+/* Kinds of which a container can do without when the sentry lacks them. */
+static bool rootfs_optional(u32 type)
+{
+	return type == CM_RPC_MOUNT_MQUEUE || type == CM_RPC_MOUNT_CGROUP2;
+}
+
+static int rootfs_mount_root(const struct rpc_start *s, struct mount_ns *ns)
+{
+	char data[64];
+
+	if (!(s->fixed.flags & CM_RPC_START_OVERLAY))
+		return vfs_mount(ns, "virtiofs", s->rootfs_tag, NULL,
+			s->fixed.flags & CM_RPC_START_READONLY ? MS_RDONLY : 0, "exclusive");
+	str_format(data, sizeof(data), "lower=virtiofs,size=%lu",
+		(unsigned long)s->fixed.overlay_size);
+	return vfs_mount(ns, "overlay", s->rootfs_tag, NULL, 0, data);
+}
+
+/* mkdir -p below root: what is missing appears with mode 0755. */
+static int rootfs_make_dir(const struct path *root, const char *path)
+{
+	struct path at;
+	size_t len = strlen(path);
+	char *buf, *p;
+	int ret = path_lookup(root, path, ROOTFS_LOOKUP, &at);
+
+	if (ret == 0)
+		path_put(&at);
+	if (ret != -ENOENT)
+		return ret;
+	if (len >= PATH_MAX_LEN)
+		return -ENAMETOOLONG;
+	buf = kstrdup(path);
+	if (!buf)
+		return -ENOMEM;
+	for (p = buf, ret = 0; ret == 0 && *p; p++) {
+		if (p[1] != '/' && p[1] != '\0')
+			continue;
+		if (p[0] != '/') {
+			char c = p[1];
+
+			p[1] = '\0';
+			ret = path_lookup(root, buf, ROOTFS_LOOKUP, &at);
+			if (ret == 0)
+				path_put(&at);
+			else if (ret == -ENOENT)
+				ret = vfs_mkdir(root, buf, 0755);
+			p[1] = c;
+		}
+	}
+	kfree(buf);
+	return ret;
+}
+
+int agent_make_dir(struct mount_ns *ns, const char *path)
+{
+	struct path root;
+	int ret;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = rootfs_make_dir(&root, path);
+	path_put(&root);
+	return ret;
+}
+
+static int rootfs_mount_one(struct mount_ns *ns, const struct cm_rpc_mount *m, char *const words[3])
+{
+	int ret = agent_make_dir(ns, words[0]);
+
+	if (ret < 0)
+		return ret;
+	ret = vfs_mount(ns, rootfs_types[m->type], words[1][0] ? words[1] : "none", words[0],
+		m->flags & ROOTFS_FLAGS, words[2]);
+	if (ret == -ENODEV && rootfs_optional(m->type)) {
+		log_info("agent: %s at %s: not available, left out", rootfs_types[m->type],
+			words[0]);
+		return 0;
+	}
+	return ret;
+}
+
+static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *index)
+{
+	const char *word = s->mount_words;
+	u32 i;
+
+	for (i = 0; i < s->fixed.nmounts; i++) {
+		char *words[4];
+		int ret;
+
+		word = rpc_strings(word, words, 3);
+		*index = i;
+		ret = rootfs_mount_one(ns, &s->mounts[i], words);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Hide a directory behind an empty one, a file behind /dev/null. */
+static int rootfs_mask(
+	struct mount_ns *ns, const struct path *root, const struct path *at, const char *path)
+{
+	struct path null;
+	int ret;
+
+	if (S_ISDIR(at->dentry->inode->mode))
+		return vfs_mount(ns, "tmpfs", "tmpfs", path, MS_RDONLY, "size=0");
+	ret = path_lookup(root, "/dev/null", ROOTFS_LOOKUP, &null);
+	if (ret < 0)
+		return ret;
+	ret = S_ISCHR(null.dentry->inode->mode) ? mount_bind(at, &null, false) : -ENODEV;
+	path_put(&null);
+	return ret;
+}
+
+static int rootfs_protect(struct mount_ns *ns, const struct path *root, const char *path, bool mask)
+{
+	struct path at;
+	int ret = path_lookup(root, path, ROOTFS_LOOKUP, &at);
+
+	/* What does not exist needs no protection. */
+	if (ret == -ENOENT || ret == -ENOTDIR)
+		return 0;
+	if (ret < 0)
+		return ret;
+	if (mask) {
+		ret = rootfs_mask(ns, root, &at, path);
+		path_put(&at);
+		return ret;
+	}
+	ret = mount_bind(&at, &at, true);
+	path_put(&at);
+	if (ret == 0)
+		ret = path_lookup(root, path, ROOTFS_LOOKUP, &at);
+	if (ret < 0)
+		return ret;
+	ret = mount_remount(&at, MS_RDONLY, true);
+	path_put(&at);
+	return ret;
+}
+
+static int rootfs_protect_all(struct mount_ns *ns, const char *paths, u32 n, bool mask)
+{
+	struct path root;
+	int ret = 0;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	while (ret == 0 && n-- > 0) {
+		ret = rootfs_protect(ns, &root, paths, mask);
+		if (ret < 0)
+			log_warn("agent: protect %s: error %d", paths, ret);
+		paths += strlen(paths) + 1;
+	}
+	path_put(&root);
+	return ret;
+}
+
+int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *stage, u32 *index)
+{
+	struct mount_ns *ns = mount_ns_create();
+	int ret;
+
+	if (!ns)
+		return -ENOMEM;
+	*stage = CM_RPC_STAGE_ROOTFS;
+	ret = rootfs_mount_root(s, ns);
+	if (ret == 0) {
+		*stage = CM_RPC_STAGE_MOUNT;
+		ret = rootfs_mounts(s, ns, index);
+	}
+	if (ret == 0) {
+		*stage = CM_RPC_STAGE_ROOTFS;
+		ret = rootfs_protect_all(ns, s->masked, s->fixed.nmasked, true);
+	}
+	if (ret == 0)
+		ret = rootfs_protect_all(ns, s->readonly, s->fixed.nreadonly, false);
+	if (ret < 0) {
+		mount_ns_put(ns);
+		return ret;
+	}
+	*out = ns;
+	return 0;
+}
+
+int agent_sync(struct mount_ns *ns)
+{
+	u32 n = 0, i;
+	struct mount **mounts = mount_ns_list(ns, &n);
+	int ret = 0;
+
+	if (!mounts)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		struct super *sb = mounts[i]->sb;
+		int r = sb->ops->sync ? sb->ops->sync(sb) : 0;
+
+		if (ret == 0)
+			ret = r;
+		mount_put(mounts[i]);
+	}
+	kfree(mounts);
+	return ret;
+}
