@@ -113,6 +113,7 @@ static void main_thread(void *arg)
 	if (main_option("trace", &len))
 		trace_start(NULL);
 	fs_init();
+	hostfs_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
 	if (main_option("fstest", &len))
