@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brings up the file systems that the sentry has itself. */
 #include "fs/dev/dev.h"
-#include "fs/hostfs/hostfs.h"
 #include "fs/internal.h"
 #include "fs/tmpfs/tmpfs.h"
 
@@ -11,5 +10,4 @@ void fs_init(void)
 	tmpfs_init();
 	chrdev_init();
 	devtmpfs_init();
-	hostfs_init();
 }
