@@ -25,6 +25,7 @@ struct fs_chan {
 	struct spinlock lock; /* irq; protects: the members below, and the completion of requests */
 	struct ring ring[FS_CHAN_QUEUES];
 	u32 pollers; /* of the request queue */
+	u64 poll_ns; /* how long the next one polls */
 	bool dead; /* the device failed: everything is answered with -EIO */
 	struct waitq room; /* submitters that wait for descriptors */
 	paddr_t dax_base;
@@ -205,7 +206,7 @@ void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req 
 static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
 {
 	struct ring *r = &ch->ring[FS_CHAN_REQUEST];
-	u64 end = clock_monotonic() + FS_CHAN_POLL_NS;
+	u64 end = clock_monotonic() + READ_ONCE(ch->poll_ns);
 	u64 flags = spin_lock_irq(&ch->lock);
 	bool more;
 
@@ -218,6 +219,8 @@ static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
 		cpu_relax();
 	} while (!atomic_load(&req->complete) && clock_monotonic() < end);
 	flags = spin_lock_irq(&ch->lock);
+	ch->poll_ns = atomic_load(&req->complete) ? MIN(ch->poll_ns * 2, FS_CHAN_POLL_NS)
+						  : MAX(ch->poll_ns / 2, FS_CHAN_POLL_MIN_NS);
 	more = --ch->pollers == 0 && ring_interrupt_on(r);
 	spin_unlock_irq(&ch->lock, flags);
 	if (more)
@@ -294,6 +297,7 @@ int fs_chan_init(const struct fdt_reader *fdt)
 		if (!ch)
 			return -ENOMEM;
 		ch->dev = dev;
+		ch->poll_ns = FS_CHAN_POLL_NS;
 		waitq_init(&ch->room);
 		/* Kept also when it fails: the interrupt may be registered. It is not found then. */
 		r = fs_chan_start(ch);

@@ -4,7 +4,8 @@
  * memory (drivers/arena.h) that the caller fills and owns; they belong to the server from submission to completion.
  *
  * Any number of tasks may have requests in flight. Who waits first polls the ring for a short while (FS_CHAN_POLL_NS: a server that is
- * awake answers in that time and neither side pays for a wake-up), then sleeps until the interrupt.
+ * awake answers in that time and neither side pays for a wake-up), then sleeps until the interrupt. Polls that do not pay, as on a host whose
+ * processors are all busy, get shorter.
  */
 #ifndef DRIVERS_FS_CHAN_H
 #define DRIVERS_FS_CHAN_H
@@ -15,9 +16,10 @@
 struct fdt_reader;
 struct fs_chan;
 
-#define FS_CHAN_MAX	8 /* devices */
-#define FS_CHAN_POLL_NS 50000UL
-#define FS_REQ_SEGS	8
+#define FS_CHAN_MAX	    8 /* devices */
+#define FS_CHAN_POLL_NS	    50000UL /* at most */
+#define FS_CHAN_POLL_MIN_NS 3000UL
+#define FS_REQ_SEGS	    8
 
 enum fs_chan_queue {
 	FS_CHAN_HIPRIO, /* FORGET, INTERRUPT: never waits behind requests */
