@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clocks, sleeping, interval timers, POSIX timers, CPU-time limits. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <sys/timex.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/guest/tap.h"
+
+static volatile sig_atomic_t hits, value, code;
+
+static void on_signal(int sig, siginfo_t *si, void *uc)
+{
+	hits++;
+	value = si->si_value.sival_int;
+	code = si->si_code;
+}
+
+static void handle(int sig)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_sigaction = on_signal;
+	sa.sa_flags = SA_SIGINFO;
+	sigaction(sig, &sa, NULL);
+}
+
+static double now(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static void burn(double seconds)
+{
+	double end = now(CLOCK_THREAD_CPUTIME_ID) + seconds;
+	double limit = now(CLOCK_MONOTONIC) + 20;
+
+	volatile int i;
+
+	/* Mostly in user mode, or ITIMER_VIRTUAL would have nothing to count. */
+	while (now(CLOCK_THREAD_CPUTIME_ID) < end && now(CLOCK_MONOTONIC) < limit) {
+		for (i = 0; i < 100000; i++)
+			;
+	}
+}
+
+static void test_clocks(void)
+{
+	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+		CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_TAI,
+		CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID };
+	struct timespec a, b, direct;
+	struct timeval tv;
+	bool good = true, forward = true;
+	size_t i;
+
+	for (i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		good = good && clock_gettime(clocks[i], &a) == 0 &&
+		       clock_getres(clocks[i], &b) == 0 && b.tv_sec == 0 && b.tv_nsec > 0;
+	}
+	ok(good, "every clock reads and has a resolution");
+	for (i = 0; i < 10000; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &direct);
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		forward = forward &&
+			  (a.tv_sec < direct.tv_sec ||
+				  (a.tv_sec == direct.tv_sec && a.tv_nsec <= direct.tv_nsec)) &&
+			  (direct.tv_sec < b.tv_sec ||
+				  (direct.tv_sec == b.tv_sec && direct.tv_nsec <= b.tv_nsec));
+	}
+	ok(forward, "the vDSO and the system call agree, never going back");
+	gettimeofday(&tv, NULL);
+	clock_gettime(CLOCK_REALTIME, &a);
+	ok(a.tv_sec - tv.tv_sec <= 1 && time(NULL) - tv.tv_sec <= 1 && tv.tv_sec > 1600000000,
+		"gettimeofday, time and CLOCK_REALTIME agree");
+	ok(syscall(SYS_clock_gettime, 99, &a) == -1 && errno == EINVAL, "unknown clock: EINVAL");
+	ok(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, 16) == -1 && errno == EFAULT,
+		"bad pointer: EFAULT");
+	ok(syscall(SYS_time, NULL) > 1600000000 && syscall(SYS_gettimeofday, &tv, NULL) == 0,
+		"the direct calls too");
+}
+
+static void test_sleep(void)
+{
+	struct timespec ts = { 0, 20000000 }, bad = { 0, -1 };
+	double a = now(CLOCK_MONOTONIC), b;
+
+	ok(nanosleep(&ts, NULL) == 0, "nanosleep");
+	b = now(CLOCK_MONOTONIC) - a;
+	ok(b >= 0.02 && b < 0.5, "takes its time");
+	ok(nanosleep(&bad, NULL) == -1 && errno == EINVAL, "negative: EINVAL");
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_nsec += 20000000;
+	ts.tv_sec += ts.tv_nsec / 1000000000;
+	ts.tv_nsec %= 1000000000;
+	ok(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == 0 &&
+			now(CLOCK_MONOTONIC) >=
+				(double)ts.tv_sec + (double)ts.tv_nsec * 1e-9 - 1e-6,
+		"clock_nanosleep until a point");
+	ts.tv_sec = 1;
+	ok(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) == 0, "a point in the past");
+	ok(clock_nanosleep(77, 0, &ts, NULL) == EINVAL, "unknown clock: EINVAL");
+}
+
+static void test_itimers(void)
+{
+	struct itimerval it = { { 0, 10000 }, { 0, 10000 } }, old;
+	struct timespec ts = { 0, 100000000 };
+
+	handle(SIGALRM);
+	handle(SIGVTALRM);
+	handle(SIGPROF);
+	hits = 0;
+	ok(setitimer(ITIMER_REAL, &it, NULL) == 0, "setitimer");
+	while (hits < 3)
+		nanosleep(&ts, NULL);
+	memset(&it, 0, sizeof(it));
+	ok(setitimer(ITIMER_REAL, &it, &old) == 0 && old.it_interval.tv_usec == 10000,
+		"it repeats; the old value comes back");
+	getitimer(ITIMER_REAL, &it);
+	ok(it.it_value.tv_sec == 0 && it.it_value.tv_usec == 0, "off reads as zero");
+	alarm(10);
+	ok(alarm(0) == 10, "alarm gives the seconds that were left");
+	it.it_value.tv_usec = 1000001;
+	ok(setitimer(ITIMER_REAL, &it, NULL) == -1 && errno == EINVAL, "not normal: EINVAL");
+	ok(getitimer(9, &it) == -1 && errno == EINVAL, "unknown timer: EINVAL");
+	memset(&it, 0, sizeof(it));
+	it.it_value.tv_usec = 30000;
+	hits = 0;
+	setitimer(ITIMER_VIRTUAL, &it, NULL);
+	burn(0.2);
+	ok(hits == 1, "ITIMER_VIRTUAL counts CPU time");
+	hits = 0;
+	setitimer(ITIMER_PROF, &it, NULL);
+	burn(0.2);
+	ok(hits == 1, "so does ITIMER_PROF");
+}
+
+static void test_posix_timers(void)
+{
+	struct sigevent ev;
+	struct itimerspec its = { { 0, 5000000 }, { 0, 5000000 } }, cur;
+	struct timespec ts = { 0, 60000000 };
+	sigset_t set, old;
+	siginfo_t si;
+	timer_t id;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.sigev_notify = SIGEV_SIGNAL;
+	ev.sigev_signo = SIGUSR1;
+	ev.sigev_value.sival_int = 77;
+	handle(SIGUSR1);
+	hits = 0;
+	ok(timer_create(CLOCK_MONOTONIC, &ev, &id) == 0, "timer_create");
+	ok(timer_settime(id, 0, &its, NULL) == 0, "timer_settime");
+	while (hits < 2)
+		pause();
+	ok(code == SI_TIMER && value == 77, "signals say SI_TIMER and carry the value");
+	ok(timer_gettime(id, &cur) == 0 && cur.it_interval.tv_nsec == 5000000 &&
+			cur.it_value.tv_nsec <= 5000000,
+		"timer_gettime");
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	nanosleep(&ts, NULL);
+	ok(sigwaitinfo(&set, &si) == SIGUSR1 && si.si_overrun >= 5,
+		"a blocked one counts overruns");
+	ok(timer_getoverrun(id) >= 5, "timer_getoverrun agrees");
+	ok(timer_delete(id) == 0, "timer_delete");
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	ok(syscall(SYS_timer_settime, 12345, 0, &its, NULL) == -1 && errno == EINVAL,
+		"an unknown timer: EINVAL");
+	ok(syscall(SYS_timer_create, 99, NULL, &id) == -1 && errno == EINVAL,
+		"unknown clock: EINVAL");
+}
+
+static volatile int notified;
+
+static void on_notify(union sigval v)
+{
+	notified = v.sival_int;
+}
+
+static void test_thread_notify(void)
+{
+	struct sigevent ev;
+	struct itimerspec its = { { 0, 0 }, { 0, 5000000 } };
+	timer_t id;
+	int i;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.sigev_notify = SIGEV_THREAD;
+	ev.sigev_notify_function = on_notify;
+	ev.sigev_value.sival_int = 5;
+	ok(timer_create(CLOCK_REALTIME, &ev, &id) == 0, "a timer that starts a thread");
+	timer_settime(id, 0, &its, NULL);
+	for (i = 0; i < 1000 && !notified; i++)
+		usleep(1000);
+	ok(notified == 5, "starts it");
+	timer_delete(id);
+}
+
+static void test_usage(void)
+{
+	struct rusage ru;
+	struct tms tms;
+	pid_t pid;
+	int status;
+
+	burn(0.1);
+	ok(getrusage(RUSAGE_SELF, &ru) == 0 &&
+			ru.ru_utime.tv_usec + ru.ru_stime.tv_usec + ru.ru_utime.tv_sec * 1000000 >
+				90000,
+		"getrusage counts own time");
+	ok(ru.ru_maxrss > 100 && ru.ru_minflt > 0, "memory and faults");
+	ok(times(&tms) != (clock_t)-1 && tms.tms_utime + tms.tms_stime >= 9, "times");
+	pid = fork();
+	if (pid == 0) {
+		burn(0.15);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	getrusage(RUSAGE_CHILDREN, &ru);
+	ok(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec + ru.ru_utime.tv_sec * 1000000 >= 140000,
+		"children's time is added when they are waited for");
+	ok(getrusage(RUSAGE_THREAD, &ru) == 0, "RUSAGE_THREAD");
+	ok(getrusage(55, &ru) == -1 && errno == EINVAL, "unknown: EINVAL");
+}
+
+static void test_cpu_limit(void)
+{
+	struct rlimit lim = { 1, 2 };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setrlimit(RLIMIT_CPU, &lim);
+		burn(6);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU, "RLIMIT_CPU sends SIGXCPU");
+}
+
+static void test_adjtimex(void)
+{
+	struct timex tx;
+
+	memset(&tx, 0, sizeof(tx));
+	ok(adjtimex(&tx) >= 0 && tx.tick == 10000, "adjtimex can be asked");
+	memset(&tx, 0, sizeof(tx));
+	ok(clock_adjtime(CLOCK_REALTIME, &tx) >= 0, "clock_adjtime too");
+}
+
+int main(void)
+{
+	test_clocks();
+	test_sleep();
+	test_itimers();
+	test_posix_timers();
+	test_thread_notify();
+	test_usage();
+	test_cpu_limit();
+	test_adjtimex();
+	return tap_end();
+}
