@@ -28,7 +28,8 @@ const char opts_usage[] =
 #ifdef CM_DEVEL
 	"  --guest-image=FILE     boot this kernel (developer builds)\n"
 #endif
-	"exit status: 0 power off, 1 start error, 2 guest panic or crash, 3 failure of the VMM\n";
+	"exit status: 0 power off, 1 start error, 2 guest panic or crash, 3 failure of the VMM,\n"
+	"4 the parent hung up\n";
 
 static int opts_number(const char *name, const char *s, uint64_t max, uint64_t *out, char **end,
 	struct cm_err *err)

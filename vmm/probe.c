@@ -38,6 +38,8 @@ struct probe {
 	bool pvm;
 	double vm_create_us, vcpu_create_us;
 	double mark[PROBE_MARK_END + 1]; /* us */
+	uint32_t late; /* the timer's shortest delay, cycles */
+	int tsc_khz;
 };
 
 static double probe_now(void)
@@ -185,6 +187,8 @@ static int probe_loop(struct probe *p, struct cm_err *err)
 		if (run->exit_reason != KVM_EXIT_IO)
 			return cm_err_set(err, 0, "probe guest: exit reason %u after mark %u",
 				run->exit_reason, mark);
+		if (run->io.port == PROBE_PORT_LATE)
+			memcpy(&p->late, (char *)run + run->io.data_offset, sizeof(p->late));
 		if (run->io.port != PROBE_PORT_MARK)
 			continue;
 		memcpy(&mark, (char *)run + run->io.data_offset, sizeof(mark));
@@ -206,8 +210,13 @@ static void probe_costs(const struct probe *p)
 	};
 	unsigned i;
 
-	for (i = 0; i < PROBE_MARK_END; i++)
+	for (i = 0; i < PROBE_MARK_END; i++) {
+		if (!names[i])
+			continue;
 		printf("cost.%s_us=%.3f\n", names[i], (p->mark[i + 1] - p->mark[i]) / PROBE_ROUNDS);
+	}
+	if (p->tsc_khz > 0)
+		printf("cost.timer_late_us=%.3f\n", p->late * 1e3 / p->tsc_khz);
 }
 
 /* The interface's own registers decide; module names tell hardware kinds apart. */
@@ -226,7 +235,8 @@ static void probe_flavour(struct probe *p)
 	printf("kvm.flavour=%s\n", flavour);
 	if (p->pvm && kvm_get_msr(p->vcpu_fd, MSR_PVM_BITS, &v) == 0)
 		printf("kvm.pvm_features=%#llx\n", (unsigned long long)v);
-	printf("kvm.tsc_khz=%d\n", kvm_get_tsc_khz(p->vcpu_fd));
+	p->tsc_khz = kvm_get_tsc_khz(p->vcpu_fd);
+	printf("kvm.tsc_khz=%d\n", p->tsc_khz);
 }
 
 int probe_run(int kvm_fd, struct cm_err *err)

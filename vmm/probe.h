@@ -5,15 +5,21 @@
 
 #define PROBE_PORT_MARK	   0x10
 #define PROBE_PORT_NOTHING 0x11
+#define PROBE_PORT_LATE	   0x12 /* the shortest of PROBE_TIMERS delays, cycles */
 #define PROBE_ROUNDS	   2000
 #define PROBE_USER	   0x200000 /* user address of the guest's first page */
+
+#define PROBE_TIMERS	   20
+#define PROBE_TIMER_CYCLES 1000000
+#define PROBE_VECTOR	   0x40
 
 /* What is measured from this mark to the next. */
 #define PROBE_MARK_PIO	   0
 #define PROBE_MARK_CPUID   1
 #define PROBE_MARK_MSR	   2
-#define PROBE_MARK_SYSCALL 3
-#define PROBE_MARK_END	   4
+#define PROBE_MARK_TIMER   3
+#define PROBE_MARK_SYSCALL 4
+#define PROBE_MARK_END	   5
 
 #ifndef __ASSEMBLER__
 #include "common/err.h"

@@ -64,11 +64,87 @@ probe_guest:
 	dec %r12d
 	jnz 4b
 
+	mov $PROBE_MARK_TIMER, %eax
+	outl %eax, $PROBE_PORT_MARK
+	call probe_timer
+
 	mov $PROBE_MARK_SYSCALL, %eax
 	outl %eax, $PROBE_PORT_MARK
 	mov $(PROBE_USER + probe_user - probe_guest), %ecx
 	mov $2, %r11d
 	sysretq
+
+	/* Halt until a TSC deadline, PROBE_TIMERS times; how late the least late interrupt came, in cycles, goes out. */
+probe_timer:
+	mov $0x1b, %ecx			/* x2APIC on */
+	rdmsr
+	or $0xc00, %eax
+	wrmsr
+	xor %edx, %edx
+	mov $0x80f, %ecx		/* spurious vector, software enable */
+	mov $0x1ff, %eax
+	wrmsr
+	mov $0x832, %ecx		/* timer: TSC deadline */
+	mov $(0x40000 | PROBE_VECTOR), %eax
+	wrmsr
+	lea probe_timer_entry(%rip), %rax
+	lea probe_idt + PROBE_VECTOR * 16(%rip), %rdi
+	mov %ax, (%rdi)
+	movl $0x8e000010, 2(%rdi)
+	shr $16, %rax
+	mov %ax, 6(%rdi)
+	shr $16, %rax
+	mov %eax, 8(%rdi)
+	lea probe_idt(%rip), %rax
+	mov %rax, probe_idtr + 2(%rip)
+	lidt probe_idtr(%rip)
+	mov $PROBE_TIMERS, %r12d
+	mov $-1, %r13
+8:	rdtsc
+	shl $32, %rdx
+	or %rdx, %rax
+	lea PROBE_TIMER_CYCLES(%rax), %rbx
+	mov %ebx, %eax
+	mov %rbx, %rdx
+	shr $32, %rdx
+	mov $0x6e0, %ecx
+	wrmsr
+	xor %r14d, %r14d
+	test $1, %r15
+	jz 9f
+	movb $1, probe_page(%rip)	/* the software KVM's interrupt flag */
+	hlt
+	movb $0, probe_page(%rip)
+	jmp 10f
+9:	sti
+	hlt
+	cli
+10:	sub %rbx, %r14
+	cmp %r13, %r14
+	cmovb %r14, %r13
+	dec %r12d
+	jnz 8b
+	mov %r13d, %eax
+	outl %eax, $PROBE_PORT_LATE
+	ret
+
+	.balign 16
+probe_timer_entry:
+	push %rax
+	push %rcx
+	push %rdx
+	rdtsc
+	shl $32, %rdx
+	mov %rdx, %r14
+	or %rax, %r14
+	mov $0x80b, %ecx
+	xor %eax, %eax
+	xor %edx, %edx
+	wrmsr
+	pop %rdx
+	pop %rcx
+	pop %rax
+	iretq
 
 	/* RAX 0: return at once; else the loop is over. RSP is the user's, which is not used. */
 probe_syscall:
@@ -93,6 +169,12 @@ probe_user:
 	.balign 4096
 probe_page:
 	.skip 4096
+probe_idt:
+	.skip (PROBE_VECTOR + 1) * 16
+probe_idtr:
+	.word (PROBE_VECTOR + 1) * 16 - 1
+	.quad 0
+	.balign 16
 	.skip 4096
 probe_stack:
 probe_guest_end:

@@ -10,7 +10,7 @@ point $? "the probe ends with status 0"
 ! grep -qv '^[a-z0-9_]*\.[A-Za-z0-9_]*=[0-9a-zx.]*$' "$TMP/log"; point $? "every line is key=value"
 grep -q '^kvm.flavour=\(pvm\|vmx\|svm\)$' "$TMP/log"; point $? "the kind of KVM is known"
 bad=0
-for k in vm_create vcpu_create pio_exit cpuid rdmsr syscall_sysret; do
+for k in vm_create vcpu_create pio_exit cpuid rdmsr timer_late syscall_sysret; do
 	awk -F= -v k="cost.${k}_us" '$1 == k && $2 > 0 && $2 < 1e6 { ok = 1 } END { exit !ok }' "$TMP/log" || bad=1
 done
 point $bad "every cost was measured"
