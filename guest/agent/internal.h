@@ -36,8 +36,6 @@ int agent_send_all(struct vsock *s, struct iov *iov, u32 niov);
 int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *stage, u32 *index);
 /* The working directory exists in ns, made if it has to be. */
 int agent_make_dir(struct mount_ns *ns, const char *path);
-/* Write back every file system of ns; the first error. */
-int agent_sync(struct mount_ns *ns);
 
 /* ---- container.c ---- */
 /* 0 with the pid in *pid, or -errno. */

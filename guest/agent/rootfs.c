@@ -215,23 +215,3 @@ int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *st
 	*out = ns;
 	return 0;
 }
-
-int agent_sync(struct mount_ns *ns)
-{
-	u32 n = 0, i;
-	struct mount **mounts = mount_ns_list(ns, &n);
-	int ret = 0;
-
-	if (!mounts)
-		return -ENOMEM;
-	for (i = 0; i < n; i++) {
-		struct super *sb = mounts[i]->sb;
-		int r = sb->ops->sync ? sb->ops->sync(sb) : 0;
-
-		if (ret == 0)
-			ret = r;
-		mount_put(mounts[i]);
-	}
-	kfree(mounts);
-	return ret;
-}
