@@ -2,6 +2,7 @@
 /* Brings up the file systems that the sentry has itself. */
 #include "fs/dev/dev.h"
 #include "fs/internal.h"
+#include "fs/proc/proc.h"
 #include "fs/tmpfs/tmpfs.h"
 
 void fs_init(void)
@@ -10,4 +11,7 @@ void fs_init(void)
 	tmpfs_init();
 	chrdev_init();
 	devtmpfs_init();
+	proc_init();
+	sysfs_init();
+	tty_init();
 }

@@ -94,6 +94,10 @@ s64 vfs_listxattr(const struct path *p, char *buf, size_t size);
 /* As path_to_string, relative to an explicit root (NULL: the top). */
 char *path_to_string_root(const struct path *p, const struct path *root, char *buf, size_t size);
 
+/* The same inside one file system: from the root of its tree. */
+char *dentry_to_string(struct dentry *d, char *buf, size_t size);
+bool path_deleted(const struct path *p); /* no name leads there any more */
+
 /* ---- file.c ---- */
 struct file *file_alloc(void);
 s64 vfs_read(struct file *f, struct uio *u, u64 *pos);

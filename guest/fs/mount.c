@@ -10,7 +10,7 @@
 #define MOUNT_BUCKETS 256u
 #define MOUNTS_MAX    4096u
 
-static struct spinlock mount_lock = { .rank = 35 };
+static struct spinlock mount_lock = { .rank = 36 };
 static struct mutex mount_tree_mutex; /* serialises changes of the tree (they sleep) */
 static struct mount *mount_hash[MOUNT_BUCKETS];
 static struct list_head fs_types = LIST_HEAD_INIT(fs_types);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mount tree. A namespace owns its mounts through a list; each attached mount holds one reference of itself for the tree and one on its
- * parent. mount_lock (spin, rank 35) protects the tree, the hash by mountpoint, flags and the namespace lists.
+ * parent. mount_lock (spin, rank 36) protects the tree, the hash by mountpoint, flags and the namespace lists.
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H

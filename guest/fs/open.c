@@ -91,7 +91,8 @@ static int open_finish(struct path *p, struct open_how_k *h, struct file **out)
 
 	if (!f)
 		return -ENFILE;
-	f->flags = h->flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+	/* terminals look at O_NOCTTY; F_GETFL does not show it */
+	f->flags = h->flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	if (!(h->flags & O_PATH))
 		f->flags |= O_LARGEFILE;
 	f->path = *p;
@@ -114,6 +115,7 @@ static int open_finish(struct path *p, struct open_how_k *h, struct file **out)
 		}
 		if (!err)
 			err = open_inode(inode, f);
+		f->flags &= ~(u32)O_NOCTTY;
 		if (!err && (h->flags & O_TRUNC) && !h->created)
 			err = inode_truncate(inode, 0);
 	}

@@ -482,6 +482,29 @@ static bool path_prepend(char *buf, char **at, struct dentry *d)
 	return true;
 }
 
+char *dentry_to_string(struct dentry *d, char *buf, size_t size)
+{
+	struct dentry *cur = d, *up;
+	char *at = buf + size - 1;
+	bool ok = true;
+
+	*at = 0;
+	dentry_get(cur);
+	while (ok && (up = dentry_get_parent(cur)) != cur) {
+		ok = path_prepend(buf, &at, cur);
+		dentry_put(cur);
+		cur = up;
+	}
+	if (ok)
+		dentry_put(up);
+	dentry_put(cur);
+	if (!ok)
+		return NULL;
+	if (!*at)
+		*--at = '/';
+	return at;
+}
+
 char *path_to_string_root(const struct path *p, const struct path *root, char *buf, size_t size)
 {
 	struct path cur = *p;
@@ -517,6 +540,11 @@ char *path_to_string_root(const struct path *p, const struct path *root, char *b
 	if (!*at)
 		*--at = '/';
 	return at;
+}
+
+bool path_deleted(const struct path *p)
+{
+	return p->dentry != p->mnt->root && dentry_unhashed(p->dentry);
 }
 
 char *path_to_string(const struct path *p, char *buf, size_t size)

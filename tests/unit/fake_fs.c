@@ -10,6 +10,7 @@
 #include "fs/dev/dev.h"
 #include "fs/internal.h"
 #include "fs/fdtable.h"
+#include "fs/proc/proc.h"
 #include "kernel/clock.h"
 #include "kernel/random.h"
 #include "kernel/timer.h"
@@ -543,6 +544,37 @@ void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
 	fn(&fake_group, arg);
 }
 
+/* ---- process groups: the one task leads everything ---- */
+void (*task_session_exit)(struct group *leader);
+struct pid_ns *pid_ns_current(void)
+{
+	return NULL;
+}
+int signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
+{
+	(void)pgid;
+	return signal_send_task(NULL, sig, info);
+}
+bool signal_is_held(int sig)
+{
+	(void)sig;
+	return false;
+}
+bool task_pgrp_orphaned(int pgid, int sid)
+{
+	(void)pgid;
+	(void)sid;
+	return false;
+}
+
+/* proc needs more of a machine than this */
+void proc_init(void)
+{
+}
+void sysfs_init(void)
+{
+}
+
 /* ---- what tests call ---- */
 void fake_fs_user(unsigned uid, unsigned gid)
 {
@@ -576,7 +608,7 @@ void fake_fs_boot(void)
 	for (u32 i = 0; i < RLIM_NLIMITS; i++)
 		fake_group.rlim[i] = (struct rlimit64){ ~0UL, ~0UL };
 	fake_group.rlim[RLIMIT_NOFILE] = (struct rlimit64){ 1024, 4096 };
-	fake_group.pid = 1;
+	fake_group.pid = fake_group.sid = fake_group.pgid = 1;
 	waitq_init(&fake_group.signalfd_wq);
 	fake_task.group = &fake_group;
 	fake_task.mnt_ns = mount_ns_create();

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/PID: the table, and the directories of processes and threads. */
+#include "fs/internal.h"
+#include "fs/proc/proc.h"
+
+#include "fs/fdtable.h"
+#include "lib/printf.h"
+#include "mm/as.h"
+#include "task/internal.h"
+
+/* ---- small files ---- */
+static int pid_comm(struct proc_buf *b, struct proc_ctx *c)
+{
+	proc_printf(b, "%.15s\n", c->task->comm);
+	return 0;
+}
+
+static s64 pid_comm_write(struct proc_ctx *c, char *text, size_t len)
+{
+	if (!task_current() || c->task->group != task_current()->group)
+		return -EINVAL;
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	str_copy(c->task->comm, text, sizeof(c->task->comm));
+	return (s64)len;
+}
+
+static int pid_oom_score_adj(struct proc_buf *b, struct proc_ctx *c)
+{
+	proc_printf(b, "%d\n", c->task->group->oom_score_adj);
+	return 0;
+}
+
+static bool parse_int(const char *s, s64 *out)
+{
+	bool neg = *s == '-';
+	u64 v = 0;
+
+	if (neg)
+		s++;
+	if (*s < '0' || *s > '9')
+		return false;
+	for (; *s >= '0' && *s <= '9' && v < 1UL << 32; s++)
+		v = v * 10 + (u64)(*s - '0');
+	while (*s == '\n' || *s == ' ')
+		s++;
+	*out = neg ? -(s64)v : (s64)v;
+	return !*s;
+}
+
+static s64 pid_oom_write(struct proc_ctx *c, char *text, size_t len)
+{
+	struct group *g = c->task->group;
+	s64 v;
+
+	if (!parse_int(text, &v) || v < -1000 || v > 1000)
+		return -EINVAL;
+	if (v < g->oom_score_adj && !fs_capable(CAP_SYS_RESOURCE))
+		return -EACCES;
+	g->oom_score_adj = (s16)v;
+	return (s64)len;
+}
+
+static int pid_oom_score(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct page_stats st;
+	struct as *as = task_get_as(c->task);
+	s64 score = 0;
+
+	page_stats(&st);
+	if (as) {
+		score = (as->rss_anon + as->rss_file + as->rss_shmem) * 1000 /
+			(s64)MAX(st.total, 1UL);
+		as_put(as);
+	}
+	score = score + c->task->group->oom_score_adj;
+	proc_printf(b, "%ld\n", MAX(score, 0L));
+	return 0;
+}
+
+static int pid_loginuid(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "4294967295");
+	return 0;
+}
+
+static int pid_sessionid(struct proc_buf *b, struct proc_ctx *c)
+{
+	return pid_loginuid(b, c);
+}
+
+static int pid_cgroup(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "0::/\n");
+	return 0;
+}
+
+static int pid_idmap(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "%10u %10u %10u\n", 0, 0, ~0u);
+	return 0;
+}
+
+static int pid_setgroups(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "allow\n");
+	return 0;
+}
+
+static int pid_io(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	/* Nothing reads a block device here; bytes are not counted by task. */
+	proc_printf(b, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
+		       "cancelled_write_bytes: 0\n");
+	return 0;
+}
+
+static int pid_wchan(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "0");
+	return 0;
+}
+
+static int pid_personality(struct proc_buf *b, struct proc_ctx *c)
+{
+	proc_printf(b, "%08x\n", c->task->personality);
+	return 0;
+}
+
+static int pid_schedstat(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct thread *t = c->task->thread;
+
+	proc_printf(
+		b, "%lu 0 %lu\n", t ? t->utime_ns + t->stime_ns : 0, t ? t->nvcsw + t->nivcsw : 0);
+	return 0;
+}
+
+/* ---- links ---- */
+static s64 path_text(struct path *p, char *buf, size_t size)
+{
+	char *tmp = kmalloc(PATH_MAX_LEN), *s;
+	s64 n;
+
+	if (!tmp)
+		return -ENOMEM;
+	s = path_to_string(p, tmp, PATH_MAX_LEN);
+	n = s ? str_format(buf, size, "%s%s", s, path_deleted(p) ? " (deleted)" : "")
+	      : -ENAMETOOLONG;
+	kfree(tmp);
+	return MIN(n, (s64)size - 1);
+}
+
+static int exe_follow(struct proc_ctx *c, struct path *out)
+{
+	struct as *as;
+	int err = -ENOENT;
+
+	if (!proc_may_inspect(c->task))
+		return -EACCES;
+	as = task_get_as(c->task);
+	if (!as)
+		return -ENOENT;
+	rwsem_read_lock(&as->lock);
+	if (as->exe)
+		err = file_path(as->exe, out);
+	rwsem_read_unlock(&as->lock);
+	as_put(as);
+	return err;
+}
+
+static int context_follow(struct proc_ctx *c, struct path *out, bool cwd)
+{
+	struct fs_context *fs;
+
+	if (!proc_may_inspect(c->task))
+		return -EACCES;
+	fs = task_get_fs(c->task);
+	if (!fs)
+		return -ENOENT;
+	spin_lock(&fs->lock);
+	*out = cwd ? fs->cwd : fs->root;
+	path_get(out);
+	spin_unlock(&fs->lock);
+	fs_context_put(fs);
+	return 0;
+}
+
+static int cwd_follow(struct proc_ctx *c, struct path *out)
+{
+	return context_follow(c, out, true);
+}
+
+static int root_follow(struct proc_ctx *c, struct path *out)
+{
+	return context_follow(c, out, false);
+}
+
+#define FOLLOW_LINK(which) \
+	static s64 which##_link(struct proc_ctx *c, char *buf, size_t size) \
+	{ \
+		struct path p = { NULL, NULL }; \
+		s64 n = which##_follow(c, &p); \
+\
+		if (n) \
+			return n; \
+		n = path_text(&p, buf, size); \
+		path_put(&p); \
+		return n; \
+	}
+FOLLOW_LINK(exe)
+FOLLOW_LINK(cwd)
+FOLLOW_LINK(root)
+
+#define PROC_MAGIC(n, which) \
+	{ \
+		.name = n, .mode = S_IFLNK | 0777, .link = which##_link, .follow = which##_follow \
+	}
+
+/* ---- namespaces: names only; they cannot be entered ---- */
+#define NS_LINK(which, number) \
+	static s64 ns_##which(struct proc_ctx *c, char *buf, size_t size) \
+	{ \
+		(void)c; \
+		return MIN(str_format(buf, size, #which ":[%u]", number), (int)size); \
+	}
+NS_LINK(mnt, 4026531841u)
+NS_LINK(uts, 4026531838u)
+NS_LINK(ipc, 4026531839u)
+NS_LINK(pid, 4026531836u)
+NS_LINK(user, 4026531837u)
+NS_LINK(net, 4026531840u)
+NS_LINK(cgroup, 4026531835u)
+
+#define PROC_LINK(n, fn) \
+	{ \
+		.name = n, .mode = S_IFLNK | 0777, .link = fn \
+	}
+static const struct proc_entry ns_table[] = {
+	PROC_LINK("cgroup", ns_cgroup),
+	PROC_LINK("ipc", ns_ipc),
+	PROC_LINK("mnt", ns_mnt),
+	PROC_LINK("net", ns_net),
+	PROC_LINK("pid", ns_pid),
+	PROC_LINK("user", ns_user),
+	PROC_LINK("uts", ns_uts),
+	{ .name = NULL },
+};
+
+/* ---- threads ---- */
+static const struct proc_entry tid_entry;
+
+static void task_child(struct task *t, const struct proc_entry *e, struct proc_child *out)
+{
+	out->entry = e;
+	out->ctx.task = t;
+	out->ctx.key = t->tid;
+	str_format(out->name, sizeof(out->name), "%d", t->tid);
+}
+
+static int task_lookup(struct proc_ctx *c, const char *name, struct proc_child *out)
+{
+	struct task *t;
+	u64 tid;
+
+	if (!proc_number(name, &tid))
+		return -ENOENT;
+	t = task_find((int)tid);
+	if (!t)
+		return -ENOENT;
+	if (t->group != c->task->group) {
+		task_put(t);
+		return -ENOENT;
+	}
+	task_child(t, &tid_entry, out);
+	return 0;
+}
+
+static bool task_next(struct proc_ctx *c, s64 *key, struct proc_child *out)
+{
+	struct task *t, *best = NULL;
+	u64 flags = tree_lock();
+
+	list_for_each_entry (t, &c->task->group->tasks, group_link) {
+		if (t->tid >= *key && (!best || t->tid < best->tid))
+			best = t;
+	}
+	if (best)
+		task_get(best);
+	tree_unlock(flags);
+	if (!best)
+		return false;
+	*key = best->tid;
+	task_child(best, &tid_entry, out);
+	return true;
+}
+
+static const struct proc_dyn task_dyn = { task_lookup, task_next };
+
+#define PID_COMMON \
+	PROC_FILE("auxv", proc_pid_auxv), PROC_FILE("cgroup", pid_cgroup), \
+		PROC_FILE("cmdline", proc_pid_cmdline), \
+		PROC_TUNE("comm", pid_comm, pid_comm_write), PROC_MAGIC("cwd", cwd), \
+		PROC_FILE("environ", proc_pid_environ), PROC_MAGIC("exe", exe), \
+		{ .name = "fd", .mode = S_IFDIR | 0500, .dyn = &proc_fd_dyn }, \
+		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dyn = &proc_fdinfo_dyn }, \
+		PROC_FILE("gid_map", pid_idmap), PROC_FILE("io", pid_io), \
+		PROC_FILE("limits", proc_pid_limits), PROC_FILE("loginuid", pid_loginuid), \
+		PROC_FILE("maps", proc_pid_maps), \
+		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops }, \
+		{ .name = "mountinfo", \
+			.mode = S_IFREG | 0444, \
+			.show = proc_pid_mountinfo, \
+			.poll = proc_mounts_poll }, \
+		{ .name = "mounts", \
+			.mode = S_IFREG | 0444, \
+			.show = proc_pid_mounts, \
+			.poll = proc_mounts_poll }, \
+		PROC_DIR("ns", ns_table), PROC_FILE("oom_score", pid_oom_score), \
+		PROC_TUNE("oom_score_adj", pid_oom_score_adj, pid_oom_write), \
+		PROC_FILE("personality", pid_personality), PROC_MAGIC("root", root), \
+		PROC_FILE("schedstat", pid_schedstat), PROC_FILE("sessionid", pid_sessionid), \
+		PROC_FILE("setgroups", pid_setgroups), PROC_FILE("smaps", proc_pid_smaps), \
+		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), \
+		PROC_FILE("stat", proc_pid_stat), PROC_FILE("statm", proc_pid_statm), \
+		PROC_FILE("status", proc_pid_status), PROC_FILE("uid_map", pid_idmap), \
+		PROC_FILE("wchan", pid_wchan)
+
+static const struct proc_entry tid_table[] = { PID_COMMON, { .name = NULL } };
+static const struct proc_entry tid_entry = PROC_DIR("tid", tid_table);
+
+const struct proc_entry proc_pid_table[] = {
+	PID_COMMON,
+	PROC_FILE("mountstats", proc_pid_mountstats),
+	{ .name = "task", .mode = S_IFDIR | 0555, .dyn = &task_dyn },
+	{ .name = NULL },
+};
+static const struct proc_entry pid_entry = PROC_DIR("pid", proc_pid_table);
+
+/* ---- processes ---- */
+static int pids_lookup(struct proc_ctx *c, const char *name, struct proc_child *out)
+{
+	struct task *t;
+	u64 pid;
+
+	(void)c;
+	if (!proc_number(name, &pid))
+		return -ENOENT;
+	t = task_find((int)pid);
+	if (!t)
+		return -ENOENT;
+	task_child(t, &pid_entry, out);
+	return 0;
+}
+
+struct pids_search {
+	s64 from;
+	int best; /* 0: none */
+};
+
+static bool pids_visit(struct group *g, void *arg)
+{
+	struct pids_search *s = arg;
+
+	if (g->ns == pid_ns_current() && g->pid >= s->from && (!s->best || g->pid < s->best))
+		s->best = g->pid;
+	return true;
+}
+
+static bool pids_next(struct proc_ctx *c, s64 *key, struct proc_child *out)
+{
+	struct pids_search s = { *key, 0 };
+	struct task *t;
+
+	(void)c;
+	for (;;) {
+		group_for_each(pids_visit, &s);
+		if (!s.best)
+			return false;
+		*key = s.best;
+		t = task_find(s.best);
+		if (t)
+			break;
+		s = (struct pids_search){ *key + 1, 0 }; /* gone meanwhile */
+	}
+	task_child(t, &pid_entry, out);
+	return true;
+}
+
+const struct proc_dyn proc_pids = { pids_lookup, pids_next };

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * procfs: tables of entries; a file's text is generated as a whole when it is read from its start. sysfs is made of the same tables.
+ * An entry is a file (show, write), a link (link, follow) or a directory (children and/or dyn).
+ */
+#ifndef FS_PROC_H
+#define FS_PROC_H
+
+#include "fs/super.h"
+
+struct task;
+struct vma;
+
+/* Text that grows. */
+struct proc_buf {
+	char *text;
+	size_t len, size;
+	bool failed; /* no memory, or more than PROC_TEXT_MAX */
+};
+#define PROC_TEXT_MAX (4UL << 20)
+void proc_printf(struct proc_buf *b, const char *fmt, ...) __printf(2, 3);
+void proc_write(struct proc_buf *b, const void *data, size_t len);
+void proc_pad(struct proc_buf *b, size_t line_start, size_t column); /* blanks up to a column */
+
+/* What an inode stands for. */
+struct proc_ctx {
+	struct task *task; /* reference; NULL outside of /proc/PID */
+	s64 key; /* descriptor number of fd/N and the like */
+};
+
+struct proc_child {
+	const struct proc_entry *entry;
+	struct proc_ctx ctx; /* task: a reference that the receiver takes over */
+	char name[24];
+};
+
+/* A directory whose entries come and go. */
+struct proc_dyn {
+	/* 0 with *out filled, or -ENOENT. */
+	int (*lookup)(struct proc_ctx *c, const char *name, struct proc_child *out);
+	/* The first entry with key >= *key (set to what was found). False at the end. */
+	bool (*next)(struct proc_ctx *c, s64 *key, struct proc_child *out);
+};
+
+struct proc_entry {
+	const char *name; /* NULL ends a table */
+	u32 mode;
+	int (*show)(struct proc_buf *b, struct proc_ctx *c); /* 0 or -errno */
+	s64 (*write)(
+		struct proc_ctx *c, char *text, size_t len); /* terminated; bytes taken or -errno */
+	s64 (*link)(struct proc_ctx *c, char *buf, size_t size);
+	int (*follow)(struct proc_ctx *c, struct path *out);
+	const struct proc_entry *children;
+	const struct proc_dyn *dyn;
+	u32 (*poll)(struct file *f, struct poll_table *pt);
+	const struct file_ops *fops; /* instead of show and write */
+};
+
+#define PROC_DIR(n, table) \
+	{ \
+		.name = n, .mode = S_IFDIR | 0555, .children = table \
+	}
+#define PROC_FILE(n, fn) \
+	{ \
+		.name = n, .mode = S_IFREG | 0444, .show = fn \
+	}
+#define PROC_TUNE(n, fn, wr) \
+	{ \
+		.name = n, .mode = S_IFREG | 0644, .show = fn, .write = wr \
+	}
+
+struct proc_node {
+	const struct proc_entry *entry;
+	struct proc_ctx ctx;
+};
+static inline struct proc_node *proc_node(const struct inode *inode)
+{
+	return inode->priv;
+}
+
+/* A new instance with `root` as its root directory. */
+int proc_mount_tree(
+	const char *fstype, u32 magic, const struct proc_entry *root, struct super **out);
+bool proc_number(const char *s, u64 *out); /* decimal without leading zeroes */
+
+extern const struct proc_entry proc_root_table[], proc_sys_table[], proc_pid_table[];
+extern const struct proc_entry proc_root_entry;
+extern const struct proc_dyn proc_pids;
+
+/* pidmem.c */
+int proc_pid_maps(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_smaps(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_smaps_rollup(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_cmdline(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_environ(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_auxv(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_statm(struct proc_buf *b, struct proc_ctx *c);
+extern const struct file_ops proc_mem_ops;
+/* pidstat.c */
+int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_status(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_limits(struct proc_buf *b, struct proc_ctx *c);
+/* pidfd.c */
+extern const struct proc_dyn proc_fd_dyn, proc_fdinfo_dyn;
+/* mounts.c */
+int proc_pid_mounts(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_mountinfo(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_mountstats(struct proc_buf *b, struct proc_ctx *c);
+u32 proc_mounts_poll(struct file *f, struct poll_table *pt);
+
+/* cpuinfo.c */
+int proc_cpuinfo(struct proc_buf *b, struct proc_ctx *c);
+
+/* May the caller look into the task's memory and files (ptrace rule)? */
+bool proc_may_inspect(struct task *t);
+
+void proc_init(void);
+void sysfs_init(void);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc: what describes the whole system. */
+#include "fs/internal.h"
+#include "fs/proc/proc.h"
+
+#include "fs/fdtable.h"
+#include "kernel/clock.h"
+#include "lib/printf.h"
+#include "task/internal.h"
+#include "task/uts.h"
+
+#define NSEC_PER_TICK 10000000UL
+
+static int root_version(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "%s version %s (casemate) %s\n", UTS_SYSNAME, UTS_RELEASE, UTS_VERSION);
+	return 0;
+}
+
+static int root_uptime(struct proc_buf *b, struct proc_ctx *c)
+{
+	u64 now = clock_monotonic() / (NSEC_PER_SEC / 100);
+
+	(void)c;
+	proc_printf(b, "%lu.%02lu %lu.%02lu\n", now / 100, now % 100, 0UL, 0UL);
+	return 0;
+}
+
+struct count {
+	u32 groups, tasks, running, blocked;
+	int last;
+	u64 utime, stime;
+};
+
+static bool count_group(struct group *g, void *arg)
+{
+	struct count *n = arg;
+	struct task *t;
+
+	n->groups++;
+	n->last = MAX(n->last, g->pid);
+	n->utime += g->dead_utime;
+	n->stime += g->dead_stime;
+	list_for_each_entry (t, &g->tasks, group_link) {
+		u32 s = t->thread ? READ_ONCE(t->thread->state) : THREAD_DEAD;
+
+		n->tasks++;
+		n->running += s == THREAD_RUNNABLE && !t->dead;
+		n->blocked += s == THREAD_SLEEP && !t->dead;
+		if (t->thread && !t->dead) {
+			n->utime += t->thread->utime_ns;
+			n->stime += t->thread->stime_ns;
+		}
+	}
+	return true;
+}
+
+static int root_loadavg(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct count n = { 0 };
+
+	(void)c;
+	group_for_each(count_group, &n);
+	/* No running average is kept: what runs now stands in all three places. */
+	proc_printf(b, "%u.00 %u.00 %u.00 %u/%u %d\n", n.running, n.running, n.running, n.running,
+		n.tasks, n.last);
+	return 0;
+}
+
+static int root_stat(struct proc_buf *b, struct proc_ctx *c)
+{
+	u64 up = clock_monotonic() / NSEC_PER_TICK, busy, idle;
+	struct count n = { 0 };
+	u32 cpus = cpu_count();
+
+	(void)c;
+	group_for_each(count_group, &n);
+	n.utime /= NSEC_PER_TICK;
+	n.stime /= NSEC_PER_TICK;
+	busy = n.utime + n.stime;
+	idle = up * cpus > busy ? up * cpus - busy : 0;
+	proc_printf(b, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", n.utime, n.stime, idle);
+	for (u32 i = 0; i < cpus; i++)
+		proc_printf(b, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, n.utime / cpus,
+			n.stime / cpus, idle / cpus);
+	proc_printf(b,
+		"intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n"
+		"softirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		(clock_realtime() - clock_monotonic()) / NSEC_PER_SEC, n.last, n.running,
+		n.blocked);
+	return 0;
+}
+
+static void mem_line(struct proc_buf *b, const char *name, u64 pages)
+{
+	size_t start = b->len;
+
+	proc_printf(b, "%s:", name);
+	proc_pad(b, start, 16);
+	proc_printf(b, "%8lu kB\n", pages * 4);
+}
+
+static int root_meminfo(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct page_stats s;
+
+	(void)c;
+	page_stats(&s);
+	mem_line(b, "MemTotal", s.total);
+	mem_line(b, "MemFree", s.free);
+	mem_line(b, "MemAvailable", s.free + s.cached);
+	mem_line(b, "Buffers", 0);
+	mem_line(b, "Cached", s.cached);
+	mem_line(b, "SwapCached", 0);
+	mem_line(b, "Active", s.anon);
+	mem_line(b, "Inactive", s.cached);
+	mem_line(b, "SwapTotal", 0);
+	mem_line(b, "SwapFree", 0);
+	mem_line(b, "Dirty", 0);
+	mem_line(b, "Writeback", 0);
+	mem_line(b, "AnonPages", s.anon);
+	mem_line(b, "Mapped", s.cached);
+	mem_line(b, "Shmem", 0);
+	mem_line(b, "Slab", s.slab);
+	mem_line(b, "SReclaimable", 0);
+	mem_line(b, "SUnreclaim", s.slab);
+	mem_line(b, "CommitLimit", s.total);
+	mem_line(b, "Committed_AS", s.anon);
+	mem_line(b, "VmallocTotal", 0);
+	mem_line(b, "VmallocUsed", 0);
+	mem_line(b, "VmallocChunk", 0);
+	proc_printf(b,
+		"HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");
+	return 0;
+}
+
+static void filesystem_visit(struct fs_type *t, void *arg)
+{
+	proc_printf(arg, "%s\t%s\n", t->nodev ? "nodev" : "", t->name);
+}
+
+static int root_filesystems(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	fs_type_for_each(filesystem_visit, b);
+	return 0;
+}
+
+static int root_cmdline(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "casemate\n");
+	return 0;
+}
+
+static int root_devices(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b,
+		"Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
+		"136 pts\n\nBlock devices:\n");
+	return 0;
+}
+
+static int root_swaps(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
+static int root_empty(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)b;
+	(void)c;
+	return 0;
+}
+
+static int root_cgroups(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+	return 0;
+}
+
+static int root_vmstat(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct page_stats s;
+
+	(void)c;
+	page_stats(&s);
+	proc_printf(b,
+		"nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\npgpgin 0\npgpgout 0\n"
+		"pswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
+		s.free, s.anon, s.cached);
+	return 0;
+}
+
+/* ---- links ---- */
+static s64 self_link(struct proc_ctx *c, char *buf, size_t size)
+{
+	(void)c;
+	return task_current() ? str_format(buf, size, "%d", task_current()->group->pid) : -ENOENT;
+}
+
+static s64 thread_self_link(struct proc_ctx *c, char *buf, size_t size)
+{
+	struct task *t = task_current();
+
+	(void)c;
+	return t ? str_format(buf, size, "%d/task/%d", t->group->pid, t->tid) : -ENOENT;
+}
+
+static s64 mounts_link(struct proc_ctx *c, char *buf, size_t size)
+{
+	(void)c;
+	return str_format(buf, size, "self/mounts");
+}
+
+/* ---- network: the interfaces and sockets of the sandbox are reported by guest/net when it has them ---- */
+static int net_dev(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b,
+		"Inter-|   Receive                                                |  Transmit\n"
+		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
+		"packets errs drop fifo colls carrier compressed\n");
+	return 0;
+}
+
+static const struct proc_entry net_table[] = {
+	PROC_FILE("dev", net_dev),
+	{ .name = NULL },
+};
+
+const struct proc_entry proc_root_table[] = {
+	PROC_FILE("cgroups", root_cgroups),
+	PROC_FILE("cmdline", root_cmdline),
+	PROC_FILE("cpuinfo", proc_cpuinfo),
+	PROC_FILE("devices", root_devices),
+	PROC_FILE("filesystems", root_filesystems),
+	PROC_FILE("loadavg", root_loadavg),
+	PROC_FILE("meminfo", root_meminfo),
+	PROC_FILE("modules", root_empty),
+	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = mounts_link },
+	PROC_DIR("net", net_table),
+	PROC_FILE("partitions", root_empty),
+	{ .name = "self", .mode = S_IFLNK | 0777, .link = self_link },
+	PROC_FILE("stat", root_stat),
+	PROC_FILE("swaps", root_swaps),
+	PROC_DIR("sys", proc_sys_table),
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link },
+	PROC_FILE("uptime", root_uptime),
+	PROC_FILE("version", root_version),
+	PROC_FILE("vmstat", root_vmstat),
+	{ .name = NULL },
+};
+
+const struct proc_entry proc_root_entry = {
+	.name = "/",
+	.mode = S_IFDIR | 0555,
+	.children = proc_root_table,
+	.dyn = &proc_pids,
+};

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/sys: tables of numbers; the few that can be set check what they are given. */
+#include "fs/internal.h"
+#include "fs/proc/proc.h"
+
+#include "fs/fdtable.h"
+#include "kernel/random.h"
+#include "lib/printf.h"
+#include "task/internal.h"
+#include "task/uts.h"
+
+#define SHOW_TEXT(fn, fmt, ...) \
+	static int fn(struct proc_buf *b, struct proc_ctx *c) \
+	{ \
+		(void)c; \
+		proc_printf(b, fmt "\n", __VA_ARGS__); \
+		return 0; \
+	}
+#define SHOW_NUMBER(fn, value) SHOW_TEXT(fn, "%lu", (u64)(value))
+
+/* ---- kernel ---- */
+SHOW_TEXT(show_ostype, "%s", UTS_SYSNAME)
+SHOW_TEXT(show_osrelease, "%s", UTS_RELEASE)
+SHOW_TEXT(show_version, "%s", UTS_VERSION)
+SHOW_NUMBER(show_pid_max, PID_MAX)
+SHOW_NUMBER(show_threads_max, PID_MAX)
+SHOW_NUMBER(show_cap_last_cap, CAP_LAST_CAP)
+SHOW_NUMBER(show_ngroups_max, 65536)
+SHOW_NUMBER(show_zero, 0)
+SHOW_NUMBER(show_one, 1)
+SHOW_NUMBER(show_two, 2)
+SHOW_TEXT(show_core_pattern, "%s", "core")
+SHOW_NUMBER(show_msgmax, 8192)
+SHOW_NUMBER(show_msgmnb, 16384)
+SHOW_NUMBER(show_msgmni, 32000)
+SHOW_TEXT(show_sem, "%s", "32000\t1024000000\t500\t32000")
+SHOW_NUMBER(show_shmmax, 18446744073692774399UL)
+SHOW_NUMBER(show_shmall, 18446744073692774399UL)
+SHOW_NUMBER(show_shmmni, 4096)
+
+static int show_hostname(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct new_utsname u;
+
+	(void)c;
+	uts_get(&u);
+	proc_printf(b, "%s\n", u.nodename);
+	return 0;
+}
+
+static s64 write_hostname(struct proc_ctx *c, char *text, size_t len)
+{
+	size_t n = len;
+
+	(void)c;
+	if (!fs_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (n && text[n - 1] == '\n')
+		n--;
+	return uts_set_hostname(text, n) ?: (s64)len;
+}
+
+static int show_domainname(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct new_utsname u;
+
+	(void)c;
+	uts_get(&u);
+	proc_printf(b, "%s\n", u.domainname);
+	return 0;
+}
+
+/* ---- kernel/random ---- */
+static void put_uuid(struct proc_buf *b, const u8 *r)
+{
+	proc_printf(b, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n",
+		r[0], r[1], r[2], r[3], r[4], r[5], (r[6] & 15) | 0x40, r[7], (r[8] & 63) | 0x80,
+		r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+}
+
+static int show_uuid(struct proc_buf *b, struct proc_ctx *c)
+{
+	u8 r[16];
+
+	(void)c;
+	random_bytes(r, sizeof(r));
+	put_uuid(b, r);
+	return 0;
+}
+
+static int show_boot_id(struct proc_buf *b, struct proc_ctx *c)
+{
+	static u8 id[16];
+	static u8 ready;
+
+	(void)c;
+	if (!atomic_xchg(&ready, 1))
+		random_bytes(id, sizeof(id));
+	put_uuid(b, id);
+	return 0;
+}
+
+SHOW_NUMBER(show_entropy, 256)
+
+static const struct proc_entry random_table[] = {
+	PROC_FILE("boot_id", show_boot_id),
+	PROC_FILE("entropy_avail", show_entropy),
+	PROC_FILE("poolsize", show_entropy),
+	PROC_FILE("uuid", show_uuid),
+	{ .name = NULL },
+};
+
+static const struct proc_entry kernel_table[] = {
+	PROC_FILE("cap_last_cap", show_cap_last_cap),
+	PROC_FILE("core_pattern", show_core_pattern),
+	PROC_FILE("domainname", show_domainname),
+	PROC_TUNE("hostname", show_hostname, write_hostname),
+	PROC_FILE("dmesg_restrict", show_one),
+	PROC_FILE("kptr_restrict", show_one),
+	PROC_FILE("msgmax", show_msgmax),
+	PROC_FILE("msgmnb", show_msgmnb),
+	PROC_FILE("msgmni", show_msgmni),
+	PROC_FILE("ngroups_max", show_ngroups_max),
+	PROC_FILE("osrelease", show_osrelease),
+	PROC_FILE("ostype", show_ostype),
+	PROC_FILE("overflowgid", show_zero),
+	PROC_FILE("overflowuid", show_zero),
+	PROC_FILE("pid_max", show_pid_max),
+	PROC_DIR("random", random_table),
+	PROC_FILE("randomize_va_space", show_two),
+	PROC_FILE("sem", show_sem),
+	PROC_FILE("shmall", show_shmall),
+	PROC_FILE("shmmax", show_shmmax),
+	PROC_FILE("shmmni", show_shmmni),
+	PROC_FILE("tainted", show_zero),
+	PROC_FILE("threads-max", show_threads_max),
+	PROC_FILE("version", show_version),
+	{ .name = NULL },
+};
+
+/* ---- vm ---- */
+SHOW_NUMBER(show_max_map_count, 65530)
+SHOW_NUMBER(show_min_addr, 65536)
+SHOW_NUMBER(show_swappiness, 60)
+SHOW_NUMBER(show_overcommit_ratio, 50)
+
+static const struct proc_entry vm_table[] = {
+	PROC_FILE("max_map_count", show_max_map_count),
+	PROC_FILE("mmap_min_addr", show_min_addr),
+	PROC_FILE("nr_hugepages", show_zero),
+	PROC_FILE("overcommit_memory", show_one),
+	PROC_FILE("overcommit_ratio", show_overcommit_ratio),
+	PROC_FILE("swappiness", show_swappiness),
+	{ .name = NULL },
+};
+
+/* ---- fs ---- */
+SHOW_NUMBER(show_nr_open, 491520)
+SHOW_NUMBER(show_file_max, 1048576)
+SHOW_TEXT(show_file_nr, "%lu\t0\t%u", atomic_load(&files_open), 1048576)
+SHOW_NUMBER(show_pipe_max, 1048576)
+SHOW_NUMBER(show_watches, 65536)
+SHOW_NUMBER(show_instances, 1024)
+SHOW_NUMBER(show_queued, 16384)
+
+static const struct proc_entry inotify_table[] = {
+	PROC_FILE("max_queued_events", show_queued),
+	PROC_FILE("max_user_instances", show_instances),
+	PROC_FILE("max_user_watches", show_watches),
+	{ .name = NULL },
+};
+
+static const struct proc_entry fs_table[] = {
+	PROC_FILE("file-max", show_file_max),
+	PROC_FILE("file-nr", show_file_nr),
+	PROC_DIR("inotify", inotify_table),
+	PROC_FILE("nr_open", show_nr_open),
+	PROC_FILE("pipe-max-size", show_pipe_max),
+	PROC_FILE("protected_fifos", show_zero),
+	PROC_FILE("protected_hardlinks", show_zero),
+	PROC_FILE("protected_regular", show_zero),
+	PROC_FILE("protected_symlinks", show_zero),
+	PROC_FILE("suid_dumpable", show_zero),
+	{ .name = NULL },
+};
+
+/* ---- net ---- */
+SHOW_NUMBER(show_somaxconn, 4096)
+SHOW_NUMBER(show_mem, 212992)
+SHOW_TEXT(show_port_range, "%s", "32768\t60999")
+
+static const struct proc_entry net_core_table[] = {
+	PROC_FILE("rmem_default", show_mem),
+	PROC_FILE("rmem_max", show_mem),
+	PROC_FILE("somaxconn", show_somaxconn),
+	PROC_FILE("wmem_default", show_mem),
+	PROC_FILE("wmem_max", show_mem),
+	{ .name = NULL },
+};
+static const struct proc_entry net_ipv4_table[] = {
+	PROC_FILE("ip_forward", show_zero),
+	PROC_FILE("ip_local_port_range", show_port_range),
+	PROC_FILE("ip_unprivileged_port_start", show_zero),
+	{ .name = NULL },
+};
+static const struct proc_entry net_unix_table[] = {
+	PROC_FILE("max_dgram_qlen", show_two),
+	{ .name = NULL },
+};
+static const struct proc_entry net_table[] = {
+	PROC_DIR("core", net_core_table),
+	PROC_DIR("ipv4", net_ipv4_table),
+	PROC_DIR("unix", net_unix_table),
+	{ .name = NULL },
+};
+
+const struct proc_entry proc_sys_table[] = {
+	PROC_DIR("fs", fs_table),
+	PROC_DIR("kernel", kernel_table),
+	PROC_DIR("net", net_table),
+	PROC_DIR("vm", vm_table),
+	{ .name = NULL },
+};
