@@ -90,11 +90,71 @@ void pgt_init_kernel(void)
 	cpu_write_cr3(pgt_kernel_root);
 }
 
+/* ---- recycled tables ---- */
+
+/*
+ * On pvm every store to a table that the host knows costs a trap, and it goes on knowing it after its address space is gone: filling a top level
+ * page anew took a millisecond. So tables are given back with each used entry cleared, kept by level (the host remembers that too), and
+ * used again as they are.
+ */
+#define PGT_POOL_MAX 64u
+#define PGT_LEVELS   4u
+
+static struct {
+	struct spinlock lock; /* protects: tables, n */
+	struct list_head
+		tables[PGT_LEVELS]; /* [0] = last level ... [3] = top; set up at first use */
+	u32 n[PGT_LEVELS];
+} pgt_pool;
+
+static u32 pgt_pool_order(u32 level)
+{
+	return level == PGT_LEVELS - 1 && arch_pvm ? 1 : 0;
+}
+
+/* An empty table of the pool, or NULL. */
+static u64 *pgt_pool_take(u32 level)
+{
+	struct page *p = NULL;
+
+	spin_lock(&pgt_pool.lock);
+	if (pgt_pool.n[level]) {
+		p = list_first_entry(&pgt_pool.tables[level], struct page, link);
+		list_del(&p->link);
+		pgt_pool.n[level]--;
+	}
+	spin_unlock(&pgt_pool.lock);
+	return p ? page_va(p) : NULL;
+}
+
+static void pgt_pool_give(u64 *tab, u32 level)
+{
+	struct page *p = page_of_va(tab);
+	bool keep;
+
+	spin_lock(&pgt_pool.lock);
+	if (!pgt_pool.tables[level].next)
+		list_init(&pgt_pool.tables[level]);
+	keep = pgt_pool.n[level] < PGT_POOL_MAX;
+	if (keep) {
+		list_add(&pgt_pool.tables[level], &p->link);
+		pgt_pool.n[level]++;
+	}
+	spin_unlock(&pgt_pool.lock);
+	if (!keep)
+		page_free(p, pgt_pool_order(level));
+}
+
 int pgt_init(struct pgtable *pt)
 {
-	u64 *top = page_alloc_va(arch_pvm ? 1 : 0, 0);
+	u64 *top = pgt_pool_take(PGT_LEVELS - 1);
 	const u64 *kernel = pa_to_va(pgt_kernel_root);
 
+	if (top) {
+		pt->root = va_to_pa(top);
+		return 0;
+	}
+	top = page_alloc_va(arch_pvm ? 1 : 0, 0);
 	if (!top)
 		return -ENOMEM;
 	memset(top, 0, PGT_HALF * sizeof(*top));
@@ -111,16 +171,19 @@ int pgt_init(struct pgtable *pt)
 	return 0;
 }
 
-/* Free a table whose entries are `levels` levels above the pages. */
-static void pgt_free_table(u64 entry, u32 levels)
+/* Empty a table and what is below it. Level 0 holds entries of pages, which are not ours. */
+static void pgt_free_table(u64 entry, u32 level)
 {
 	u64 *tab = pa_to_va(pte_pa(entry));
 
-	for (u32 i = 0; levels > 1 && i < PGT_SLOTS; i++) {
-		if (tab[i])
-			pgt_free_table(tab[i], levels - 1);
+	for (u32 i = 0; i < PGT_SLOTS; i++) {
+		if (!tab[i])
+			continue;
+		if (level)
+			pgt_free_table(tab[i], level - 1);
+		tab[i] = 0;
 	}
-	page_free_va(tab, 0);
+	pgt_pool_give(tab, level);
 }
 
 void pgt_destroy(struct pgtable *pt)
@@ -129,10 +192,14 @@ void pgt_destroy(struct pgtable *pt)
 
 	tlb_forget(pt->root);
 	for (u32 i = 0; i < PGT_FIXED; i++) {
-		if (top[i])
-			pgt_free_table(top[i], 3);
+		if (!top[i])
+			continue;
+		pgt_free_table(top[i], PGT_LEVELS - 2);
+		top[i] = 0;
+		if (arch_pvm)
+			top[i + PGT_SLOTS] = 0;
 	}
-	page_free_va(top, arch_pvm ? 1 : 0);
+	pgt_pool_give(top, PGT_LEVELS - 1);
 	pt->root = 0;
 }
 
@@ -149,17 +216,20 @@ static bool pgt_set_table(struct pgtable *pt, u64 *slot, paddr_t table)
 	return true;
 }
 
-static u64 *pgt_table(struct pgtable *pt, u64 *slot, bool alloc)
+/* The table of `level` that slot points to. */
+static u64 *pgt_table(struct pgtable *pt, u64 *slot, u32 level, bool alloc)
 {
 	u64 e = atomic_load(slot);
 
 	if (!e && alloc) {
-		void *tab = page_alloc_va(0, GFP_ZERO);
+		u64 *tab = pgt_pool_take(level);
 
+		if (!tab)
+			tab = page_alloc_va(0, GFP_ZERO);
 		if (!tab)
 			return NULL;
 		if (!pgt_set_table(pt, slot, va_to_pa(tab)))
-			page_free_va(tab, 0);
+			pgt_pool_give(tab, level);
 		e = atomic_load(slot);
 	}
 	return e ? pa_to_va(pte_pa(e)) : NULL;
@@ -170,7 +240,8 @@ pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
 	u64 *tab = pa_to_va(pt->root);
 
 	for (u32 shift = PGT_TOP_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
-		tab = pgt_table(pt, &tab[pgt_index(va, shift)], alloc);
+		tab = pgt_table(
+			pt, &tab[pgt_index(va, shift)], (shift - PAGE_SHIFT) / 9 - 1, alloc);
 		if (!tab)
 			return NULL;
 	}
