@@ -15,18 +15,33 @@
 #define RANDOM_STACK_PAGES (1UL << 22) /* 16 GiB */
 #define RANDOM_MMAP_PAGES  (1UL << 28) /* 1 TiB */
 #define RANDOM_BRK_PAGES   (1UL << 13) /* 32 MiB */
+#define RANDOM_OWN_PAGES   (1UL << 18) /* 1 GiB */
 #define STACK_ROOM_MIN	   (128UL << 20)
 #define STACK_ROOM_MAX	   (USER_TOP / 6 * 5)
 #define PIE_BASE	   (USER_TOP / 3 * 2)
 
+/*
+ * Every program gets a random part of its own of at most RANDOM_OWN_PAGES; what the range has beyond that is drawn once for the whole
+ * machine. So the programs of a sandbox share their upper page tables, which are dear to make on pvm (arch/x86_64/pgtable.c).
+ */
 static u64 as_random_pages(const struct as *as, u64 range)
 {
-	u64 r;
+	static u64 machine;
+	u64 r = 0, none = 0;
 
 	if (as->no_random)
 		return 0;
+	if (!atomic_load(&machine)) {
+		random_bytes(&r, sizeof(r));
+		atomic_cas(&machine, &none, r | 1);
+	}
 	random_bytes(&r, sizeof(r));
-	return (r % range) << PAGE_SHIFT;
+	if (range <= RANDOM_OWN_PAGES)
+		return (r % range) << PAGE_SHIFT;
+	r %= RANDOM_OWN_PAGES;
+	r += atomic_load(&machine) / RANDOM_OWN_PAGES % (range / RANDOM_OWN_PAGES) *
+	     RANDOM_OWN_PAGES;
+	return r << PAGE_SHIFT;
 }
 
 uaddr_t as_layout(struct as *as, bool no_random)

@@ -94,11 +94,15 @@ void pgt_init_kernel(void)
 
 /*
  * On pvm every store to a table that the host knows costs a trap, and it goes on knowing it after its address space is gone: filling a top level
- * page anew took a millisecond. So tables are given back with each used entry cleared, kept by level (the host remembers that too), and
- * used again as they are.
+ * page anew took a millisecond. So a dead address space of ordinary size keeps all its tables, only emptied of pages, and becomes the next
+ * one; mm chooses addresses that need few new tables. The tables of a large one are given back with each used entry cleared,
+ * kept by level (the host remembers that too), and used again as they are.
  */
-#define PGT_POOL_MAX 64u
-#define PGT_LEVELS   4u
+#define PGT_POOL_MAX  64u
+#define PGT_TREE_MAX  40u /* tables below the top page of a tree that is kept whole */
+#define PGT_TREES_MAX 8u
+#define PGT_TOPS_MAX  24u /* top pages kept, with or without a tree */
+#define PGT_LEVELS    4u
 
 static struct {
 	struct spinlock lock; /* protects: tables, n */
@@ -135,7 +139,7 @@ static void pgt_pool_give(u64 *tab, u32 level)
 	spin_lock(&pgt_pool.lock);
 	if (!pgt_pool.tables[level].next)
 		list_init(&pgt_pool.tables[level]);
-	keep = pgt_pool.n[level] < PGT_POOL_MAX;
+	keep = pgt_pool.n[level] < (level == PGT_LEVELS - 1 ? PGT_TOPS_MAX : PGT_POOL_MAX);
 	if (keep) {
 		list_add(&pgt_pool.tables[level], &p->link);
 		pgt_pool.n[level]++;
@@ -171,30 +175,55 @@ int pgt_init(struct pgtable *pt)
 	return 0;
 }
 
-/* Empty a table and what is below it. Level 0 holds entries of pages, which are not ours. */
-static void pgt_free_table(u64 entry, u32 level)
+/* Tables below entry e of a table of `level` + 1, counted no further than `limit`. */
+static u32 pgt_count(u64 e, u32 level, u32 limit)
 {
-	u64 *tab = pa_to_va(pte_pa(entry));
+	const u64 *tab = pa_to_va(pte_pa(e));
+	u32 n = 1;
+
+	for (u32 i = 0; level && i < PGT_SLOTS && n < limit; i++) {
+		if (tab[i])
+			n += pgt_count(tab[i], level - 1, limit - n);
+	}
+	return n;
+}
+
+/* Take all pages out of the tables below entry e; with `tables` also the tables. The pages are not ours. */
+static void pgt_empty(u64 e, u32 level, bool tables)
+{
+	u64 *tab = pa_to_va(pte_pa(e));
 
 	for (u32 i = 0; i < PGT_SLOTS; i++) {
 		if (!tab[i])
 			continue;
 		if (level)
-			pgt_free_table(tab[i], level - 1);
-		tab[i] = 0;
+			pgt_empty(tab[i], level - 1, tables);
+		if (!level || tables)
+			tab[i] = 0;
 	}
-	pgt_pool_give(tab, level);
+	if (tables)
+		pgt_pool_give(tab, level);
 }
 
 void pgt_destroy(struct pgtable *pt)
 {
 	u64 *top = pa_to_va(pt->root);
+	u32 n = 0;
 
 	tlb_forget(pt->root);
+	/* CPUs may race to the limit: the pool of top pages is larger by that */
+	if (READ_ONCE(pgt_pool.n[PGT_LEVELS - 1]) >= PGT_TREES_MAX)
+		n = PGT_TREE_MAX;
+	for (u32 i = 0; i < PGT_FIXED && n < PGT_TREE_MAX; i++) {
+		if (top[i])
+			n += pgt_count(top[i], PGT_LEVELS - 2, PGT_TREE_MAX - n);
+	}
 	for (u32 i = 0; i < PGT_FIXED; i++) {
 		if (!top[i])
 			continue;
-		pgt_free_table(top[i], PGT_LEVELS - 2);
+		pgt_empty(top[i], PGT_LEVELS - 2, n >= PGT_TREE_MAX);
+		if (n < PGT_TREE_MAX)
+			continue;
 		top[i] = 0;
 		if (arch_pvm)
 			top[i + PGT_SLOTS] = 0;
