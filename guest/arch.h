@@ -145,7 +145,8 @@ void task_return_to_user(struct regs *r);
 /* ---- machine ---- */
 /* Start the other vCPUs: they idle and take work when it returns. */
 void arch_start_cpus(void);
-void arch_log_early(const char *text, size_t len); /* text in the image or the direct map; one exit */
+void arch_log_early(
+	const char *text, size_t len); /* text in the image or the direct map; one exit */
 /* True when the machine is the software KVM kind: for logs and tests only. */
 bool arch_is_pvm(void);
 u64 arch_rdtsc(void);
