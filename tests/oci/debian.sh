@@ -3,7 +3,7 @@
 # Ordinary programs of a Debian root file system, run natively (chroot) first and then inside: outputs must be equal.
 # The root file system is made once with mmdebstrap and kept in $CASEMATE_TEST_CACHE.
 set -u
-export CASEMATE_LIBEXEC_DIR=$top_builddir
+export CASEMATE_LIBEXECDIR=$top_builddir
 casemate=$top_builddir/casemate
 cache=${CASEMATE_TEST_CACHE:-/var/tmp/casemate-test}
 packages=python3,perl,gcc,libc6-dev,git,sqlite3,procps,strace,make
