@@ -164,6 +164,19 @@ const char *host_read(const char *path)
 	return buf;
 }
 
+int host_compare(const char *path, const void *data, unsigned long len)
+{
+	static char buf[1 << 20];
+	FILE *f = fopen(host_path(path), "r");
+	size_t n;
+
+	if (!f)
+		return -1;
+	n = fread(buf, 1, sizeof(buf), f);
+	fclose(f);
+	return n == len ? memcmp(buf, data, len) : -1;
+}
+
 static struct stat host_stat(const char *path)
 {
 	struct stat st;

@@ -23,6 +23,8 @@ void fake_fs_fail(unsigned int op, int error);
 void host_write(const char *path, const char *text);
 /* The file's content in a static buffer, "(none)" when it is missing. */
 const char *host_read(const char *path);
+/* 0 when the file has exactly these bytes. */
+int host_compare(const char *path, const void *data, unsigned long len);
 unsigned int host_mode(const char *path); /* st_mode, 0 = missing */
 unsigned int host_uid(const char *path);
 long host_size(const char *path); /* -1 = missing */
