@@ -124,11 +124,11 @@ static void cpuid_ensure_topology(struct kvm_cpuid_table *t, unsigned cpus)
 	uint32_t i;
 
 	for (level = 0; level < 2; level++) {
-		for (i = 0; i < t->head.nent; i++) {
+		for (i = 0; i < t->nent; i++) {
 			if (t->e[i].function == 0xb && t->e[i].index == level)
 				break;
 		}
-		if (i < t->head.nent || i == KVM_CPUID_MAX)
+		if (i < t->nent || i == KVM_CPUID_MAX)
 			continue;
 		t->e[i] = (struct kvm_cpuid_entry2){
 			.function = 0xb,
@@ -136,7 +136,7 @@ static void cpuid_ensure_topology(struct kvm_cpuid_table *t, unsigned cpus)
 			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		};
 		cpuid_topology(&t->e[i], cpus);
-		t->head.nent++;
+		t->nent++;
 	}
 }
 
@@ -144,7 +144,7 @@ void cpuid_filter(struct kvm_cpuid_table *t, unsigned cpus, bool tsc_deadline)
 {
 	uint32_t i, kept = 0;
 
-	for (i = 0; i < t->head.nent && i < KVM_CPUID_MAX; i++) {
+	for (i = 0; i < t->nent && i < KVM_CPUID_MAX; i++) {
 		struct kvm_cpuid_entry2 e = t->e[i];
 		const struct cpuid_rule *r = cpuid_rule_of(e.function);
 
@@ -158,7 +158,7 @@ void cpuid_filter(struct kvm_cpuid_table *t, unsigned cpus, bool tsc_deadline)
 		cpuid_set_fields(&e, cpus, tsc_deadline);
 		t->e[kept++] = e;
 	}
-	t->head.nent = kept;
+	t->nent = kept;
 	cpuid_ensure_topology(t, cpus);
 }
 
@@ -166,7 +166,7 @@ void cpuid_for_cpu(struct kvm_cpuid_table *t, unsigned cpu)
 {
 	uint32_t i;
 
-	for (i = 0; i < t->head.nent; i++) {
+	for (i = 0; i < t->nent; i++) {
 		struct kvm_cpuid_entry2 *e = &t->e[i];
 
 		if (e->function == 1)

@@ -52,7 +52,7 @@ int kvm_run_size(int kvm_fd)
 int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid_table *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->head.nent = KVM_CPUID_MAX;
+	t->nent = KVM_CPUID_MAX;
 	return kvm_call(kvm_fd, KVM_GET_SUPPORTED_CPUID, t);
 }
 
@@ -127,14 +127,18 @@ int kvm_set_sregs(int vcpu_fd, struct kvm_sregs *s)
 	return kvm_call(vcpu_fd, KVM_SET_SREGS, s);
 }
 
+/* struct kvm_msrs with one entry. */
 struct kvm_one_msr {
-	struct kvm_msrs head;
+	uint32_t nmsrs;
+	uint32_t pad;
 	struct kvm_msr_entry e;
 };
+_Static_assert(offsetof(struct kvm_one_msr, e) == offsetof(struct kvm_msrs, entries),
+	"the kernel's layout");
 
 int kvm_get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
 {
-	struct kvm_one_msr m = { .head.nmsrs = 1, .e.index = index };
+	struct kvm_one_msr m = { .nmsrs = 1, .e.index = index };
 	int r = kvm_call(vcpu_fd, KVM_GET_MSRS, &m);
 
 	if (r < 0)
@@ -147,7 +151,7 @@ int kvm_get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
 
 int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 {
-	struct kvm_one_msr m = { .head.nmsrs = 1, .e = { .index = index, .data = value } };
+	struct kvm_one_msr m = { .nmsrs = 1, .e = { .index = index, .data = value } };
 	int r = kvm_call(vcpu_fd, KVM_SET_MSRS, &m);
 
 	if (r < 0)

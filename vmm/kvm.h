@@ -11,12 +11,15 @@
 #include <stdint.h>
 
 #define KVM_CPUID_MAX 128 /* entries that we ask the kernel for */
-#define KVM_MSRS_MAX  16
 
+/* struct kvm_cpuid2 with room for its entries. */
 struct kvm_cpuid_table {
-	struct kvm_cpuid2 head;
+	uint32_t nent;
+	uint32_t padding;
 	struct kvm_cpuid_entry2 e[KVM_CPUID_MAX];
 };
+_Static_assert(offsetof(struct kvm_cpuid_table, e) == offsetof(struct kvm_cpuid2, entries),
+	"the kernel's layout");
 
 /* System descriptor (/dev/kvm). */
 int kvm_api_version(int kvm_fd);

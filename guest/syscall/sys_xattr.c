@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Extended attributes: twelve calls over four operations and three ways to name the object. */
+#include <linux/limits.h>
 #include <linux/xattr.h>
 
 #include "syscall/fsarg.h"

@@ -3,7 +3,7 @@
 # What a running VMM still holds: descriptors, namespaces, capabilities, filters.
 . "$top_srcdir/tests/kvm/lib.sh"
 [ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP needs root to look into another process"; exit 0; }
-plan 16
+plan 18
 
 mkdir "$TMP/vsock"
 : >"$TMP/vsock/seen"
@@ -50,6 +50,16 @@ grep -q "Max core file size *0 " /proc/$pid/limits; point $? "it leaves no core"
 
 kill $pid
 wait $pid 2>/dev/null
+
+if unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces' 2>/dev/null; then
+	unshare -U -r sh -c "echo 0 >/proc/sys/user/max_user_namespaces; exec '$VMM' --memory=64M \\
+		--guest-image='$KERNEL' --cmdline=test=hello" >"$TMP/log" 2>&1
+	point $? "it runs where namespaces are forbidden"
+	logged "^casemate-vmm: no namespaces for the VMM: "; point $? "and says so"
+else
+	skip "it runs where namespaces are forbidden" "no user namespaces"
+	skip "and says so" "no user namespaces"
+fi
 # A parent that goes away takes the VMM with it.
 sh -c "'$VMM' --memory=64M --guest-image='$KERNEL' --cmdline=test=spin >/dev/null 2>&1 & echo \$! >'$TMP/pid'; sleep 0.3"
 pid=$(cat "$TMP/pid")

@@ -100,7 +100,7 @@ static struct kvm_cpuid_entry2 *leaf(struct kvm_cpuid_table *t, uint32_t functio
 {
 	uint32_t i;
 
-	for (i = 0; i < t->head.nent; i++) {
+	for (i = 0; i < t->nent; i++) {
 		if (t->e[i].function == function && t->e[i].index == index)
 			return &t->e[i];
 	}
@@ -118,7 +118,7 @@ START_TEST(cpuid_policy)
 		t.e[i] = (struct kvm_cpuid_entry2){
 			.function = leaves[i], .eax = ~0u, .ebx = ~0u, .ecx = ~0u, .edx = ~0u
 		};
-	t.head.nent = i;
+	t.nent = i;
 	cpuid_filter(&t, 4, true);
 	cpuid_for_cpu(&t, 3);
 	ck_assert_ptr_null(leaf(&t, 0xa, 0)); /* performance counters */
@@ -147,9 +147,9 @@ START_TEST(cpuid_full_table)
 
 	for (i = 0; i < KVM_CPUID_MAX; i++)
 		t.e[i].function = 4;
-	t.head.nent = KVM_CPUID_MAX;
+	t.nent = KVM_CPUID_MAX;
 	cpuid_filter(&t, 2, false);
-	ck_assert_uint_le(t.head.nent, KVM_CPUID_MAX);
+	ck_assert_uint_le(t.nent, KVM_CPUID_MAX);
 }
 END_TEST
 
