@@ -34,13 +34,13 @@ setup_bundle() {
 	bundle=$tmp/bundle
 	mkdir -p "$bundle/rootfs/bin" "$bundle/rootfs/tmp" "$tmp/libexec"
 	cp "$busybox" "$bundle/rootfs/bin/busybox"
-	for applet in sh cat true false sleep echo head ls pwd env id kill; do
+	for applet in sh cat true false sleep echo head ls pwd env id kill yes; do
 		ln -s busybox "$bundle/rootfs/bin/$applet"
 	done
 	CASEMATE_LIBEXECDIR=$tmp/libexec
 	export CASEMATE_LIBEXECDIR
 	casemate=$top_builddir/casemate
-	cm="timeout 60 $casemate --root $tmp/state"
+	cm="timeout -k 5 60 $casemate --root $tmp/state"
 }
 
 # config WORD...: config.json that runs the words
@@ -95,15 +95,17 @@ leftover() {
 no_leftover() { [ -z "$(leftover)" ]; }
 state_entries() { ls -A "$tmp/state" 2>/dev/null | grep -v -e '^\.lock$' -e '^\.empty$'; }
 
-# urpc ID TEXT: send TEXT on the control socket of a container, print the reply (or the word "closed")
+# urpc ID TEXT [MARK]: send TEXT on the control socket of a container, make the file MARK, print the reply (or the word "closed")
 urpc() {
-	python3 - "$tmp/state/$1/control.sock" "$2" <<'P'
+	python3 - "$tmp/state/$1/control.sock" "$2" ${3:-} <<'P'
 import json, os, socket, sys
 os.chdir(os.path.dirname(sys.argv[1]))
 s = socket.socket(socket.AF_UNIX)
-s.settimeout(5)
+s.settimeout(30)
 s.connect("control.sock")
 s.sendall(sys.argv[2].encode())
+if len(sys.argv) > 3:
+    open(sys.argv[3], "w")
 try:
     b = s.recv(65536)
 except ConnectionResetError:

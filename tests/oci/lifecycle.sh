@@ -20,7 +20,7 @@ is "$(cat "$tmp/big" | $cm run -b "$bundle" ${guest:-} a | md5sum)" "$sum" "100 
 $cm run -b "$bundle" ${guest:-} a <"$tmp/big" >"$tmp/big2"
 is "$(md5sum <"$tmp/big2")" "$sum" "100 MB through cat arrive intact, files"
 rm -f "$tmp/big" "$tmp/big2"
-config /bin/sh -c 'while :; do echo y; done'
+config /bin/yes
 is "$($cm run -b "$bundle" ${guest:-} a 2>/dev/null </dev/null | head -n 1)" y "a reader that leaves ends the writer"
 
 # ---- commands that cannot run
@@ -130,9 +130,9 @@ is "$(urpc d 'no JSON at all')" closed "noise on the control socket is hung up"
 is "$(urpc d '{"method":7}{' | grep -c success.:false)" 1 "a method that is no string"
 reply=$(urpc d '{"method":"containerManager.State","arg":"d"}')
 case "$reply" in *'"success":true'*running*) ok 0 "state through the socket" ;; *) ok 1 "state: $reply" ;; esac
-urpc d '{"method":"containerManager.Wait","arg":"d"}' >"$tmp/wait" &
+urpc d '{"method":"containerManager.Wait","arg":"d"}' "$tmp/waits" >"$tmp/wait" &
 wait_pid=$!
-sleep 0.3
+wait_for 10 test -e "$tmp/waits"
 $cm kill d KILL
 ok $? "kill"
 wait_for 2 is_status d stopped
