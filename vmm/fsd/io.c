@@ -110,9 +110,10 @@ static ssize_t io_move(int fd, const struct iovec *iov, unsigned int n, size_t a
 			continue;
 		if (r < 0)
 			return done ? (ssize_t)done : -errno;
-		if (!r)
-			break;
 		done += (size_t)r;
+		/* A short read is the end of a regular file; a short write tries once more to learn why. */
+		if (!r || (!write && (size_t)r < fsd_iov_total(part, k)))
+			break;
 	}
 	return (ssize_t)done;
 }
