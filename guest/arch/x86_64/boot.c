@@ -5,6 +5,7 @@
 #include "arch/x86_64/trap.h"
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
+#include "kernel/clock.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "lib/string.h"
@@ -14,6 +15,7 @@ _Static_assert(CM_GPA_RAM - CM_KERNEL_BASE == IMAGE_TO_GPA, "known to assembly")
 
 static struct cm_hypercall boot_calls[CM_MAX_CPUS] __aligned(4096);
 static u32 boot_started; /* atomic: vCPUs that run */
+static u64 boot_tsc[CM_MAX_CPUS]; /* when each one started */
 
 _Static_assert(sizeof(struct cm_hypercall) * CM_MAX_CPUS <= PAGE_SIZE, "one page");
 
@@ -92,8 +94,20 @@ static void boot_init_cpu(u32 cpu)
 	percpu_start_clock();
 }
 
+/* All clocks here are TSCs: another one must have shown a time between our before and after. */
+static void boot_check_tsc(u32 cpu, u64 before, u64 after)
+{
+	u64 tsc = boot_tsc[cpu];
+
+	if (tsc < before || tsc > after)
+		log_warn("boot: the TSC of vCPU %u is off by about %ld ns: clocks will jump", cpu,
+			tsc < before ? -(s64)clock_tsc_to_ns(before - tsc)
+				     : (s64)clock_tsc_to_ns(tsc - after));
+}
+
 void arch_start_cpus(void)
 {
+	u64 start = cpu_rdtsc();
 	u32 running = 1;
 
 	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
@@ -107,6 +121,8 @@ void arch_start_cpus(void)
 	}
 	while (atomic_load(&boot_started) < running)
 		cpu_relax();
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++)
+		boot_check_tsc(cpu, start, cpu_rdtsc());
 }
 
 static __noreturn void boot_secondary(u32 cpu)
@@ -114,6 +130,7 @@ static __noreturn void boot_secondary(u32 cpu)
 	desc_init_cpu(cpu);
 	fpu_init_cpu();
 	boot_init_cpu(cpu);
+	boot_tsc[cpu] = cpu_rdtsc();
 	atomic_add(&boot_started, 1);
 	sched_idle();
 }

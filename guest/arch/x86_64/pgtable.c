@@ -81,12 +81,13 @@ void pgt_init_kernel(void)
 
 	pgt_kernel_root = CM_GPA_RAM + CM_BOOT_PML4;
 	pcpu_this()->root = pgt_kernel_root;
+	image_map_protect(top);
 	if (arch_pvm) {
 		pgt_init_user_view();
-		return;
+	} else {
+		for (u32 i = PGT_HALF; i < PGT_SLOTS; i++)
+			top[i] &= ~PGT_U;
 	}
-	for (u32 i = PGT_HALF; i < PGT_SLOTS; i++)
-		top[i] &= ~PGT_U;
 	cpu_write_cr3(pgt_kernel_root);
 }
 

@@ -8,6 +8,8 @@
 /* Top level page with nothing in the user half. */
 extern paddr_t pgt_kernel_root;
 
+/* Take the rights away that the boot tables below `top` give too generously; the caller flushes. */
+void image_map_protect(u64 *top);
 /* No CPU has root loaded when it returns. No thread that needs it exists; interrupts enabled. */
 void tlb_forget(paddr_t root);
 #endif

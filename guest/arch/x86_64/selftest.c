@@ -418,6 +418,9 @@ static void st_usercopy(void)
 {
 	char buf[64] = "";
 
+	st_equal(
+		"kernel text is not writable", arch_copy_to_user((uaddr_t)selftest_run, buf, 8), 8);
+	st_equal("nor are constants", arch_copy_to_user((uaddr_t)selftest_user, buf, 8), 8);
 	st_equal("copy from an unmapped address", arch_copy_from_user(buf, ST_HOLE, 40), 40);
 	st_equal(
 		"string at an unmapped address", (u64)arch_strnlen_user(ST_HOLE, 10), (u64)-EFAULT);
