@@ -33,7 +33,10 @@ u64 clock_ns_to_deadline(u64 ns)
 
 u64 clock_monotonic(void)
 {
-	return clock_tsc_to_ns(arch_rdtsc() - clock_base_tsc);
+	u64 tsc = arch_rdtsc();
+
+	/* A CPU whose TSC lags behind the base must not see a time centuries ahead. */
+	return tsc > clock_base_tsc ? clock_tsc_to_ns(tsc - clock_base_tsc) : 0;
 }
 
 u64 clock_realtime(void)

@@ -140,10 +140,8 @@ void arch_halt(void)
 
 void arch_idle(void)
 {
-	extern void idle_pvm(struct pvm_page * page);
-
 	if (arch_pvm)
 		idle_pvm(&pvm_pages[cpu_id()]);
 	else
-		__asm__ volatile("sti\n\thlt" ::: "memory");
+		idle_std();
 }

@@ -24,6 +24,10 @@ __noreturn void arch_start(paddr_t fdt, u32 cpu);
 /* Save the stack pointer, go on with another one. */
 void arch_switch(u64 *save_sp, u64 new_sp);
 void ret_from_fork(void);
+/* Enable interrupts and halt until one came. */
+struct pvm_page;
+void idle_pvm(struct pvm_page *page);
+void idle_std(void);
 void kthread_entry(void);
 
 /* pvm: where user mode sees the trampoline and each CPU's IRET frame, above USER_TOP. */

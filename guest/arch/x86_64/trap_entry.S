@@ -196,14 +196,19 @@ arch_switch:
 	ret
 
 /*
- * idle_pvm(struct pvm_page *): enable interrupts and halt. One that comes in between must not be slept over: trap_kernel moves an
- * interrupted RIP inside the window to its end.
+ * idle_pvm(struct pvm_page *), idle_std(): enable interrupts and halt. One that comes in between must not be slept over: trap_kernel moves
+ * an interrupted RIP inside a window to its end. std has the shadow of STI for that, but nested hypervisors lose it (seen with KVM
+ * inside QEMU's TCG).
  */
 	.globl idle_pvm
+	.globl idle_std
 	.globl idle_window
 	.globl idle_window_end
 idle_pvm:
 	movb	$1, (%rdi)
+	jmp	idle_window
+idle_std:
+	sti
 idle_window:
 	hlt
 idle_window_end:

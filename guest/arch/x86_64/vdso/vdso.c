@@ -41,14 +41,15 @@ static uint64_t vdso_tsc(void)
 static uint64_t vdso_now(int realtime)
 {
 	const volatile struct vdso_data *d = &vdso_data;
-	uint64_t ns;
+	uint64_t ns, tsc;
 	uint32_t seq;
 
 	do {
 		while ((seq = d->seq) & 1)
 			__builtin_ia32_pause();
-		ns = (uint64_t)((unsigned __int128)(vdso_tsc() - d->base_tsc) * d->mult >>
-				d->shift);
+		tsc = vdso_tsc();
+		tsc = tsc > d->base_tsc ? tsc - d->base_tsc : 0;
+		ns = (uint64_t)((unsigned __int128)tsc * d->mult >> d->shift);
 		if (realtime)
 			ns += d->realtime_offset;
 		__asm__ volatile("" ::: "memory");
