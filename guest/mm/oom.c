@@ -52,7 +52,7 @@ static bool oom_look(struct group *g, void *arg)
 	return true;
 }
 
-bool oom_kill(void)
+static bool oom_choose(void)
 {
 	struct oom_search s = { .rss = 0 };
 	struct group *g;
@@ -60,16 +60,27 @@ bool oom_kill(void)
 	group_for_each(oom_look, &s);
 	if (s.dying)
 		return true;
-	if (!s.rss)
-		return false;
-	g = group_find(s.pid);
+	g = s.rss ? group_find(s.pid) : NULL;
 	if (!g)
-		return true;
+		return s.rss != 0;
 	log_warn("mm: out of memory: kill pid=%d rss=%lu KiB", s.pid,
 		(unsigned long)(s.rss * (PAGE_SIZE / 1024)));
 	signal_send_group(g, SIGKILL, NULL);
 	group_put(g);
 	return true;
+}
+
+bool oom_kill(void)
+{
+	static bool busy;
+	bool victim;
+
+	/* several CPUs run out at once: one victim is enough */
+	if (atomic_xchg(&busy, true))
+		return true;
+	victim = oom_choose();
+	atomic_store(&busy, false);
+	return victim;
 }
 
 static bool oom_self_dying(void)
