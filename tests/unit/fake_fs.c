@@ -546,6 +546,7 @@ void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
 
 /* ---- process groups: the one task leads everything ---- */
 void (*task_session_exit)(struct group *leader);
+struct pid_ns *pid_ns_current(void);
 struct pid_ns *pid_ns_current(void)
 {
 	return NULL;
