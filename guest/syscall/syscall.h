@@ -4,7 +4,7 @@
  *   SYS(name, handler, "argument kinds", LEVEL, "note")
  * LEVEL is FULL, PARTIAL (note: what is missing; that half returns an error) or NONE. The tables drive dispatch, tracing, docs/SYSCALLS.md and
  * the has-a-test check. A number that no table names returns -ENOSYS.
- * Argument kinds for the tracer (strace format): int, uint, long, hex, fd, dirfd, path, str, buf (with the length in the next argument or the result),
+ * Argument kinds for the tracer (strace format): int, uint, long, hex, fd, dirfd, path, str, buf (length in the next argument), obuf (filled by the call, length = result),
  * ptr, size, off, oflags, mode, sig, pid, prot, mmapflags, ... ; a trailing "=kind" names the result's kind.
  */
 #ifndef SYSCALL_SYSCALL_H
