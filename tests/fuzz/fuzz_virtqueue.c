@@ -11,10 +11,12 @@
 #include "vmm/virtio/queue.h"
 
 #define MEM_GPA	 0x100000000ull
-#define MEM_SIZE 0x4000u
-#define DRIVER	 0x1000u /* offsets of the areas; the descriptors are at 0 */
-#define DEVICE	 0x1800u
-#define DATA	 0x3000u
+#define MEM_SIZE 0x800u
+#define DRIVER \
+	0x200u /* offsets of the areas; the descriptors are at 0. Small, so that short inputs reach everything */
+#define DEVICE 0x280u
+#define DATA   0x400u
+#define SIZES  6 /* 1 to 32 entries */
 
 /* Input: one byte of queue size, then the start of guest memory. Whatever is popped is read, filled and pushed. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -22,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gmem mem = { .count = 0 };
 	struct vq q = { .size = 0 };
 	static struct vq_chain c;
-	uint8_t *base, buf[512];
+	uint8_t *base, buf[64];
 	int r;
 
 	if (size < 1)
@@ -31,9 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!base || gmem_add(&mem, MEM_GPA, MEM_SIZE, base, true))
 		abort();
 	memcpy(base, data + 1, size - 1 < MEM_SIZE ? size - 1 : MEM_SIZE);
-	if (vq_setup(&q, &mem, (uint16_t)(1u << data[0] % 10), MEM_GPA, MEM_GPA + DRIVER,
+	if (vq_setup(&q, &mem, (uint16_t)(1u << data[0] % SIZES), MEM_GPA, MEM_GPA + DRIVER,
 		    MEM_GPA + DEVICE) == 0) {
-		for (unsigned int turn = 0; turn < 600; turn++) {
+		for (unsigned int turn = 0; turn < 100; turn++) {
 			size_t got = 0, n;
 			uint32_t sum = 0;
 
@@ -64,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* A queue of 16 with one direct and one indirect chain. */
+/* A queue of 16 entries with one direct and one indirect chain. */
 size_t fuzz_seed(uint8_t *buf, size_t max)
 {
 	uint8_t *m = buf + 1;
@@ -79,12 +81,12 @@ size_t fuzz_seed(uint8_t *buf, size_t max)
 	};
 	const uint16_t avail[] = { 0, 3, 0, 2, 0 };
 
-	if (max < 1 + DATA + 1024)
+	if (max < 1 + MEM_SIZE)
 		return 0;
-	memset(buf, 0, 1 + DATA + 1024);
+	memset(buf, 0, 1 + MEM_SIZE);
 	buf[0] = 4;
 	memcpy(m, d, sizeof(d));
 	memcpy(m + DATA + 512, t, sizeof(t));
 	memcpy(m + DRIVER, avail, sizeof(avail));
-	return 1 + DATA + 1024;
+	return 1 + MEM_SIZE;
 }
