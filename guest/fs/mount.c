@@ -490,20 +490,13 @@ static int mount_hang(struct mount *m, const struct path *target)
 	return err;
 }
 
-int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,
-	const char *data)
+/* Consumes the super's creator reference when it fails. */
+static int mount_hang_super(
+	const struct path *target, struct super *sb, const char *source, u64 ms_flags)
 {
-	struct fs_type *t = fs_type_find(fstype);
-	struct super *sb = NULL;
-	struct mount *m;
+	struct mount *m = mount_create(sb, sb->root, source, mount_flags_from_ms(ms_flags));
 	int err;
 
-	if (!t)
-		return -ENODEV;
-	err = t->mount(source, data, ms_flags, &sb);
-	if (err)
-		return err;
-	m = mount_create(sb, sb->root, source, mount_flags_from_ms(ms_flags));
 	if (!m) {
 		if (!atomic_load(&sb->active))
 			super_abort(sb);
@@ -517,16 +510,20 @@ int mount_new(const struct path *target, const char *fstype, const char *source,
 	return err;
 }
 
-static int vfs_mount_root(
-	struct mount_ns *ns, struct fs_type *t, const char *source, u64 ms_flags, const char *data)
+int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,
+	const char *data)
 {
+	struct fs_type *t = fs_type_find(fstype);
 	struct super *sb = NULL;
-	struct mount *m;
-	int err = t->mount(source, data, ms_flags, &sb);
+	int err = t ? t->mount(source, data, ms_flags, &sb) : -ENODEV;
 
-	if (err)
-		return err;
-	m = mount_create(sb, sb->root, source, mount_flags_from_ms(ms_flags));
+	return err ? err : mount_hang_super(target, sb, source, ms_flags);
+}
+
+static int mount_as_root(struct mount_ns *ns, struct super *sb, const char *source, u64 ms_flags)
+{
+	struct mount *m = mount_create(sb, sb->root, source, mount_flags_from_ms(ms_flags));
+
 	if (!m) {
 		super_abort(sb);
 		return -ENOMEM;
@@ -540,26 +537,37 @@ static int vfs_mount_root(
 	return 0;
 }
 
+int mount_super(
+	struct mount_ns *ns, struct super *sb, const char *source, const char *target, u64 ms_flags)
+{
+	struct path root, at;
+	int err;
+
+	if (!mount_ns_root(ns, &root)) {
+		if (!target || !strcmp(target, "/"))
+			return mount_as_root(ns, sb, source, ms_flags);
+		super_abort(sb);
+		return -ENOENT;
+	}
+	err = path_lookup(&root, target ? target : "/", LOOKUP_FOLLOW | LOOKUP_IN_ROOT, &at);
+	path_put(&root);
+	if (err) {
+		super_abort(sb);
+		return err;
+	}
+	err = mount_hang_super(&at, sb, source, ms_flags);
+	path_put(&at);
+	return err;
+}
+
 int vfs_mount(struct mount_ns *ns, const char *fstype, const char *source, const char *target,
 	u64 ms_flags, const char *data)
 {
 	struct fs_type *t = fs_type_find(fstype);
-	struct path root, at;
-	int err;
+	struct super *sb = NULL;
+	int err = t ? t->mount(source, data, ms_flags, &sb) : -ENODEV;
 
-	if (!t)
-		return -ENODEV;
-	if (!mount_ns_root(ns, &root))
-		return target && strcmp(target, "/")
-			       ? -ENOENT
-			       : vfs_mount_root(ns, t, source, ms_flags, data);
-	err = path_lookup(&root, target ? target : "/", LOOKUP_FOLLOW | LOOKUP_IN_ROOT, &at);
-	path_put(&root);
-	if (err)
-		return err;
-	err = mount_new(&at, fstype, source, ms_flags, data);
-	path_put(&at);
-	return err;
+	return err ? err : mount_super(ns, sb, source, target, ms_flags);
 }
 
 /* Copies the mounts below `from` that are reachable from its directory to below `copy`. */
@@ -583,6 +591,8 @@ static int mount_copy_children(struct mount *from, struct dentry *dir, struct mo
 			continue;
 		dst[i] = mount_create(src[i]->sb, src[i]->root, src[i]->source, src[i]->flags);
 		err = dst[i] ? mount_attach(dst[i], &at) : -ENOMEM;
+		if (err)
+			mount_put(dst[i]);
 	}
 	for (i = 0; src && i < n; i++)
 		mount_put(src[i]);

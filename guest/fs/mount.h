@@ -57,6 +57,9 @@ struct mount_ns *mount_ns_current(void);
 /* mount(2) on an already resolved target. */
 int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,
 	const char *data);
+/* A finished super at target below the namespace's root, or as its root. Consumes the super's creator reference. */
+int mount_super(struct mount_ns *ns, struct super *sb, const char *source, const char *target,
+	u64 ms_flags);
 int mount_bind(const struct path *target, const struct path *from, bool recursive);
 int mount_move(const struct path *target, const struct path *from);
 int mount_remount(const struct path *target, u64 ms_flags, bool bind);

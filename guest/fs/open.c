@@ -325,6 +325,19 @@ int file_open_path(const struct path *p, u32 flags, struct file **out)
 	return err;
 }
 
+int file_open_unchecked(const struct path *p, u32 flags, struct file **out)
+{
+	struct open_how_k h = { .flags = flags };
+	struct path copy = *p;
+	int err;
+
+	path_get(&copy);
+	err = open_finish(&copy, &h, out);
+	if (err)
+		path_put(&copy);
+	return err;
+}
+
 int file_open_exec(const struct path *base, const char *name, u32 lookup, struct file **out)
 {
 	struct path p;

@@ -10,6 +10,7 @@
 #include "fs/dev/dev.h"
 #include "fs/internal.h"
 #include "fs/fdtable.h"
+#include "fs/overlay/overlay.h"
 #include "fs/proc/proc.h"
 #include "kernel/clock.h"
 #include "kernel/random.h"
@@ -620,6 +621,23 @@ void fake_fs_boot(void)
 	FAKE_CHECK(mount_ns_root(fake_task.mnt_ns, &root));
 	fake_task.fs = fs_context_create(&root, &root, 022);
 	path_put(&root);
+}
+
+/* The tree so far becomes the lower side of an overlay, which is the root from now on. */
+void fake_fs_overlay(void)
+{
+	struct mount_ns *ns = mount_ns_create();
+	struct path lower, root;
+
+	FAKE_CHECK(mount_ns_root(fake_task.mnt_ns, &lower));
+	FAKE_CHECK(!overlay_mount_at(ns, &lower, NULL, ""));
+	path_put(&lower);
+	FAKE_CHECK(mount_ns_root(ns, &root));
+	fs_context_put(fake_task.fs);
+	fake_task.fs = fs_context_create(&root, &root, 022);
+	path_put(&root);
+	mount_ns_put(fake_task.mnt_ns);
+	fake_task.mnt_ns = ns;
 }
 
 void fake_fs_shutdown(void)

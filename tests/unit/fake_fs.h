@@ -10,6 +10,7 @@ long fake_fs_call(long nr, long a0, long a1, long a2, long a3, long a4);
 void fake_fs_user(unsigned uid, unsigned gid); /* uid 0: all capabilities, else none */
 void fake_fs_rlimit(int which, unsigned long value);
 void fake_fs_mount(const char *type, const char *target, const char *data);
+void fake_fs_overlay(void); /* the tree so far becomes the lower side of an overlay, the new root */
 int fake_fs_signal(void); /* last signal sent, and forget it */
 unsigned long fake_fs_objects(void); /* live kernel allocations */
 void fake_fs_shutdown(void); /* drops task and namespace: nothing may be left */

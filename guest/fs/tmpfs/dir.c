@@ -120,6 +120,50 @@ int tmpfs_add(struct inode *dir, const char *name, struct inode *inode)
 	return 0;
 }
 
+int tmpfs_set(struct inode *dir, const char *name, struct inode *inode)
+{
+	struct tmpfs_dirent *e = tmpfs_find(dir, name, strlen(name));
+
+	if (e) {
+		struct inode *old = e->inode;
+
+		e->inode = inode;
+		inode_put(old);
+		return 0;
+	}
+	e = dirent_alloc(name, strlen(name));
+	if (!e || buckets_grow(tmpfs_node(dir)) < 0) {
+		kfree(e);
+		inode_put(inode);
+		return -ENOMEM;
+	}
+	e->inode = inode;
+	dirent_insert(dir, e);
+	return 0;
+}
+
+void tmpfs_unset(struct inode *dir, const char *name)
+{
+	struct tmpfs_dirent *e = tmpfs_find(dir, name, strlen(name));
+
+	if (!e)
+		return;
+	dirent_remove(dir, e);
+	inode_put(e->inode);
+	kfree(e);
+}
+
+bool tmpfs_only_holds(struct inode *dir, const struct inode *only)
+{
+	struct rb_node *n;
+
+	for (n = rb_first(&tmpfs_node(dir)->entries); n; n = rb_next(n)) {
+		if (rb_entry(n, struct tmpfs_dirent, node)->inode != only)
+			return false;
+	}
+	return true;
+}
+
 void tmpfs_dir_free(struct inode *dir)
 {
 	struct tmpfs_node *n = tmpfs_node(dir);
@@ -348,14 +392,11 @@ static struct tmpfs_dirent *dirent_from(struct tmpfs_node *n, u64 pos)
 	return best;
 }
 
-static int tmpfs_readdir(struct file *f, struct dir_emit *d)
+void tmpfs_read_names(struct inode *dir, struct dir_emit *d)
 {
-	struct tmpfs_node *n = tmpfs_node(f->inode);
 	struct tmpfs_dirent *e;
 
-	if (!dir_emit_dots(f, d))
-		return 0;
-	for (e = dirent_from(n, d->pos); e;) {
+	for (e = dirent_from(tmpfs_node(dir), d->pos); e;) {
 		struct rb_node *next;
 
 		if (!d->emit(d, e->name, e->len, e->inode->ino, e->inode->mode >> 12 & 15,
@@ -365,6 +406,12 @@ static int tmpfs_readdir(struct file *f, struct dir_emit *d)
 		next = rb_next(&e->node);
 		e = next ? rb_entry(next, struct tmpfs_dirent, node) : NULL;
 	}
+}
+
+static int tmpfs_readdir(struct file *f, struct dir_emit *d)
+{
+	if (dir_emit_dots(f, d))
+		tmpfs_read_names(f->inode, d);
 	return 0;
 }
 

@@ -62,6 +62,13 @@ int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super
 struct inode *tmpfs_inode(struct super *sb, u32 mode, u32 uid, u32 gid);
 /* Adds a name without any check, for trees made by the kernel; dir is not shared yet. consumes inode. */
 int tmpfs_add(struct inode *dir, const char *name, struct inode *inode);
+/* Name bookkeeping for the overlay: no link counts, no times. set: adds or replaces, consumes inode on success and failure. */
+int tmpfs_set(struct inode *dir, const char *name, struct inode *inode);
+void tmpfs_unset(struct inode *dir, const char *name);
+/* No name leads to anything but `only`. */
+bool tmpfs_only_holds(struct inode *dir, const struct inode *only);
+/* Emits names from d->pos on (positions >= 2), without dots. */
+void tmpfs_read_names(struct inode *dir, struct dir_emit *d);
 struct tmpfs_dirent *tmpfs_find(struct inode *dir, const char *name, size_t len);
 void tmpfs_dir_free(struct inode *dir);
 /* fcntl(2) seals; -EINVAL when the file is not a tmpfs file. */
