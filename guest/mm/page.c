@@ -5,9 +5,13 @@
  * The kernel is not preemptible and interrupt handlers do not allocate, so a CPU's own list needs no lock. Freed memory is preferred
  * to never-used memory: touching the latter makes the host allocate, and keeping the used part small and low keeps the resident set compact.
  * Blocks of REPORT_ORDER and more can be given back to the host (page_report).
+ *
+ * Pages for applications and pages for the kernel (page tables, objects) come from different blocks of REPORT_ORDER: the kernel's live longer,
+ * and one of them in each block would keep all memory of a program that ended from becoming whole again.
  */
 #include "mm/page.h"
 
+#include <casemate/guestmem.h>
 #include <casemate/hypercall.h>
 
 #include "arch.h"
@@ -18,9 +22,18 @@
 
 #define REPORT_ORDER 9u /* 2 MiB: smaller pieces would split the host's huge pages */
 
+enum page_use {
+	USE_APP,
+	USE_KERNEL,
+	USES
+};
+
+/* Who uses a block of REPORT_ORDER; free ones of that order and more count as USE_APP. Lock: zone.lock. */
+static u8 zone_use[CM_RAM_MAX >> (PAGE_SHIFT + REPORT_ORDER)];
+
 static struct {
 	struct spinlock lock; /* protects: everything here but the constants; rank 90 */
-	struct list_head free[PAGE_ORDER_MAX + 1]; /* released blocks at the end */
+	struct list_head free[USES][PAGE_ORDER_MAX + 1]; /* released blocks at the end */
 	u64 nfree; /* pages on the lists */
 	u64 fresh; /* index of the first page that was never used */
 	u64 unreported; /* pages in blocks >= REPORT_ORDER that are not PG_RELEASED */
@@ -37,8 +50,10 @@ static struct {
 } zone;
 
 static struct page_cpu {
-	struct list_head list;
-	u32 n;
+	struct page_list {
+		struct list_head list;
+		u32 n;
+	} use[USES];
 	s64 kind[PAGE_KINDS]; /* sums over all CPUs matter */
 } __aligned(64) page_cpus[CM_MAX_CPUS];
 
@@ -68,16 +83,26 @@ struct page *page_of_va(const void *va)
 
 /* ---- buddy ---- */
 
+static u8 *zone_use_of(const struct page *p)
+{
+	return &zone_use[(u64)(p - zone.pages) >> REPORT_ORDER];
+}
+
 static void zone_list_add(struct page *p, u32 order)
 {
 	bool released = p->flags & PG_RELEASED;
+	struct list_head *list;
+
+	if (order >= REPORT_ORDER)
+		*zone_use_of(p) = *zone_use_of(p + (1UL << order) - 1) = USE_APP;
+	list = &zone.free[*zone_use_of(p)][order];
 
 	p->flags |= PG_BUDDY;
 	p->order = order;
 	if (released)
-		list_add_tail(&zone.free[order], &p->link);
+		list_add_tail(list, &p->link);
 	else
-		list_add(&zone.free[order], &p->link);
+		list_add(list, &p->link);
 	zone.nfree += 1UL << order;
 	if (order >= REPORT_ORDER && !released)
 		zone.unreported += 1UL << order;
@@ -151,19 +176,55 @@ static struct page *zone_fresh(u64 n)
 	return &zone.pages[at];
 }
 
-static struct page *zone_take(u32 order)
+/* From the lists of one use, blocks of order `order` to `last`. */
+static struct page *zone_take_from(enum page_use use, u32 order, u32 last)
 {
-	struct page *p;
+	for (u32 o = order; o <= last; o++) {
+		struct page *p;
 
-	for (u32 o = order; o <= PAGE_ORDER_MAX; o++) {
-		if (list_empty(&zone.free[o]))
+		if (list_empty(&zone.free[use][o]))
 			continue;
-		p = list_first_entry(&zone.free[o], struct page, link);
+		p = list_first_entry(&zone.free[use][o], struct page, link);
 		zone_list_del(p);
 		zone_split(p, o, order);
 		return p;
 	}
-	return zone_fresh(1UL << order);
+	return NULL;
+}
+
+/* A whole block for the kernel, of which the first part is wanted. */
+static struct page *zone_take_kernel_block(u32 order)
+{
+	struct page *p = zone_take_from(USE_APP, REPORT_ORDER, PAGE_ORDER_MAX);
+
+	if (!p)
+		p = zone_fresh(1UL << REPORT_ORDER);
+	if (p) {
+		*zone_use_of(p) = USE_KERNEL;
+		zone_split(p, REPORT_ORDER, order);
+	}
+	return p;
+}
+
+static struct page *zone_take(u32 order, enum page_use use)
+{
+	struct page *p;
+
+	if (order >= REPORT_ORDER) {
+		p = zone_take_from(USE_APP, order, PAGE_ORDER_MAX);
+		return p ? p : zone_fresh(1UL << order);
+	}
+	if (use == USE_KERNEL) {
+		p = zone_take_from(USE_KERNEL, order, REPORT_ORDER - 1);
+		if (!p)
+			p = zone_take_kernel_block(order);
+	} else {
+		p = zone_take_from(USE_APP, order, PAGE_ORDER_MAX);
+	}
+	if (!p)
+		p = zone_fresh(1UL << order);
+	/* better a mixed block than none */
+	return p ? p : zone_take_from(use == USE_APP ? USE_KERNEL : USE_APP, order, PAGE_ORDER_MAX);
 }
 
 u64 page_free_count(void)
@@ -183,11 +244,16 @@ static bool zone_allows(u64 n, u32 gfp)
 
 /* ---- per-CPU lists ---- */
 
-static void page_cpu_fill(struct page_cpu *c, u32 gfp)
+static enum page_use page_use_for(u32 gfp)
+{
+	return gfp & GFP_USER ? USE_APP : USE_KERNEL;
+}
+
+static void page_cpu_fill(struct page_list *c, u32 gfp)
 {
 	spin_lock(&zone.lock);
 	for (u32 i = 0; i < zone.cpu_batch && zone_allows(1, gfp); i++) {
-		struct page *p = zone_take(0);
+		struct page *p = zone_take(0, page_use_for(gfp));
 
 		if (!p)
 			break;
@@ -198,7 +264,7 @@ static void page_cpu_fill(struct page_cpu *c, u32 gfp)
 	spin_unlock(&zone.lock);
 }
 
-static void page_cpu_drain(struct page_cpu *c, u32 n)
+static void page_cpu_drain(struct page_list *c, u32 n)
 {
 	spin_lock(&zone.lock);
 	while (n-- && c->n) {
@@ -212,9 +278,9 @@ static void page_cpu_drain(struct page_cpu *c, u32 n)
 	spin_unlock(&zone.lock);
 }
 
-static struct page_cpu *page_cpu_this(void)
+static struct page_list *page_cpu_list(enum page_use use)
 {
-	struct page_cpu *c = &page_cpus[cpu_id()];
+	struct page_list *c = &page_cpus[cpu_id()].use[use];
 
 	if (!c->list.next)
 		list_init(&c->list);
@@ -223,12 +289,14 @@ static struct page_cpu *page_cpu_this(void)
 
 static struct page *page_take_single(u32 gfp)
 {
-	struct page_cpu *c = page_cpu_this();
+	struct page_list *c = page_cpu_list(page_use_for(gfp));
 	struct page *p;
 
 	if (!c->n)
 		page_cpu_fill(c, gfp);
 	if (!c->n)
+		c = page_cpu_list(gfp & GFP_USER ? USE_KERNEL : USE_APP);
+	if (!c->n || !zone_allows(0, gfp))
 		return NULL;
 	p = list_first_entry(&c->list, struct page, link);
 	list_del(&p->link);
@@ -245,7 +313,7 @@ static struct page *page_take(u32 order, u32 gfp)
 	if (!zone_allows(1UL << order, gfp))
 		return NULL;
 	spin_lock(&zone.lock);
-	p = zone_take(order);
+	p = zone_take(order, page_use_for(gfp));
 	spin_unlock(&zone.lock);
 	return p;
 }
@@ -275,7 +343,8 @@ struct page *page_alloc(u32 order, u32 gfp)
 	for (int tries = 0; !p && zone.shrink && tries < 4; tries++) {
 		if (!zone.shrink(64UL << order))
 			break;
-		page_cpu_drain(page_cpu_this(), zone.cpu_high);
+		for (u32 use = 0; use < USES; use++)
+			page_cpu_drain(page_cpu_list(use), zone.cpu_high);
 		p = page_take(order, gfp);
 	}
 	if (p)
@@ -297,7 +366,7 @@ u32 page_alloc_bulk(struct page **out, u32 n, u32 gfp)
 
 void page_free(struct page *p, u32 order)
 {
-	struct page_cpu *c;
+	struct page_list *c;
 
 	panic_if(p->flags & (PG_BUDDY | PG_CPU_FREE | PG_RESERVED));
 	if (order) {
@@ -307,9 +376,9 @@ void page_free(struct page *p, u32 order)
 		spin_unlock(&zone.lock);
 		return;
 	}
-	c = page_cpu_this();
+	c = page_cpu_list(READ_ONCE(*zone_use_of(p)));
 	if (p->flags & PG_ANON)
-		c->kind[PAGE_ANON]--;
+		page_account(PAGE_ANON, -1);
 	p->flags = PG_CPU_FREE;
 	p->mapping = NULL;
 	list_add(&c->list, &p->link);
@@ -362,7 +431,8 @@ void page_stats(struct page_stats *s)
 	s->total = zone.npages - zone.first;
 	s->free = page_free_count();
 	for (u32 i = 0; i < CM_MAX_CPUS; i++)
-		s->free += READ_ONCE(page_cpus[i].n);
+		s->free += READ_ONCE(page_cpus[i].use[USE_APP].n) +
+			   READ_ONCE(page_cpus[i].use[USE_KERNEL].n);
 	s->cached = page_kind_sum(PAGE_CACHED);
 	s->anon = page_kind_sum(PAGE_ANON);
 	s->slab = page_kind_sum(PAGE_SLAB);
@@ -389,7 +459,7 @@ static u32 page_report_isolate(u64 keep, struct list_head *blocks)
 	for (u32 o = PAGE_ORDER_MAX; o >= REPORT_ORDER; o--) {
 		struct page *p, *next;
 
-		list_for_each_entry_safe (p, next, &zone.free[o], link) {
+		list_for_each_entry_safe (p, next, &zone.free[USE_APP][o], link) {
 			if ((p->flags & PG_RELEASED) || n == CM_RANGES_MAX)
 				break;
 			if (zone.unreported < keep + (1UL << o))
@@ -453,7 +523,7 @@ void page_init(paddr_t start, paddr_t end, paddr_t first_free)
 	u64 bytes;
 
 	zone.start = start;
-	zone.npages = (end - start) >> PAGE_SHIFT;
+	zone.npages = MIN((end - start) >> PAGE_SHIFT, CM_RAM_MAX >> PAGE_SHIFT);
 	zone.pages = pa_to_va(ALIGN_UP(first_free, PAGE_SIZE));
 	bytes = ALIGN_UP(zone.npages * sizeof(struct page), PAGE_SIZE);
 	zone.first = (ALIGN_UP(first_free, PAGE_SIZE) + bytes - start) >> PAGE_SHIFT;
@@ -466,6 +536,8 @@ void page_init(paddr_t start, paddr_t end, paddr_t first_free)
 	zone.cpu_batch = zone.npages < 32768 ? 8 : 32;
 	zone.cpu_high = zone.cpu_batch * 3;
 	zone.lock.rank = 90;
-	for (u32 o = 0; o <= PAGE_ORDER_MAX; o++)
-		list_init(&zone.free[o]);
+	for (u32 o = 0; o <= PAGE_ORDER_MAX; o++) {
+		list_init(&zone.free[USE_APP][o]);
+		list_init(&zone.free[USE_KERNEL][o]);
+	}
 }

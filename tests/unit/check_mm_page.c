@@ -31,7 +31,7 @@ static bool all_bytes(const void *p, int c, size_t n)
 
 START_TEST(test_never_used_metadata_is_untouched)
 {
-	struct page *p = page_alloc(0, GFP_ZERO);
+	struct page *p = page_alloc(0, GFP_ZERO | GFP_USER);
 	struct page *far = page_of(FAKE_RAM_START + (60UL << 20));
 
 	must((p) != NULL);
@@ -151,6 +151,19 @@ START_TEST(test_free_memory_goes_back_in_large_blocks)
 	}
 	for (u32 i = 0; i < n; i++)
 		page_put(held[i]);
+}
+END_TEST
+
+START_TEST(test_kernel_pages_do_not_break_up_application_memory)
+{
+	static struct page *held[8192];
+	u32 n = 0;
+
+	while (n < ARRAY_SIZE(held) && (held[n] = page_alloc(0, GFP_USER)))
+		must(n++ % 400 || page_alloc(0, 0)); /* page tables come in between, and stay */
+	for (u32 i = 0; i < n; i++)
+		page_put(held[i]);
+	must(page_unreported() > 7000);
 }
 END_TEST
 
@@ -275,6 +288,7 @@ int main(void)
 	tcase_add_test(tc, test_random_allocations_never_overlap);
 	tcase_add_test(tc, test_user_allocations_leave_a_reserve);
 	tcase_add_test(tc, test_free_memory_goes_back_in_large_blocks);
+	tcase_add_test(tc, test_kernel_pages_do_not_break_up_application_memory);
 	tcase_add_test(tc, test_allocation_shrinks_caches_before_it_fails);
 	tcase_add_test_raise_signal(tc, test_double_free_panics, 6);
 	tcase_add_test(tc, test_slab_objects_do_not_overlap);
