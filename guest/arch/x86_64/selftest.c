@@ -34,6 +34,13 @@
 #define ST_OP_BREAK	       6
 #define ST_OP_INT80	       7
 #define ST_OP_FIRST_PRIVILEGED 8
+#define ST_OP_STEP	       32
+#define ST_OP_FLAGS_SYSCALL    33
+#define ST_OP_FLAGS_FAULT      34
+#define ST_OP_OWN_IRET	       35
+#define ST_OP_COMPAT	       36
+#define ST_OP_VMMCALL	       37
+#define ST_OP_VMCALL	       38
 #define ST_AFTER_SYSRET	       0x80000000UL
 
 extern const char selftest_user[], selftest_user_end[];
@@ -50,7 +57,7 @@ static struct st_prog st_progs[ST_MAX];
 static struct waitq st_wait;
 static u64 *st_data; /* kernel's view of ST_DATA */
 static u32 st_count, st_failed;
-static u64 st_fault_addr;
+static u64 st_fault_addr, st_fault_flags;
 
 static void st_report(bool ok, const char *what, u64 a, u64 b)
 {
@@ -86,6 +93,14 @@ static struct st_prog *st_current(void)
 	panic("selftest: unknown thread");
 }
 
+static u64 st_flags(void)
+{
+	u64 flags;
+
+	__asm__ volatile("pushfq; pop %0" : "=r"(flags)::"memory");
+	return flags & (RFLAGS_TF | RFLAGS_DF | RFLAGS_AC);
+}
+
 void selftest_syscall(struct regs *r)
 {
 	struct st_prog *p;
@@ -105,6 +120,9 @@ void selftest_syscall(struct regs *r)
 		r->rcx = r->rdi + 2;
 		r->r11 = r->rdi + 3;
 		break;
+	case 3:
+		r->rax = st_flags();
+		break;
 	default:
 		panic("selftest: system call %lu", r->orig_rax);
 	}
@@ -113,6 +131,8 @@ void selftest_syscall(struct regs *r)
 void selftest_exception(struct regs *r, u32 vector, u64 error, u64 addr)
 {
 	st_fault_addr = addr;
+	st_fault_flags = st_flags();
+	r->rflags &= ~RFLAGS_TF;
 	r->rax = (u64)vector << 32 | (error & 0xffff);
 	r->rip = r->r12;
 	if (r->rip < ST_CODE || r->rip >= ST_CODE + PAGE_SIZE)
@@ -214,7 +234,7 @@ static void st_exceptions(void)
 static void st_privileges(void)
 {
 	static const char *const what[] = { "read of CR3", "RDMSR", "OUT", "HLT", "write of CR3",
-		"CLI", "INVLPG", "LIDT", "SWAPGS" };
+		"CLI", "INVLPG", "LIDT", "SWAPGS", "SYSRETQ", "XSETBV", "WRMSR" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(what); i++) {
 		u64 op = ST_OP_FIRST_PRIVILEGED + i;
@@ -223,6 +243,21 @@ static void st_privileges(void)
 		st_equal("... after SYSRET", st_probe_at(ST_DATA, op | ST_AFTER_SYSRET),
 			(u64)TRAP_GP << 32);
 	}
+}
+
+/* What a program can do to its flags and segments must neither reach the kernel nor stop it. */
+static void st_tricks(void)
+{
+	st_probe_at(0, ST_OP_STEP);
+	st_report(true, "single step with DF and AC", 0, 0);
+	st_equal("flags of the kernel in a system call", st_probe_at(0, ST_OP_FLAGS_SYSCALL), 0);
+	st_probe_at(ST_HOLE + 1, ST_OP_FLAGS_FAULT);
+	st_equal("flags of the kernel in a fault", st_fault_flags, 0);
+	st_report(st_probe_at((u64)selftest_run, ST_OP_OWN_IRET) >> 32 != 0,
+		"an IRETQ to a kernel frame fails", 0, 0);
+	st_report(st_probe_at(0, ST_OP_COMPAT) >> 32 != 0, "32-bit code does not get far", 0, 0);
+	st_report(true, "VMMCALL of a program", st_probe_at(0, ST_OP_VMMCALL), 0);
+	st_report(true, "VMCALL of a program", st_probe_at(0, ST_OP_VMCALL), 0);
 }
 
 /* What user mode must not reach. */
@@ -458,6 +493,7 @@ void selftest_run(void)
 	st_exceptions();
 	st_privileges();
 	st_isolation();
+	st_tricks();
 	st_usercopy();
 	st_switches();
 	st_storm("registers survive a storm of timer interrupts, SYSRET", 0, 20000,

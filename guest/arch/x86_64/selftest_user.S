@@ -181,8 +181,80 @@ st_probe:
 1:	cmp	$16, %esi
 	jne	1f
 	swapgs
+	jmp	8f
+1:	cmp	$17, %esi
+	jne	1f
+	mov	%rdi, %rcx			/* SYSRETQ to an address of choice */
+	mov	$0x202, %r11d
+	sysretq
+1:	cmp	$18, %esi
+	jne	1f
+	xor	%ecx, %ecx
+	xgetbv
+	xsetbv
+	jmp	8f
+1:	cmp	$19, %esi
+	jne	1f
+	wrmsr
+	jmp	8f
+1:	cmp	$32, %esi
+	jne	1f
+	pushfq					/* TF, DF and AC set: kernel entries by SYSCALL and by page fault */
+	orq	$0x40500, (%rsp)
+	popfq
+	nop
+	jmp	8f
+1:	cmp	$33, %esi
+	jne	1f
+	pushfq
+	orq	$0x40400, (%rsp)
+	popfq
+	mov	$3, %eax			/* flags of the kernel */
+	syscall
+	cld
+	pushfq
+	andq	$~0x40000, (%rsp)
+	popfq
+	jmp	9f
+1:	cmp	$34, %esi
+	jne	1f
+	pushfq
+	orq	$0x40400, (%rsp)
+	popfq
+	mov	(%rdi), %rax
+	cld
+	jmp	9f
+1:	cmp	$35, %esi
+	jne	1f
+	pushq	$0x10				/* IRETQ of its own to a kernel frame */
+	mov	%rsp, %rax
+	pushq	$0x18
+	push	%rax
+	pushq	$0x202
+	pushq	$0x10
+	push	%rdi
+	iretq
+1:	cmp	$36, %esi
+	jne	1f
+	pushq	$0x23				/* 32-bit code, if the host's segments let it */
+	lea	5f(%rip), %rax
+	push	%rax
+	lretq
+	.code32
+5:	ud2
+	.code64
+1:	cmp	$37, %esi
+	jne	1f
+	vmmcall
+	jmp	8f
+1:	cmp	$38, %esi
+	jne	1f
+	vmcall
 8:	xor	%eax, %eax
-9:	mov	%rax, %rdi
+9:	pushfq
+	andq	$~0x40500, (%rsp)
+	popfq
+	mov	%rax, %rdi
 	SYS	1
 
 /* rdi = page under test, rsi = {generation wanted, seen, stop}: stale translations. The kernel changes the page behind rdi, flushes, then raises

@@ -146,6 +146,10 @@ void trap_kernel(struct regs *r, u32 vector, u64 err)
 	}
 	if (vector == TRAP_NMI)
 		return;
+	if (vector == TRAP_DB) {
+		r->rflags &= ~RFLAGS_TF; /* a program's single step that reached into the kernel */
+		return;
+	}
 	panic_trap(r, vector, err, addr);
 }
 

@@ -84,8 +84,10 @@ trap_entry:					/* [vec][err][rip][cs][rflags][rsp][ss] */
 	mov	%rsp, %rdi
 	mov	24(%rsi), %rdx
 	mov	16(%rsi), %esi
+	/* What the program set in RFLAGS must not last: DF, and AC, which on pvm would trap unaligned accesses of the kernel. */
+	push	$2
+	popfq
 	xor	%ebp, %ebp
-	cld
 	push	%rbp				/* alignment, end of backtraces */
 	call	trap_user
 	jmp	ret_to_user
