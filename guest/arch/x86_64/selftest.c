@@ -234,7 +234,7 @@ static void st_exceptions(void)
 static void st_privileges(void)
 {
 	static const char *const what[] = { "read of CR3", "RDMSR", "OUT", "HLT", "write of CR3",
-		"CLI", "INVLPG", "LIDT", "SWAPGS", "SYSRETQ", "XSETBV", "WRMSR" };
+		"CLI", "INVLPG", "LIDT", "SWAPGS", "SYSRETQ", "WRMSR" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(what); i++) {
 		u64 op = ST_OP_FIRST_PRIVILEGED + i;

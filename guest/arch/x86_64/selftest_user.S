@@ -189,12 +189,7 @@ st_probe:
 	sysretq
 1:	cmp	$18, %esi
 	jne	1f
-	xor	%ecx, %ecx
-	xgetbv
-	xsetbv
-	jmp	8f
-1:	cmp	$19, %esi
-	jne	1f
+	mov	$0xc0000082, %ecx
 	wrmsr
 	jmp	8f
 1:	cmp	$32, %esi
