@@ -110,6 +110,13 @@ static void agent_trace_sink(const char *text, size_t len)
 	agent_send_all(agent_trace_stream->sock, &iov, 1);
 }
 
+void agent_trace_end(void)
+{
+	trace_stop();
+	if (agent_trace_stream)
+		vsock_shutdown(agent_trace_stream->sock, VSOCK_SHUT_RD | VSOCK_SHUT_WR);
+}
+
 static void agent_trace(const struct request *q)
 {
 	const struct cm_rpc_trace *t = q->payload;

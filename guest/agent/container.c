@@ -32,6 +32,7 @@ static void container_exit(void *arg, int pid, int status)
 	spin_unlock(&container.lock);
 	/* A short program ends before the agent's thread has said that it began. */
 	wait_event(&container.wq, atomic_load(&container.announced));
+	agent_trace_end();
 	/* To the host, not to its disk: that is for programs that ask. */
 	if (filemap_sync_all() == 0)
 		e.flags = CM_RPC_EXITED_SYNCED;

@@ -21,6 +21,8 @@ struct agent_stream {
 /* ---- agent.c ---- */
 /* Send a frame (h->len bytes of payload); waits for room. Any thread. */
 void agent_send(const struct cm_rpc_hdr *h, const void *payload);
+/* No task is left that could be traced: end the trace's stream. */
+void agent_trace_end(void);
 
 /* ---- stdio.c ---- */
 /* Wait until the host has opened the stream with this token (a few seconds). NULL: it did not. */

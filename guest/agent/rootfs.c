@@ -10,6 +10,7 @@
 #include "fs/internal.h"
 #include "fs/mode.h"
 #include "fs/mount.h"
+#include "fs/overlay/overlay.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -35,16 +36,39 @@ static bool rootfs_optional(u32 type)
 	return type == CM_RPC_MOUNT_MQUEUE || type == CM_RPC_MOUNT_CGROUP2;
 }
 
+/* The host's tree below, changes in memory above. The lower mount belongs to no namespace of the container. */
+static int rootfs_mount_overlay(const struct rpc_start *s, struct mount_ns *ns)
+{
+	struct mount_ns *below = mount_ns_create();
+	char options[64] = "mode=755";
+	struct path lower;
+	int ret;
+
+	if (!below)
+		return -ENOMEM;
+	ret = vfs_mount(below, "virtiofs", s->rootfs_tag, NULL, MS_RDONLY, "exclusive");
+	if (ret == 0 && !mount_ns_root(below, &lower))
+		ret = -ENOENT;
+	if (ret < 0) {
+		mount_ns_put(below);
+		return ret;
+	}
+	if (s->fixed.overlay_size)
+		str_format(
+			options, sizeof(options), "size=%lu", (unsigned long)s->fixed.overlay_size);
+	ret = overlay_mount_at(ns, &lower, NULL, options);
+	path_put(&lower);
+	if (ret < 0)
+		mount_ns_put(below);
+	return ret;
+}
+
 static int rootfs_mount_root(const struct rpc_start *s, struct mount_ns *ns)
 {
-	char data[64];
-
-	if (!(s->fixed.flags & CM_RPC_START_OVERLAY))
-		return vfs_mount(ns, "virtiofs", s->rootfs_tag, NULL,
-			s->fixed.flags & CM_RPC_START_READONLY ? MS_RDONLY : 0, "exclusive");
-	str_format(data, sizeof(data), "lower=virtiofs,size=%lu",
-		(unsigned long)s->fixed.overlay_size);
-	return vfs_mount(ns, "overlay", s->rootfs_tag, NULL, 0, data);
+	if (s->fixed.flags & CM_RPC_START_OVERLAY)
+		return rootfs_mount_overlay(s, ns);
+	return vfs_mount(ns, "virtiofs", s->rootfs_tag, NULL,
+		s->fixed.flags & CM_RPC_START_READONLY ? MS_RDONLY : 0, "exclusive");
 }
 
 /* mkdir -p below root: what is missing appears with mode 0755. */

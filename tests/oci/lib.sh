@@ -69,7 +69,7 @@ run() { # run ID [OPTION...]; standard error in $tmp/err, exit code in $rc
 	$cm run -b "$bundle" ${guest:-} "$@" "$id" 2>"$tmp/err" || rc=$?
 }
 err() { cat "$tmp/err"; }
-field() { $cm state "$1" 2>/dev/null | python3 -c "import json,sys; print(json.load(sys.stdin).get('$2', ''))"; }
+field() { $cm state "$1" 2>/dev/null | python3 -c "import json,sys; print(json.load(sys.stdin).get('$2', ''))" 2>/dev/null; }
 recorded() { python3 -c "import json; print(json.load(open('$tmp/state/$1/state.json'))['$2'])"; }
 
 # wait_for SECONDS COMMAND...: until it succeeds
