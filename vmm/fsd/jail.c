@@ -67,8 +67,6 @@ int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err 
 		if (fd != log_fd && dup2(log_fd, fd) < 0)
 			return cm_err_set(err, errno, "dup of the log");
 	}
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return cm_err_set(err, errno, "prctl");
 	/* A write beyond a limit answers EFBIG instead. */
 	if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGXFSZ, &ignore, NULL) < 0)
 		return cm_err_set(err, errno, "sigaction");
@@ -120,7 +118,7 @@ static int jail_write(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -EIO;
 }
 
-/* Without privileges: a user namespace that knows only this user, and the tree as its root directory. */
+/* Without privileges: a user namespace in which this user is root and nobody else exists, and the tree as its root directory. */
 static int jail_chroot(int root_fd, struct cm_err *err)
 {
 	char map[48];
@@ -130,10 +128,10 @@ static int jail_chroot(int root_fd, struct cm_err *err)
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return cm_err_set(err, errno, "unshare");
 	(void)jail_write("/proc/self/setgroups", "deny");
-	(void)snprintf(map, sizeof(map), "%u %u 1", uid, uid);
+	(void)snprintf(map, sizeof(map), "0 %u 1", uid);
 	if (jail_write("/proc/self/uid_map", map) < 0)
 		return cm_err_set(err, EPERM, "map user %u", uid);
-	(void)snprintf(map, sizeof(map), "%u %u 1", gid, gid);
+	(void)snprintf(map, sizeof(map), "0 %u 1", gid);
 	if (jail_write("/proc/self/gid_map", map) < 0)
 		return cm_err_set(err, EPERM, "map group %u", gid);
 	if (fchdir(root_fd) < 0 || chroot(".") < 0)
@@ -257,7 +255,7 @@ int fsd_jail_rights(int root_fd, bool readonly, struct cm_err *err)
 	r = jail_caps(err);
 	if (r < 0)
 		return r;
-	/* Changing credentials may undo both. The first file made for another user drops the signal again; the socket's hangup remains. */
+	/* A process that is not dumpable may not write its uid map, so only now. Changing credentials may undo both. The first file made for another user drops the signal again; the socket's hangup remains. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return cm_err_set(err, errno, "prctl");
 	return 0;

@@ -2,12 +2,14 @@
 /*
  * What casemate-fsd gives up before it reads its first request, in stages:
  *
- *   1 inherit   every descriptor but the named ones is closed; not dumpable
+ *   1 inherit   every descriptor but the named ones is closed
  *   2 prepare   /proc/self/fd is opened (to reopen nodes later), limits and creation credentials are set
  *   3 tree      a private clone of the served mount, nosuid,nodev,noexec,nosymfollow (and read-only), becomes the root of a new mount
- *               namespace. Without the right to mount: chroot in a user namespace. No network or IPC namespace of its own: making one
+ *               namespace. Without the right to mount: chroot in a user namespace where the user is root: what the guest's root makes is the
+ *               user's, other owners cannot be given. No network or IPC namespace of its own: making one
  *               costs 0.8 ms, and the filter knows no call that could use either
- *   4 rights    Landlock on the tree, no new privileges, all capabilities but those of a file server, death with the parent
+ *   4 rights    Landlock on the tree, no new privileges, all capabilities but those of a file server, not dumpable, death with the
+ *               parent
  *   5 filter    seccomp: the calls that the "#syscalls:fsd" comments name
  *
  * Kept capabilities: CHOWN, DAC_OVERRIDE, FOWNER, SETUID and SETGID (file system ids only: seccomp knows no other use). Not kept on
