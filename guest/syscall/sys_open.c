@@ -20,7 +20,8 @@ static s64 do_open(int dfd, uaddr_t name, u32 flags, u32 mode, u32 lookup)
 
 	if (ret)
 		return ret;
-	ret = at_get(&at, dfd, u.name);
+	/* RESOLVE_IN_ROOT starts absolute names at the descriptor, too. */
+	ret = at_get(&at, dfd, lookup & LOOKUP_IN_ROOT ? "" : u.name);
 	if (!ret) {
 		ret = file_open(at.base, u.name, flags, mode, lookup, &f);
 		at_put(&at);

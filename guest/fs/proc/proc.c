@@ -173,9 +173,9 @@ static int proc_lookup(struct inode *dir, struct dentry *d)
 		}
 	}
 	if (!child.entry && n->entry->dyn && n->entry->dyn->lookup(&n->ctx, d->name, &child) < 0)
-		return 0;
+		return -ENOENT; /* no negative names here: even mkdir says so */
 	if (!child.entry)
-		return 0;
+		return -ENOENT;
 	inode = proc_inode(dir->sb, child.entry, &child.ctx);
 	if (!inode)
 		return -ENOMEM;
@@ -268,10 +268,6 @@ static int proc_follow(struct inode *inode, struct path *out)
 
 static int proc_open(struct inode *inode, struct file *f)
 {
-	struct proc_node *n = proc_node(inode);
-
-	if ((f->mode & FMODE_WRITE) && !n->entry->write && !n->entry->fops)
-		return -EACCES;
 	f->ops = inode->fops;
 	return 0;
 }
@@ -344,7 +340,7 @@ static s64 proc_file_write(struct file *f, struct uio *u, u64 *pos)
 
 	(void)pos;
 	if (!n->entry->write)
-		return -EINVAL;
+		return -EIO;
 	text = kmalloc(len + 1);
 	if (!text)
 		return -ENOMEM;
