@@ -4,6 +4,7 @@
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "syscall/time_user.h"
+#include "task/pidfd.h"
 #include "task/signal.h"
 
 #define UNBLOCKABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
@@ -331,6 +332,33 @@ s64 sys_rt_tgsigqueueinfo(struct task *t, const struct sysargs *a)
 		return -EINVAL;
 	ret = sigqueue_copy(t, tgid, sig, a->a[3], &info);
 	return ret < 0 ? ret : kill_thread(t, tgid, tid, sig, &info);
+}
+
+s64 sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
+{
+	int sig = (int)a->a[1];
+	siginfo_t info = kill_info(t, sig, SI_USER);
+	struct group *g;
+	u64 flags;
+	s64 ret = 0;
+
+	if (a->a[3] || sig < 0 || sig > SIG_MAX)
+		return -EINVAL;
+	g = pidfd_group((int)a->a[0]);
+	if (!g)
+		return -EBADF;
+	if (a->a[2]) {
+		ret = sigqueue_copy(t, g->pid, sig, a->a[2], &info);
+		if (ret == 0 && info.si_signo != sig)
+			ret = -EINVAL;
+	}
+	if (ret == 0) {
+		flags = tree_lock();
+		ret = list_empty(&g->ns_link) ? -ESRCH : kill_group_locked(t, g, sig, &info);
+		tree_unlock(flags);
+	}
+	group_put(g);
+	return ret;
 }
 
 s64 sys_sigaltstack(struct task *t, const struct sysargs *a)

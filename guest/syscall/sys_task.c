@@ -13,6 +13,7 @@
 #include "task/clone.h"
 #include "task/exec.h"
 #include "task/family.h"
+#include "task/pidfd.h"
 #include "task/signal.h"
 
 s64 sys_fork(struct task *t, const struct sysargs *a)
@@ -37,9 +38,13 @@ s64 sys_clone(struct task *t, const struct sysargs *a)
 		.stack = a->a[1],
 		.parent_tid = a->a[2],
 		.child_tid = a->a[3],
+		.pidfd = a->a[2],
 		.tls = a->a[4],
 	};
 
+	/* One argument serves both. */
+	if ((req.flags & CLONE_PIDFD) && (req.flags & CLONE_PARENT_SETTID))
+		return -EINVAL;
 	if (req.exit_signal > SIG_MAX || req.stack >= USER_TOP || req.tls >= USER_TOP)
 		return -EINVAL;
 	return task_clone(t, &req);
@@ -93,6 +98,7 @@ s64 sys_clone3(struct task *t, const struct sysargs *a)
 	req.tls = args.tls;
 	req.parent_tid = args.parent_tid;
 	req.child_tid = args.child_tid;
+	req.pidfd = args.pidfd;
 	return task_clone(t, &req);
 }
 
@@ -251,6 +257,8 @@ s64 sys_wait4(struct task *t, const struct sysargs *a)
 
 static s64 waitid_select(struct task *t, int type, int id, struct wait_request *w)
 {
+	struct group *g;
+
 	switch (type) {
 	case P_ALL:
 		w->who = WAIT_ANY;
@@ -259,6 +267,14 @@ static s64 waitid_select(struct task *t, int type, int id, struct wait_request *
 		w->who = WAIT_PID;
 		w->id = id;
 		return id > 0 ? 0 : -EINVAL;
+	case P_PIDFD:
+		g = pidfd_group(id);
+		if (!g)
+			return -EBADF;
+		w->who = WAIT_PID;
+		w->id = g->pid;
+		group_put(g);
+		return 0;
 	case P_PGID:
 		w->who = WAIT_PGRP;
 		w->id = id ? id : t->group->pgid;
@@ -383,6 +399,24 @@ s64 sys_set_tid_address(struct task *t, const struct sysargs *a)
 {
 	t->clear_child_tid = a->a[0];
 	return t->tid;
+}
+
+s64 sys_pidfd_open(struct task *t, const struct sysargs *a)
+{
+	int pid = (int)a->a[0];
+	u32 flags = (u32)a->a[1];
+	struct task *target;
+	s64 ret = -EINVAL;
+
+	if (pid <= 0 || (flags & ~(u32)O_NONBLOCK))
+		return -EINVAL;
+	target = task_find(pid);
+	if (!target)
+		return -ESRCH;
+	if (target->group->pid == pid)
+		ret = pidfd_install(target->group, flags);
+	task_put(target);
+	return ret;
 }
 
 /* Takes a private copy of what clone shared. */

@@ -12,6 +12,7 @@
 #include "mm/as.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
+#include "task/pidfd.h"
 #include "task/signal.h"
 
 #define CLONE_NAMESPACES \
@@ -25,7 +26,9 @@ static s64 clone_check(const struct task *t, const struct clone_request *req)
 
 	if (f & CLONE_NAMESPACES)
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (f & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if (f & CLONE_INTO_CGROUP)
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
 		return -EINVAL;
@@ -320,11 +323,37 @@ static void clone_store_tids(struct task *t, const struct clone_request *req)
 		t->clear_child_tid = req->child_tid;
 }
 
+/* CLONE_PIDFD: the descriptor is there before the child is. 0 or -errno. */
+static s64 clone_pidfd(struct task *t, const struct clone_request *req, int *fd)
+{
+	if (!(req->flags & CLONE_PIDFD))
+		return 0;
+	*fd = pidfd_install(t->group, 0);
+	if (*fd < 0)
+		return *fd;
+	return put_user(*fd, req->pidfd);
+}
+
+/* t was entered nowhere but in the table of ids. */
+static void clone_undo(struct task *parent, struct task *t, struct vfork *v, int fd)
+{
+	u64 flags = tree_lock();
+
+	pid_set(parent->group->ns, t->tid, NULL);
+	tree_unlock(flags);
+	if (fd >= 0)
+		fd_close(fd);
+	kfree(v);
+	t->vfork = NULL;
+	clone_abort(t, true);
+}
+
 s64 task_clone(struct task *parent, const struct clone_request *req)
 {
 	struct task *t;
 	struct vfork *v = NULL;
 	s64 ret = clone_check(parent, req);
+	int pidfd = -1;
 	int tid;
 
 	if (ret < 0)
@@ -342,18 +371,14 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 		v = clone_vfork(t);
 		ret = v ? 0 : -ENOMEM;
 	}
+	if (ret == 0)
+		ret = clone_pidfd(t, req, &pidfd);
 	if (ret == 0) {
 		clone_store_tids(t, req);
 		ret = clone_publish(t, parent, req->flags);
 	}
 	if (ret < 0) {
-		u64 flags = tree_lock();
-
-		pid_set(parent->group->ns, tid, NULL);
-		tree_unlock(flags);
-		kfree(v);
-		t->vfork = NULL;
-		clone_abort(t, true);
+		clone_undo(parent, t, v, pidfd);
 		return ret;
 	}
 	thread_start(t->thread);

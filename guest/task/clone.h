@@ -12,8 +12,7 @@ struct clone_request {
 	u32 exit_signal;
 	u64 stack; /* new stack pointer, 0 = the caller's */
 	u64 tls;
-	uaddr_t parent_tid, child_tid;
-	const int *set_tid; /* wanted id, or NULL */
+	uaddr_t parent_tid, child_tid, pidfd;
 };
 
 /* The new id in the caller's pid namespace, or -errno. */

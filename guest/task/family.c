@@ -49,6 +49,7 @@ bool group_notify_exit_locked(struct group *g)
 	flags = sig_lock(g);
 	g->state = GROUP_ZOMBIE;
 	sig_unlock(g, flags);
+	waitq_wake_all(&g->exit_wq);
 	pgrp_check_orphan_locked(g, parent);
 	if (!parent)
 		return true;

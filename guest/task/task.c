@@ -65,6 +65,7 @@ struct group *group_create(void)
 	waitq_init(&g->signalfd_wq);
 	waitq_init(&g->exec_wq);
 	waitq_init(&g->stop_wq);
+	waitq_init(&g->exit_wq);
 	sigpending_init(&g->pending);
 	g->dumpable = true;
 	g->exit_signal = SIGCHLD;

@@ -138,6 +138,7 @@ struct group {
 	u32 exit_signal; /* to the parent; 0 = none */
 	struct task *exec_task; /* wants to be the only thread; lock: sig_lock */
 	struct waitq exec_wq, stop_wq;
+	struct waitq exit_wq; /* woken when the process is a zombie: pidfd */
 	struct rlimit64 rlim[RLIM_NLIMITS]; /* lock: sig_lock */
 	struct ktimer itimer_real;
 	u64 itimer_due, itimer_real_interval; /* CLOCK_MONOTONIC ns, 0 = off; lock: sig_lock */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -323,6 +324,44 @@ static void test_clone3(void)
 		"CLONE_SIGHAND without CLONE_VM: EINVAL");
 }
 
+static void test_pidfd(void)
+{
+	struct pollfd pfd;
+	siginfo_t info;
+	int fd, fd2 = -1;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD, .flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&fd2
+	};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "pidfd_open of a child");
+	pfd = (struct pollfd){ .fd = fd, .events = POLLIN };
+	ok(poll(&pfd, 1, 0) == 0, "not readable while it lives");
+	ok(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0, "pidfd_send_signal");
+	ok(poll(&pfd, 1, 5000) == 1 && pfd.revents == POLLIN, "readable when it ended");
+	ok(waitid(P_PIDFD, (id_t)fd, &info, WEXITED) == 0 && info.si_pid == pid &&
+			info.si_status == SIGTERM,
+		"waitid with P_PIDFD");
+	ok(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == -1 && errno == ESRCH,
+		"a collected process: ESRCH");
+	ok(syscall(SYS_pidfd_open, -1, 0) == -1 && errno == EINVAL, "pidfd_open -1: EINVAL");
+	ok(syscall(SYS_pidfd_send_signal, 0, 0, NULL, 0) == -1 && errno == EBADF,
+		"another kind of descriptor: EBADF");
+	close(fd);
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		_exit(6);
+	ok(pid > 0 && fd2 >= 0 && waitid(P_PIDFD, (id_t)fd2, &info, WEXITED) == 0 &&
+			info.si_status == 6,
+		"CLONE_PIDFD");
+	close(fd2);
+}
+
 static void test_files_shared(void)
 {
 	static char stack[65536] __attribute__((aligned(16)));
@@ -409,6 +448,7 @@ int main(void)
 	test_sessions();
 	test_ignored_children();
 	test_clone3();
+	test_pidfd();
 	test_files_shared();
 	test_many();
 	test_pdeath();

@@ -12,8 +12,9 @@ check() {
 	*) echo "not ok $n - $1"; echo "$text" | head -n 30 | sed 's/^/# /' ;;
 	esac
 }
-echo 1..4
+echo 1..5
 check "includes stay inside the rooms" tools/check-includes
 check "functions and files keep their size limits" tools/check-length
 check "no banned construct" tools/check-banned
 check "clang-format agrees" tools/check-format
+check "every system call has a test or a reason, docs/SYSCALLS.md is up to date" tools/check-syscalls
