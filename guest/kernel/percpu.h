@@ -18,6 +18,7 @@ struct runq {
 	u32 queued;
 	struct thread *running;
 	struct thread *previous; /* switched out, its stack in use until the switch is finished */
+	struct thread *away; /* previous too, when it must go on on another CPU */
 };
 
 struct timer_base {
@@ -58,6 +59,8 @@ void timer_init(void);
 /* An interrupt no later than this, at which the running thread's slice is looked at. Interrupts off. */
 void timer_set_slice(u64 slice_end);
 void sched_tick(u64 now); /* timer interrupt: is the slice over? */
+/* Did the thread's stack run over? */
+bool thread_overflowed(const struct thread *t);
 /* Idle thread of a vCPU that is to be started. 0 or -ENOMEM. */
 int thread_create_idle(u32 cpu);
 

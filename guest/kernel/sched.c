@@ -31,6 +31,8 @@
 #define SCHED_SYNC_SURE	 2u
 #define SCHED_SYNC_MAX	 8u
 
+static void sched_enqueue(struct thread *t);
+
 static u64 sched_idle_cpus; /* atomic: CPUs that sleep and would take work */
 
 static u64 sched_cpu_bit(u32 cpu)
@@ -119,16 +121,12 @@ static void sched_load(struct thread *prev, struct thread *next)
 	fpu_switch(prev, next);
 }
 
-/* Interrupts are off; the queue's lock is held and comes back held by the next thread. */
+/* Interrupts are off; the queue's lock is held and let go by the thread that comes in (sched_finish_switch). */
 static void sched_switch_to(struct runq *rq, struct thread *next)
 {
 	struct thread *prev = rq->running;
 
-	prev->need_resched = false;
-	next->need_resched = false;
-	next->slice_end = clock_monotonic() + SCHED_SLICE_NS;
-	if (next == prev)
-		return;
+	panic_if(thread_overflowed(prev));
 	sched_account(prev, false);
 	next->on_cpu = true;
 	next->cpu = cpu_id();
@@ -136,16 +134,24 @@ static void sched_switch_to(struct runq *rq, struct thread *next)
 	rq->previous = prev;
 	sched_load(prev, next);
 	arch_switch(&prev->ksp, next->ksp);
-	rq = &percpu_this()->runq;
+}
+
+/* First thing after the switch: the previous thread's stack is free now. If it may not run here any more, it goes elsewhere. */
+static void sched_finish_switch(void)
+{
+	struct runq *rq = &percpu_this()->runq;
+	struct thread *away = rq->away;
+
+	rq->away = NULL;
 	rq->previous->on_cpu = false;
+	spin_unlock(&rq->lock);
+	if (unlikely(away))
+		sched_enqueue(away);
 }
 
 void sched_switched(void)
 {
-	struct runq *rq = &percpu_this()->runq;
-
-	rq->previous->on_cpu = false;
-	spin_unlock(&rq->lock);
+	sched_finish_switch();
 	irq_enable();
 }
 
@@ -161,7 +167,21 @@ static void sched_learn(struct thread *t)
 	t->woke_at = 0;
 }
 
-/* The running thread's state says whether it stays runnable. */
+/* The running thread goes back to the queue, or on to another CPU, or sleeps as its state says. */
+static void sched_put_running(struct runq *rq, struct thread *t)
+{
+	if (t->state != THREAD_RUNNABLE) {
+		t->nvcsw++;
+		sched_learn(t);
+		return;
+	}
+	t->nivcsw++;
+	if (t->cpu_mask & sched_cpu_bit(cpu_id()))
+		runq_push(rq, t);
+	else
+		rq->away = t;
+}
+
 static void sched_reschedule(void)
 {
 	u64 flags = irq_save();
@@ -171,20 +191,22 @@ static void sched_reschedule(void)
 
 	spin_lock(&rq->lock);
 	prev = rq->running;
-	if (prev->state == THREAD_RUNNABLE && prev != pc->idle) {
-		prev->nivcsw++;
-		runq_push(rq, prev);
-	} else {
-		prev->nvcsw++;
-		sched_learn(prev);
-	}
+	if (prev != pc->idle)
+		sched_put_running(rq, prev);
 	next = runq_find(rq, cpu_id());
 	if (next)
 		runq_remove(rq, next);
 	else
 		next = pc->idle;
-	sched_switch_to(rq, next);
-	spin_unlock(&percpu_this()->runq.lock);
+	prev->need_resched = false;
+	next->need_resched = false;
+	next->slice_end = clock_monotonic() + SCHED_SLICE_NS;
+	if (next == prev) {
+		spin_unlock(&rq->lock);
+	} else {
+		sched_switch_to(rq, next);
+		sched_finish_switch();
+	}
 	irq_restore(flags);
 }
 
@@ -264,6 +286,28 @@ static struct runq *sched_lock_queue_of(struct thread *t)
 			return rq;
 		spin_unlock(&rq->lock);
 	}
+}
+
+void sched_set_affinity(struct thread *t, u64 mask)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock_queue_of(t);
+	bool wrong = !(mask & sched_cpu_bit(t->cpu));
+	bool queued = !list_empty(&t->run_link);
+
+	t->cpu_mask = mask;
+	if (wrong && queued)
+		runq_remove(rq, t);
+	else if (wrong && t->on_cpu)
+		t->need_resched = true;
+	spin_unlock(&rq->lock);
+	if (wrong && queued)
+		sched_enqueue(t);
+	else if (wrong && t != thread_current())
+		sched_kick(t);
+	irq_restore(flags);
+	if (wrong && t == thread_current())
+		sched_reschedule();
 }
 
 static bool sched_wake_from(struct thread *t, bool intr_only)

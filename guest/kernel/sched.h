@@ -72,6 +72,9 @@ void sched_kick(struct thread *t);
 /* Sleep until CLOCK_MONOTONIC deadline (ns). 0 when it passed, -ERESTARTSYS when interrupted. */
 int sched_sleep_until(u64 deadline, bool intr);
 
+/* Let t run on the CPUs of mask only (some CPU of the machine is in it); it is on one of them soon, at once if it is the caller. */
+void sched_set_affinity(struct thread *t, u64 mask);
+
 /* The current thread runs on `as` from now on (exec), on none with NULL (exit). The reference stays the task's. */
 void sched_set_as(struct as *as);
 

@@ -11,7 +11,8 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 
-#define KSTACK_ORDER 2
+#define KSTACK_ORDER  2
+#define THREAD_CANARY 0x5ac6a11e57ac0000UL /* second word of every stack */
 
 _Static_assert(PAGE_SIZE << KSTACK_ORDER == KSTACK_SIZE, "allocation order");
 
@@ -52,10 +53,16 @@ u32 cpu_count(void)
 	return thread_cpus;
 }
 
+bool thread_overflowed(const struct thread *t)
+{
+	return ((const u64 *)t->stack)[1] != THREAD_CANARY;
+}
+
 static void thread_setup(struct thread *t, void *stack, const char *name)
 {
 	t->stack = stack;
 	*(struct thread **)stack = t;
+	((u64 *)stack)[1] = THREAD_CANARY;
 	t->cpu_mask = thread_cpus >= 64 ? ~0UL : (1UL << thread_cpus) - 1;
 	t->arch.fpu_cpu = ~0u;
 	list_init(&t->run_link);

@@ -62,14 +62,8 @@ s64 sys_sched_setaffinity(struct task *t, const struct sysargs *a)
 		return -EPERM;
 	}
 	mask &= cpus;
-	if (mask && other->thread) {
-		WRITE_ONCE(other->thread->cpu_mask, mask);
-		WRITE_ONCE(other->thread->need_resched, true);
-		if (other == t)
-			sched_yield_cpu();
-		else
-			sched_kick(other->thread);
-	}
+	if (mask && other->thread)
+		sched_set_affinity(other->thread, mask);
 	task_put(other);
 	return mask ? 0 : -EINVAL;
 }
