@@ -5,21 +5,11 @@
 
 #include "arch.h"
 #include "kernel/lock.h"
+#include "kernel/runq.h"
 #include "kernel/sched.h"
-#include "lib/list.h"
 #include "lib/rbtree.h"
 
 struct ktimer;
-
-struct runq {
-	struct spinlock
-		lock; /* irq; protects: the rest, and `state` of the threads whose `cpu` is this one */
-	struct list_head queue; /* runnable, without the one that runs */
-	u32 queued;
-	struct thread *running;
-	struct thread *previous; /* switched out, its stack in use until the switch is finished */
-	struct thread *away; /* previous too, when it must go on on another CPU */
-};
 
 struct timer_base {
 	struct spinlock lock; /* irq; protects: the rest */

@@ -9,7 +9,10 @@
  * A woken thread goes to the waker's queue: most wakers block soon after, and the switch then needs no IPI (which costs 10 us and
  * 25 more until it arrives on pvm). If the waker goes back to user mode instead, an idle CPU is called to fetch what waits; but a
  * thread that has shown the habit of blocking right after a wake-up gets the time to do it again, and the timer watches it.
- * Time slices matter only while something waits: the timer is armed when the second thread becomes runnable.
+ *
+ * A woken thread that has run much less than the one that runs takes its place as soon as that one leaves the kernel. Time slices
+ * matter only while something waits: then the timer is armed on the way to user mode. A CPU whose queue is longer than another's gives
+ * threads away at the end of slices; idle CPUs take them by themselves.
  */
 #include "kernel/sched.h"
 #include "arch/x86_64/pcpu.h"
@@ -22,16 +25,15 @@
 #include "lib/string.h"
 #include "mm/as.h"
 
-#define SCHED_SLICE_NS (10 * NSEC_PER_MSEC)
-/* A woken thread waits at most this for the one that runs. */
-#define SCHED_WAKE_NS (2 * NSEC_PER_MSEC)
+#define SCHED_SLICE_NS	 (4 * NSEC_PER_MSEC)
+#define SCHED_PREEMPT_NS NSEC_PER_MSEC /* by how much a woken thread must be behind */
 /* Who blocks within SOON of waking another, SURE times in a row, is trusted for TRUST. */
 #define SCHED_SYNC_SOON	 (60 * NSEC_PER_USEC)
 #define SCHED_SYNC_TRUST NSEC_PER_MSEC
 #define SCHED_SYNC_SURE	 2u
 #define SCHED_SYNC_MAX	 8u
 
-static void sched_enqueue(struct thread *t);
+static void sched_enqueue(struct thread *t, bool woken);
 
 static u64 sched_idle_cpus; /* atomic: CPUs that sleep and would take work */
 
@@ -50,6 +52,7 @@ static void sched_account(struct thread *t, bool user)
 		t->utime_ns += ns;
 	else
 		t->stime_ns += ns;
+	t->vruntime += t->weight == SCHED_WEIGHT ? ns : ns * SCHED_WEIGHT / t->weight;
 	pc->stamp = now;
 }
 
@@ -66,41 +69,6 @@ void percpu_account_user(void)
 void percpu_account_system(void)
 {
 	sched_account(thread_current(), false);
-}
-
-/* ---- run queues; the lock is held ---- */
-
-static void runq_push(struct runq *rq, struct thread *t)
-{
-	list_add_tail(&rq->queue, &t->run_link);
-	rq->queued++;
-}
-
-static void runq_remove(struct runq *rq, struct thread *t)
-{
-	list_del(&t->run_link);
-	rq->queued--;
-}
-
-/* The first that may run on cpu, or NULL. */
-static struct thread *runq_find(struct runq *rq, u32 cpu)
-{
-	struct thread *t;
-
-	list_for_each_entry (t, &rq->queue, run_link) {
-		if (t->cpu_mask & sched_cpu_bit(cpu))
-			return t;
-	}
-	return NULL;
-}
-
-/* Something waits on this CPU while `t` runs: its turn shall end soon. The timer is set when t goes back to user mode. */
-static void sched_limit_slice(struct thread *t)
-{
-	u64 end = clock_monotonic() + SCHED_WAKE_NS;
-
-	if (t->slice_end > end)
-		t->slice_end = end;
 }
 
 /* ---- the switch ---- */
@@ -127,7 +95,6 @@ static void sched_switch_to(struct runq *rq, struct thread *next)
 	struct thread *prev = rq->running;
 
 	panic_if(thread_overflowed(prev));
-	sched_account(prev, false);
 	next->on_cpu = true;
 	next->cpu = cpu_id();
 	rq->running = next;
@@ -146,7 +113,7 @@ static void sched_finish_switch(void)
 	rq->previous->on_cpu = false;
 	spin_unlock(&rq->lock);
 	if (unlikely(away))
-		sched_enqueue(away);
+		sched_enqueue(away, false);
 }
 
 void sched_switched(void)
@@ -189,11 +156,14 @@ static void sched_reschedule(void)
 	struct runq *rq = &pc->runq;
 	struct thread *prev, *next;
 
+	sched_account(rq->running, false);
 	spin_lock(&rq->lock);
 	prev = rq->running;
 	if (prev != pc->idle)
+		runq_raise_floor(rq);
+	if (prev != pc->idle)
 		sched_put_running(rq, prev);
-	next = runq_find(rq, cpu_id());
+	next = runq_first(rq, cpu_id());
 	if (next)
 		runq_remove(rq, next);
 	else
@@ -215,9 +185,21 @@ void sched_block(void)
 	sched_reschedule();
 }
 
+/* Behind the first that waits. */
 void sched_yield_cpu(void)
 {
-	sched_reschedule();
+	u64 flags = irq_save();
+	struct runq *rq = &percpu_this()->runq;
+	struct thread *t = thread_current(), *first;
+
+	spin_lock(&rq->lock);
+	first = runq_first(rq, cpu_id());
+	if (first && runq_before(t, first, 0))
+		t->vruntime = first->vruntime;
+	spin_unlock(&rq->lock);
+	irq_restore(flags);
+	if (first)
+		sched_reschedule();
 }
 
 void sched_preempt(void)
@@ -251,28 +233,38 @@ static void sched_call_idle(const struct thread *t)
 }
 
 /* t is runnable, on no queue and on no CPU; interrupts are off, no queue's lock is held. */
-static void sched_enqueue(struct thread *t)
+static void sched_insert(u32 cpu, struct thread *t, bool woken)
 {
-	u32 cpu = cpu_id();
-	struct runq *rq;
+	struct percpu *pc = &percpu[cpu];
+	struct runq *rq = &pc->runq;
 
-	if (!in_interrupt())
-		thread_current()->woke_at = clock_monotonic();
-	if (!(t->cpu_mask & sched_cpu_bit(cpu)))
-		cpu = (u32)__builtin_ctzl(t->cpu_mask);
-	rq = &percpu[cpu].runq;
 	spin_lock(&rq->lock);
+	if (rq->running != pc->idle)
+		runq_raise_floor(rq);
+	if (t->cpu != cpu)
+		runq_rebase(&percpu[t->cpu].runq, rq, t);
+	if (woken)
+		runq_place_woken(rq, t);
 	t->cpu = cpu;
 	runq_push(rq, t);
-	if (cpu == cpu_id() && rq->running != percpu[cpu].idle)
-		sched_limit_slice(rq->running);
-	else if (cpu != cpu_id())
+	if (rq->running != pc->idle && runq_before(t, rq->running, SCHED_PREEMPT_NS) &&
+		!(atomic_load(&sched_idle_cpus) & t->cpu_mask))
 		rq->running->need_resched = true;
 	spin_unlock(&rq->lock);
+	/* It has something to choose from now, and may have no timer armed. */
 	if (cpu != cpu_id()) {
 		atomic_and(&sched_idle_cpus, ~sched_cpu_bit(cpu));
 		lapic_send_ipi(cpu, VECTOR_RESCHED);
 	}
+}
+
+static void sched_enqueue(struct thread *t, bool woken)
+{
+	u32 cpu = cpu_id();
+
+	if (!(t->cpu_mask & sched_cpu_bit(cpu)))
+		cpu = (u32)__builtin_ctzl(t->cpu_mask);
+	sched_insert(cpu, t, woken);
 }
 
 static struct runq *sched_lock_queue_of(struct thread *t)
@@ -288,12 +280,23 @@ static struct runq *sched_lock_queue_of(struct thread *t)
 	}
 }
 
+void sched_set_nice(struct thread *t, s32 nice)
+{
+	u32 weight = SCHED_WEIGHT;
+
+	for (; nice > 0; nice--)
+		weight = weight * 4 / 5;
+	for (; nice < 0; nice++)
+		weight = weight * 5 / 4;
+	WRITE_ONCE(t->weight, MAX(weight, 1u));
+}
+
 void sched_set_affinity(struct thread *t, u64 mask)
 {
 	u64 flags = irq_save();
 	struct runq *rq = sched_lock_queue_of(t);
 	bool wrong = !(mask & sched_cpu_bit(t->cpu));
-	bool queued = !list_empty(&t->run_link);
+	bool queued = t->queued;
 
 	t->cpu_mask = mask;
 	if (wrong && queued)
@@ -302,7 +305,7 @@ void sched_set_affinity(struct thread *t, u64 mask)
 		t->need_resched = true;
 	spin_unlock(&rq->lock);
 	if (wrong && queued)
-		sched_enqueue(t);
+		sched_enqueue(t, false);
 	else if (wrong && t != thread_current())
 		sched_kick(t);
 	irq_restore(flags);
@@ -320,8 +323,11 @@ static bool sched_wake_from(struct thread *t, bool intr_only)
 	if (sleeps)
 		t->state = THREAD_RUNNABLE;
 	spin_unlock(&rq->lock);
-	if (sleeps && !running)
-		sched_enqueue(t);
+	if (sleeps && !running) {
+		if (!in_interrupt())
+			thread_current()->woke_at = clock_monotonic();
+		sched_enqueue(t, true);
+	}
 	irq_restore(flags);
 	return sleeps;
 }
@@ -353,13 +359,32 @@ static void sched_resched_interrupt(void *arg)
 /* Let an idle CPU have the first thread that waits here. */
 static void sched_offer(struct runq *rq)
 {
-	struct thread *t;
+	struct rb_node *n;
 
 	spin_lock(&rq->lock);
-	t = rq->queued ? list_first_entry(&rq->queue, struct thread, run_link) : NULL;
-	if (t)
-		sched_call_idle(t);
+	n = rb_first(&rq->tree);
+	if (n)
+		sched_call_idle(rb_entry(n, struct thread, run_node));
 	spin_unlock(&rq->lock);
+}
+
+/* Give a thread to a CPU where at least two fewer wait. */
+static void sched_balance(struct runq *rq)
+{
+	struct thread *t = NULL;
+	u32 cpu;
+
+	for (cpu = 0; cpu < cpu_count() && !t; cpu++) {
+		if (READ_ONCE(percpu[cpu].runq.queued) + 2 > READ_ONCE(rq->queued))
+			continue;
+		spin_lock(&rq->lock);
+		t = runq_last(rq, cpu);
+		if (t)
+			runq_remove(rq, t);
+		spin_unlock(&rq->lock);
+	}
+	if (t)
+		sched_insert(cpu - 1, t, false);
 }
 
 void sched_tick(u64 now)
@@ -372,8 +397,10 @@ void sched_tick(u64 now)
 	t = rq->running;
 	if (now >= t->woke_at + SCHED_SYNC_TRUST)
 		t->sync = 0;
-	if (now >= t->slice_end)
+	if (now >= t->slice_end) {
 		t->need_resched = true;
+		sched_balance(rq);
+	}
 }
 
 void sched_leave_kernel(void)
@@ -420,17 +447,14 @@ static bool sched_steal(void)
 		if (!READ_ONCE(rq->queued))
 			continue;
 		spin_lock(&rq->lock);
-		t = runq_find(rq, self);
+		t = runq_first(rq, self);
 		if (t)
 			runq_remove(rq, t);
 		spin_unlock(&rq->lock);
-		if (!t)
-			continue;
-		spin_lock(&percpu[self].runq.lock);
-		t->cpu = self;
-		runq_push(&percpu[self].runq, t);
-		spin_unlock(&percpu[self].runq.lock);
-		return true;
+		if (t) {
+			sched_insert(self, t, false);
+			return true;
+		}
 	}
 	return false;
 }

@@ -10,8 +10,10 @@
 #include "arch/x86_64/thread.h"
 #include "kernel/lock.h"
 #include "lib/list.h"
+#include "lib/rbtree.h"
 
-#define KSTACK_SIZE 16384UL
+#define KSTACK_SIZE  16384UL
+#define SCHED_WEIGHT 1024u
 
 struct task;
 struct as;
@@ -31,7 +33,10 @@ struct thread {
 	bool on_cpu; /* a CPU still uses its stack */
 	bool need_resched; /* set by interrupts and wake-ups, read at return to user mode */
 	bool interrupted; /* a signal (or kill) is pending: interruptible sleeps end with -ERESTARTSYS */
-	struct list_head run_link;
+	struct rb_node run_node; /* lock: the run queue's */
+	bool queued; /* on a run queue; lock: the run queue's */
+	u32 weight; /* share of the processor, SCHED_WEIGHT = nice 0 */
+	u64 vruntime; /* ns that it ran, times SCHED_WEIGHT / weight */
 	struct task *task; /* NULL for a kernel thread */
 	struct as *as; /* address space that must be loaded while it runs; NULL = any */
 	u64 cpu_mask; /* CPUs that it may run on */
@@ -72,6 +77,8 @@ void sched_kick(struct thread *t);
 /* Sleep until CLOCK_MONOTONIC deadline (ns). 0 when it passed, -ERESTARTSYS when interrupted. */
 int sched_sleep_until(u64 deadline, bool intr);
 
+/* Its share of the processor: each step of nice, -20 to 19, is a quarter more or a fifth less. */
+void sched_set_nice(struct thread *t, s32 nice);
 /* Let t run on the CPUs of mask only (some CPU of the machine is in it); it is on one of them soon, at once if it is the caller. */
 void sched_set_affinity(struct thread *t, u64 mask);
 

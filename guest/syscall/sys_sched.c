@@ -198,8 +198,10 @@ s64 sys_sched_setattr(struct task *t, const struct sysargs *a)
 	if (attr.sched_nice < NICE_MIN || attr.sched_nice > NICE_MAX)
 		return -EINVAL;
 	ret = sched_change(t, (int)a->a[0], attr.sched_policy, attr.sched_priority, false);
-	if (ret == 0 && !sched_is_rt(attr.sched_policy) && !a->a[0])
+	if (ret == 0 && !sched_is_rt(attr.sched_policy) && !a->a[0]) {
 		t->nice = attr.sched_nice;
+		sched_set_nice(t->thread, t->nice);
+	}
 	return ret;
 }
 
@@ -297,6 +299,8 @@ static s64 prio_one(struct task *t, struct task *other, const s32 *nice, s64 bes
 		(u64)(20 - *nice) > rlimit_soft(other->group, RLIMIT_NICE))
 		return -EACCES;
 	other->nice = *nice;
+	if (other->thread)
+		sched_set_nice(other->thread, *nice);
 	return best == -ESRCH ? 0 : best;
 }
 
