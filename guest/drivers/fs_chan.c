@@ -26,6 +26,7 @@ struct fs_chan {
 	struct ring ring[FS_CHAN_QUEUES];
 	u32 pollers; /* of the request queue */
 	u64 poll_ns; /* how long the next one polls */
+	u32 polls; /* done so far */
 	bool dead; /* the device failed: everything is answered with -EIO */
 	struct waitq room; /* submitters that wait for descriptors */
 	paddr_t dax_base;
@@ -206,7 +207,8 @@ void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req 
 static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
 {
 	struct ring *r = &ch->ring[FS_CHAN_REQUEST];
-	u64 end = clock_monotonic() + READ_ONCE(ch->poll_ns);
+	bool probe = ch->polls++ % FS_CHAN_PROBE == 0;
+	u64 end = clock_monotonic() + (probe ? FS_CHAN_POLL_NS : READ_ONCE(ch->poll_ns));
 	u64 flags = spin_lock_irq(&ch->lock);
 	bool more;
 

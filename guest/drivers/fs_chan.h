@@ -5,7 +5,7 @@
  *
  * Any number of tasks may have requests in flight. Who waits first polls the ring for a short while (FS_CHAN_POLL_NS: a server that is
  * awake answers in that time and neither side pays for a wake-up), then sleeps until the interrupt. Polls that do not pay, as on a host whose
- * processors are all busy, get shorter.
+ * processors are all busy, get shorter; every FS_CHAN_PROBEth tries the full time again.
  */
 #ifndef DRIVERS_FS_CHAN_H
 #define DRIVERS_FS_CHAN_H
@@ -19,6 +19,7 @@ struct fs_chan;
 #define FS_CHAN_MAX	    8 /* devices */
 #define FS_CHAN_POLL_NS	    50000UL /* at most */
 #define FS_CHAN_POLL_MIN_NS 3000UL
+#define FS_CHAN_PROBE	    8u
 #define FS_REQ_SEGS	    8
 
 enum fs_chan_queue {

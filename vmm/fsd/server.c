@@ -240,10 +240,12 @@ static bool server_doorbells_on(struct fsd_server *s)
 	return more;
 }
 
+/* After a poll: paid back, or to be shorter the next time. A short one cannot notice that longer ones would pay again, hence the probes. */
 static void server_poll_paid(struct fsd_server *s, bool paid)
 {
-	if (paid)
-		s->poll_ns = s->poll_ns * 2 < FSD_POLL_NS ? s->poll_ns * 2 : FSD_POLL_NS;
+	s->polls++;
+	if (paid || s->polls % FSD_POLL_PROBE == 0)
+		s->poll_ns = FSD_POLL_NS;
 	else
 		s->poll_ns = s->poll_ns / 2 > FSD_POLL_MIN_NS ? s->poll_ns / 2 : FSD_POLL_MIN_NS;
 }

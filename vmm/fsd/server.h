@@ -17,6 +17,7 @@
 
 #define FSD_POLL_NS	50000 /* at most */
 #define FSD_POLL_MIN_NS 3000
+#define FSD_POLL_PROBE	8 /* every so many polls the full time is tried again */
 
 struct fsd_server {
 	struct gmem mem; /* the arena alone */
@@ -26,6 +27,7 @@ struct fsd_server {
 	int sock, kick, call, epoll; /* borrowed but epoll */
 	int log_fd;
 	uint64_t poll_ns; /* how long to watch the rings next time */
+	unsigned int polls;
 	uint64_t map_id; /* of the last MAP or UNMAP sent */
 	bool reset_pending; /* RESET came while a request was in the engine */
 	bool hangup; /* the VMM is gone */
