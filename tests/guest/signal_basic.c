@@ -350,13 +350,20 @@ static void test_timedwait(void)
 
 static void test_send_errors(void)
 {
+	pid_t pid;
+
 	ok(kill(getpid(), 0) == 0, "signal 0 checks");
 	ok(kill(getpid(), 65) == -1 && errno == EINVAL, "signal 65: EINVAL");
 	ok(kill(0x3fffffff, SIGTERM) == -1 && errno == ESRCH, "nobody: ESRCH");
 	ok(syscall(SYS_tgkill, getpid(), -1, SIGTERM) == -1 && errno == EINVAL,
 		"tgkill -1: EINVAL");
-	ok(syscall(SYS_tgkill, 1, getpid(), 0) == -1 && errno == ESRCH,
+	pid = fork();
+	if (pid == 0)
+		pause();
+	ok(syscall(SYS_tgkill, pid, getpid(), 0) == -1 && errno == ESRCH,
 		"tgkill of a thread of another process: ESRCH");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	ok(syscall(SYS_tkill, 0, 0) == -1 && errno == EINVAL, "tkill 0: EINVAL");
 }
 
