@@ -257,25 +257,29 @@ int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err 
 }
 
 /* #syscalls:sandbox kill wait4 close */
-static void launch_reap(pid_t *pid, int *pidfd, int *status)
+static void launch_reap(pid_t *pid, int *pidfd)
 {
 	if (*pid > 0) {
 		kill(*pid, SIGKILL);
-		while (waitpid(*pid, status, 0) < 0 && errno == EINTR)
+		while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
 	*pid = 0;
 	launch_close(pidfd);
 }
 
-void cm_launch_fini(struct cm_launch *l, int *vmm_status)
+void cm_launch_kill(struct cm_launch *l)
 {
-	int status = 0;
+	if (l->vmm_pid > 0)
+		kill(l->vmm_pid, SIGKILL);
+	if (l->fsd_pid > 0)
+		kill(l->fsd_pid, SIGKILL);
+}
 
-	launch_reap(&l->vmm_pid, &l->vmm_pidfd, &status);
-	if (vmm_status)
-		*vmm_status = status;
-	launch_reap(&l->fsd_pid, &l->fsd_pidfd, &status);
+void cm_launch_fini(struct cm_launch *l)
+{
+	launch_reap(&l->vmm_pid, &l->vmm_pidfd);
+	launch_reap(&l->fsd_pid, &l->fsd_pidfd);
 	launch_close(&l->arena);
 	launch_close(&l->fsd_sock);
 	launch_close(&l->fsd_kick);

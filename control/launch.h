@@ -41,8 +41,11 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 /* Start casemate-fsd on the tree rootfs (O_PATH directory, stays the caller's). */
 int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err *err);
 
-/* Kill what runs, wait for it, close everything. The wait status of the VMM is stored in *vmm_status unless NULL. */
-void cm_launch_fini(struct cm_launch *l, int *vmm_status);
+/* Kill what runs; cm_launch_fini waits for it. */
+void cm_launch_kill(struct cm_launch *l);
+
+/* Kill what runs, wait for it, close everything. */
+void cm_launch_fini(struct cm_launch *l);
 
 /*
  * Start `path` with the n descriptors fds as 3.., errfd as standard error. argv ends in NULL. Returns the pid; errors include those of

@@ -291,10 +291,11 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	bool keep = s->started && (s->o->keep || (broken && !s->killed));
 	struct cm_err ignored;
 
+	/* They die while the directory is removed. */
+	cm_launch_kill(&s->l);
 	for (int i = 0; i < s->nrelays; i++)
 		cm_relay_stop(&s->relays[i]);
 	cm_urpc_close(&s->urpc);
-	cm_launch_fini(&s->l, NULL);
 	if (broken) {
 		s->status = SIGKILL;
 		if (!s->killed)
@@ -308,6 +309,7 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	} else {
 		cm_container_remove(&s->c);
 	}
+	cm_launch_fini(&s->l);
 	if (!s->started) {
 		cm_sandbox_send(s->cli_fd, CM_MSG_FAILED, r < 0 ? -r : EIO, why->msg);
 		return 1;

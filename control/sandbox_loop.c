@@ -20,6 +20,7 @@
 #include "control/rpc_start.h"
 
 #define LOOP_START_MS 30000 /* from launch to the guest's answer */
+#define LOOP_FSD_MS   100 /* from the file server's end to the VMM's, when that is the cause */
 #define LOOP_QUIET_MS 5 /* a program that still runs after this gets its record written */
 #define LOOP_END_MS \
 	2000 /* for an ordered power off, and for the VMM to end when the guest hung up */
@@ -187,11 +188,25 @@ static int loop_vmm_end(struct sandbox *s, struct cm_err *err)
 		return -err->code;
 	if (s->exited)
 		return 0;
-	if (WIFSIGNALED(status))
-		snprintf(what, sizeof(what), "the VMM was killed by signal %d", WTERMSIG(status));
-	else
-		snprintf(what, sizeof(what), "the VMM ended with code %d", WEXITSTATUS(status));
+	if (WIFSIGNALED(status)) {
+		sandbox_read_log(s);
+		return cm_err_set(err, 0, "the VMM was killed by signal %d", WTERMSIG(status));
+	}
+	snprintf(what, sizeof(what), "the VMM ended with code %d", WEXITSTATUS(status));
 	return loop_broken(s, what, err);
+}
+
+/* The file server ends when the VMM does: then it is the VMM's end that tells why. */
+static int loop_fsd_end(struct sandbox *s, struct cm_err *err)
+{
+	struct pollfd vmm = { .fd = s->vmm_gone ? -1 : s->l.vmm_pidfd, .events = POLLIN };
+
+	s->fsd_gone = true;
+	if (s->exited)
+		return 0;
+	if (!s->vmm_gone && poll(&vmm, 1, LOOP_FSD_MS) > 0)
+		return loop_vmm_end(s, err);
+	return loop_broken(s, "the file server ended", err);
 }
 
 static void loop_signals(struct sandbox *s)
@@ -246,13 +261,10 @@ static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *
 		sandbox_read_log(s);
 	if (p[LOOP_RPC].revents && loop_rpc(s, err) < 0)
 		return -err->code;
-	if (p[LOOP_VMM].revents && loop_vmm_end(s, err) < 0)
+	if (p[LOOP_VMM].revents && !s->vmm_gone && loop_vmm_end(s, err) < 0)
 		return -err->code;
-	if (p[LOOP_FSD].revents) {
-		s->fsd_gone = true;
-		if (!s->exited)
-			return loop_broken(s, "the file server ended", err);
-	}
+	if (p[LOOP_FSD].revents && loop_fsd_end(s, err) < 0)
+		return -err->code;
 	if (p[LOOP_DONE].revents && read(s->done_fd, &ended, sizeof(ended)) == sizeof(ended))
 		s->outputs -= ended < s->outputs ? (unsigned)ended : s->outputs;
 	if (p[LOOP_SIGNAL].revents)
