@@ -9,7 +9,6 @@
 #define MSR_APIC_BASE	 0x1b
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC	 0x800
-#define MSR_KVM_PV_EOI	 0x4b564d04
 #define MSR_EFER	 0xc0000080
 #define MSR_STAR	 0xc0000081
 #define MSR_LSTAR	 0xc0000082

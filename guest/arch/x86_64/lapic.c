@@ -27,18 +27,8 @@
 /* Without TSC deadline the timer counts down APIC bus cycles, 1 ns each under KVM. */
 static bool lapic_tsc_deadline;
 
-/*
- * KVM's paravirtual end of interrupt: a word of ours in which the hypervisor sets bit 0 when it injects an interrupt after which nothing
- * else waits. Who finds it set clears it and is done, without a trap.
- */
-static u64 lapic_pv_eoi[CM_MAX_CPUS] __aligned(64);
-
 void lapic_eoi(void)
 {
-	u64 *word = &lapic_pv_eoi[cpu_id()];
-
-	if (READ_ONCE(*word) & 1 && atomic_and(word, ~1UL) & 1)
-		return;
 	cpu_wrmsr(X2APIC(APIC_EOI), 0);
 }
 
@@ -48,7 +38,6 @@ void lapic_init_cpu(u32 cpu)
 	cpu_wrmsr(X2APIC(APIC_SVR), SVR_ENABLED | VECTOR_SPURIOUS);
 	cpu_wrmsr(X2APIC(APIC_TPR), 0);
 	pcpus[cpu].apic_id = (u32)cpu_rdmsr(X2APIC(APIC_ID));
-	msr_write_safe(MSR_KVM_PV_EOI, image_pa(&lapic_pv_eoi[cpu]) | 1);
 	if (cpu == 0)
 		lapic_tsc_deadline = cpu_cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE;
 	if (lapic_tsc_deadline) {
