@@ -16,7 +16,10 @@
 
 struct inotify_item {
 	struct list_head link;
-	struct inotify_event ev;
+	struct {
+		s32 wd;
+		u32 mask, cookie, len;
+	} ev; /* struct inotify_event, whose flexible name may not stand in the middle */
 	u32 name_len; /* with NUL, before padding */
 	char name[];
 };
