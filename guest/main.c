@@ -19,6 +19,7 @@
 #include "lib/fdt_read.h"
 #include "lib/string.h"
 #include "mm/page.h"
+#include "net/socket.h"
 #include "syscall/trace.h"
 #include "task/devel_start.h"
 #include "task/task.h"
@@ -114,6 +115,7 @@ static void main_thread(void *arg)
 		trace_start(NULL);
 	fs_init();
 	hostfs_init();
+	net_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");
 	if (main_option("fstest", &len))
