@@ -221,10 +221,20 @@ static struct unix_msg *queue_head(struct unix_sock *u, bool *end, int *err)
 		msg = list_first_entry(&u->queue, struct unix_msg, link);
 	} else if (u->peer_reset && !u->read_shut) {
 		*err = -ECONNRESET;
-		u->peer_reset = false;
 	}
 	spin_unlock(&u->lock);
 	return msg;
+}
+
+/* A reset is reported once. */
+static s64 queue_error(struct unix_sock *u, int err)
+{
+	if (err) {
+		spin_lock(&u->lock);
+		u->peer_reset = false;
+		spin_unlock(&u->lock);
+	}
+	return err;
 }
 
 static bool queue_ready(struct unix_sock *u)
@@ -342,7 +352,7 @@ static s64 recv_stream(struct socket *s, struct sock_msg *m)
 			continue;
 		}
 		if (err || end)
-			return total ? (s64)total : err;
+			return total ? (s64)total : queue_error(u, err);
 		if (READ_ONCE(u->state) != UNIX_CONNECTED)
 			return -EINVAL;
 		if (socket_nonblock(s, m->flags))
@@ -381,7 +391,7 @@ static s64 recv_packet_queued(struct socket *s, struct sock_msg *m, bool *again)
 	msg = queue_head(u, &end, &err);
 	*again = !msg && !end && !err;
 	if (!msg)
-		return err;
+		return queue_error(u, err);
 	len = msg->len;
 	want = MIN(m->uio->left, (u64)len);
 	if (uio_write(m->uio, msg->data, want) < want)
