@@ -158,12 +158,21 @@ static struct dentry *dentry_free(struct dentry *d)
 	return parent;
 }
 
+/* Worth keeping without users: its name can be found from a root. Names in removed directories would keep those alive. */
+static bool dentry_worth_keeping(const struct dentry *d)
+{
+	const struct dentry *p = d->parent;
+
+	return (d->flags & DENTRY_HASHED) && !d->sb->no_dcache &&
+	       ((p->flags & DENTRY_HASHED) || p->parent == p);
+}
+
 /* Drops one reference with the lock held. True: nobody wants it any more and it is unlinked. */
 static bool dentry_put_locked(struct dentry *d)
 {
 	if (atomic_sub(&d->ref.count, 1) > 0)
 		return false;
-	if ((d->flags & DENTRY_HASHED) && !d->sb->no_dcache) {
+	if (dentry_worth_keeping(d)) {
 		if (!(d->flags & DENTRY_ON_LRU)) {
 			list_add(&dcache_lru, &d->lru);
 			d->flags |= DENTRY_ON_LRU;

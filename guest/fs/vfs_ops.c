@@ -403,10 +403,12 @@ static int rename_do(struct rename *r)
 		rwsem_write_unlock(&target->lock);
 	if (err)
 		return err;
-	if (r->flags & RENAME_EXCHANGE)
+	if (r->flags & RENAME_EXCHANGE) {
 		dentry_swap(r->od, r->nd);
-	else
+	} else {
 		dentry_move(r->od, r->nd);
+		dcache_prune(r->nd);
+	}
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -288,6 +289,48 @@ static void in_chroot(unsigned uid)
 	}
 }
 
+/* Removes everything in the sentry's tree: no inode may stay behind. */
+static void guest_clear(const char *dir)
+{
+	char names[4096], path[4096];
+	long fd, n;
+
+	fake_fs_call(SYS_chmod, (long)dir, 0777, 0, 0, 0);
+	fd = fake_fs_call(SYS_open, (long)dir, O_RDONLY | O_DIRECTORY, 0, 0, 0);
+	same(fd >= 0, "open '%s': %ld", dir, fd);
+	while ((n = fake_fs_call(SYS_getdents64, fd, (long)names, sizeof(names), 0, 0)) > 0) {
+		for (long at = 0; at < n; at += *(unsigned short *)(names + at + 16)) {
+			const char *name = names + at + 19;
+
+			if (!strcmp(name, ".") || !strcmp(name, ".."))
+				continue;
+			snprintf(path, sizeof(path), "%s/%.255s", dir, name);
+			if (names[at + 18] == 4)
+				guest_clear(path);
+			n = fake_fs_call(names[at + 18] == 4 ? SYS_rmdir : SYS_unlink, (long)path,
+				    0, 0, 0, 0)
+				    ? -1
+				    : n;
+			same(n > 0, "'%s' cannot be removed", path);
+		}
+	}
+	same(n == 0, "getdents of '%s': %ld", dir, n);
+	fake_fs_call(SYS_close, fd, 0, 0, 0, 0);
+}
+
+static void check_left(void)
+{
+	struct statfs sf;
+
+	fake_fs_user(0, 0);
+	fake_fs_call(SYS_chdir, (long)"/", 0, 0, 0, 0);
+	guest_clear("/.");
+	same(!fake_fs_call(SYS_statfs, (long)"/", (long)&sf, 0, 0, 0), "statfs");
+	same(overlay || sf.f_files - sf.f_ffree == 1, "%ld inodes are left",
+		(long)(sf.f_files - sf.f_ffree));
+	fake_fs_shutdown();
+}
+
 static void clean_up(void)
 {
 	if (system("rm -rf /dev/shm/fs-oracle-*") < 0)
@@ -320,7 +363,7 @@ static void run(unsigned uid, unsigned long s, bool with_overlay)
 				_exit(1);
 			}
 		}
-		fake_fs_shutdown();
+		check_left();
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
