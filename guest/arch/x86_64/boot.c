@@ -74,7 +74,7 @@ void arch_random(void *buf, size_t len)
 	u8 *p = buf;
 
 	memset(p, 0, len);
-	if (!(cpu_cpuid(1, 0).ecx & 1u << 30))
+	if (!(arch_cpuid1.ecx & CPUID1_ECX_RDRAND))
 		return;
 	for (; len;) {
 		size_t n = MIN(len, sizeof(u64));

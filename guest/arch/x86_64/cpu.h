@@ -162,6 +162,10 @@ static inline u64 cpu_rdtsc(void)
 #define CPUID_AMD   0x68747541 /* EBX of leaf 0: "Auth" */
 #define CPUID_HYGON 0x6f677948 /* "Hygo" */
 
+#define CPUID1_ECX_TSC_DEADLINE (1u << 24)
+#define CPUID1_ECX_XSAVE	(1u << 26)
+#define CPUID1_ECX_RDRAND	(1u << 30)
+
 struct cpuid_regs {
 	u32 eax, ebx, ecx, edx;
 };

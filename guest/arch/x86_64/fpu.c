@@ -10,7 +10,6 @@
 
 #define FXSAVE_SIZE	    512
 #define XSAVE_HEADER	    64
-#define CPUID1_ECX_XSAVE    (1u << 26)
 #define XFEATURES_SUPPORTED 0xe7UL /* x87, SSE, AVX, AVX-512 */
 #define HWCAP2_FSGSBASE	    2
 #define FXSAVE_FCW	    0x37f
@@ -58,16 +57,17 @@ static void fpu_load(const void *area)
 /* CR4 needs OSXSAVE before CPUID leaf 13 and XSETBV mean anything; each CPU does it. */
 void fpu_init_cpu(void)
 {
-	u64 cr4 = cpu_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
-	u64 cr0 = (cpu_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP;
+	u64 old4 = cpu_read_cr4(), old0 = cpu_read_cr0();
+	u64 cr4 = old4 | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	u64 cr0 = (old0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP;
 
-	if (cr0 != cpu_read_cr0())
+	if (cr0 != old0)
 		cpu_write_cr0(cr0);
 	if (!arch_pvm && cpu_cpuid(0, 0).eax >= 7 && cpu_cpuid(7, 0).ebx & 1)
 		cr4 |= CR4_FSGSBASE;
 	if (fpu_xsave)
 		cr4 |= CR4_OSXSAVE;
-	if (cr4 != cpu_read_cr4())
+	if (cr4 != old4)
 		cpu_write_cr4(cr4);
 	if (fpu_features)
 		fpu_xsetbv(fpu_features);
@@ -108,9 +108,8 @@ void fpu_init(void)
 	struct cpuid_regs r;
 	u64 features;
 
-	r = cpu_cpuid(1, 0);
-	fpu_hwcap = r.edx;
-	fpu_xsave = r.ecx & CPUID1_ECX_XSAVE;
+	fpu_hwcap = arch_cpuid1.edx;
+	fpu_xsave = arch_cpuid1.ecx & CPUID1_ECX_XSAVE;
 	fpu_init_cpu();
 	fpu_fsgsbase = fsgsbase_probe() == 0;
 	if (!fpu_xsave)

@@ -12,6 +12,7 @@
 #include "kernel/log.h"
 
 bool arch_pvm;
+struct cpuid_regs arch_cpuid1;
 struct pvm_page pvm_pages[CM_MAX_CPUS] __aligned(4096);
 
 static bool irq_vmmcall; /* AMD's hypercall instruction, not Intel's */
@@ -116,10 +117,12 @@ void platform_init(void)
 {
 	u64 features = 0;
 
-	struct cpuid_regs vendor = cpu_cpuid(0, 0);
+	struct cpuid_regs vendor;
 
+	arch_cpuid1 = cpu_cpuid(1, 0);
 	if (!arch_pvm)
 		return;
+	vendor = cpu_cpuid(0, 0);
 	irq_vmmcall = vendor.ebx == CPUID_AMD || vendor.ebx == CPUID_HYGON;
 	if (msr_read_safe(PVM_MSR_FEATURES, &features) < 0)
 		panic("pvm: no feature MSR: this KVM's handshake differs from the known one");

@@ -8,8 +8,6 @@
 #include "kernel/log.h"
 
 #define X2APIC(reg)	 (MSR_X2APIC + (reg))
-#define APIC_ID		 0x02
-#define APIC_TPR	 0x08
 #define APIC_EOI	 0x0b
 #define APIC_SVR	 0x0f
 #define APIC_ICR	 0x30
@@ -17,12 +15,11 @@
 #define APIC_TIMER_COUNT 0x38
 #define APIC_TIMER_DIV	 0x3e
 
-#define APIC_BASE_X2APIC	(1UL << 10)
-#define APIC_BASE_ENABLED	(1UL << 11)
-#define SVR_ENABLED		0x100u
-#define LVT_TSC_DEADLINE	(2u << 17)
-#define TIMER_DIV_1		0xb
-#define CPUID1_ECX_TSC_DEADLINE (1u << 24)
+#define APIC_BASE_X2APIC  (1UL << 10)
+#define APIC_BASE_ENABLED (1UL << 11)
+#define SVR_ENABLED	  0x100u
+#define LVT_TSC_DEADLINE  (2u << 17)
+#define TIMER_DIV_1	  0xb
 
 /* Without TSC deadline the timer counts down APIC bus cycles, 1 ns each under KVM. */
 static bool lapic_tsc_deadline;
@@ -34,12 +31,14 @@ void lapic_eoi(void)
 
 void lapic_init_cpu(u32 cpu)
 {
-	cpu_wrmsr(MSR_APIC_BASE, cpu_rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLED | APIC_BASE_X2APIC);
+	u64 base = cpu_rdmsr(MSR_APIC_BASE);
+
+	if ((base & APIC_BASE_X2APIC) == 0)
+		cpu_wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLED | APIC_BASE_X2APIC);
 	cpu_wrmsr(X2APIC(APIC_SVR), SVR_ENABLED | VECTOR_SPURIOUS);
-	cpu_wrmsr(X2APIC(APIC_TPR), 0);
-	pcpus[cpu].apic_id = (u32)cpu_rdmsr(X2APIC(APIC_ID));
+	pcpus[cpu].apic_id = cpu; /* KVM's rule: the identity that the VMM gave the vCPU */
 	if (cpu == 0)
-		lapic_tsc_deadline = cpu_cpuid(1, 0).ecx & CPUID1_ECX_TSC_DEADLINE;
+		lapic_tsc_deadline = arch_cpuid1.ecx & CPUID1_ECX_TSC_DEADLINE;
 	if (lapic_tsc_deadline) {
 		cpu_wrmsr(X2APIC(APIC_LVT_TIMER), LVT_TSC_DEADLINE | VECTOR_TIMER);
 	} else {

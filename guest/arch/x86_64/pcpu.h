@@ -61,6 +61,7 @@ struct pvm_page {
 extern struct pcpu pcpus[CM_MAX_CPUS];
 extern struct entry_area entry_areas[CM_MAX_CPUS];
 extern struct pvm_page pvm_pages[CM_MAX_CPUS];
+extern struct cpuid_regs arch_cpuid1; /* leaf 1 of the boot CPU: asking traps */
 extern bool arch_pvm; /* platform: set by the entry code, never changed */
 extern u64 boot_stacks[CM_MAX_CPUS]; /* stack pointer of a starting vCPU */
 

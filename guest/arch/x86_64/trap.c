@@ -227,7 +227,10 @@ void syscall_init_cpu(u32 cpu)
 {
 	extern const char syscall_stubs[];
 
-	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
+	u64 efer = cpu_rdmsr(MSR_EFER);
+
+	if ((efer & (EFER_SCE | EFER_NXE)) != (EFER_SCE | EFER_NXE))
+		cpu_wrmsr(MSR_EFER, efer | EFER_SCE | EFER_NXE);
 	cpu_wrmsr(MSR_STAR, (u64)USER_CS32 << 48 | (u64)KERNEL_CS << 32);
 	cpu_wrmsr(MSR_LSTAR, (u64)syscall_stubs + 64UL * cpu);
 	cpu_wrmsr(MSR_SFMASK, 0x47700);
