@@ -109,6 +109,8 @@ static void main_thread(void *arg)
 	size_t len;
 	int ret;
 
+	if (main_option("bootonly", &len))
+		arch_power_off(CM_OFF_DONE); /* what a start costs, without anything to run */
 	if (main_option("selftest", &len))
 		selftest_run();
 	if (main_option("trace", &len))
