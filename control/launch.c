@@ -66,7 +66,7 @@ static void launch_child_run(struct launch_child *c)
 	moved[c->n] = fcntl(c->errfd, F_DUPFD, LAUNCH_SPARE);
 	null = open("/dev/null", O_RDWR);
 	dup2(null, 0);
-	dup2(null, 1);
+	dup2(moved[c->n], 1);
 	dup2(moved[c->n], 2);
 	for (int i = 0; i < c->n; i++) {
 		if (dup2(moved[i], 3 + i) < 0) {

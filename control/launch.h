@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Start of the helper processes of a sandbox. Each gets exactly the descriptors named in its arguments, numbered from 3, a log pipe
- * as standard error, /dev/null as standard input and output, an empty environment, default signals, and dies with the sandbox process
+ * as standard output and error, /dev/null as standard input, an empty environment, default signals, and dies with the sandbox process
  * (PDEATHSIG: so they are started by its main thread).
  */
 #ifndef CM_CONTROL_LAUNCH_H
@@ -48,7 +48,7 @@ void cm_launch_kill(struct cm_launch *l);
 void cm_launch_fini(struct cm_launch *l);
 
 /*
- * Start `path` with the n descriptors fds as 3.., errfd as standard error. argv ends in NULL. Returns the pid; errors include those of
+ * Start `path` with the n descriptors fds as 3.., errfd as standard output and error. argv ends in NULL. Returns the pid; errors include those of
  * execve.
  */
 pid_t cm_launch_spawn(
