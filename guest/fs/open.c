@@ -70,7 +70,8 @@ static int open_inode(struct inode *inode, struct file *f)
 		return -ELOOP;
 	if (S_ISCHR(inode->mode))
 		return chrdev_open(inode, f);
-	if (S_ISFIFO(inode->mode))
+	/* A stream of the host looks like a fifo but opens in its own way. */
+	if (S_ISFIFO(inode->mode) && inode->fops == &fifo_ops)
 		return fifo_open(inode, f);
 	if (S_ISBLK(inode->mode) || S_ISSOCK(inode->mode))
 		return -ENXIO;

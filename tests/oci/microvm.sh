@@ -19,6 +19,9 @@ is "$rc:$(ls "$bundle/rootfs/tmp")" 3: "with --overlay it does not"
 config /bin/sh -c 'kill -9 $$; exit 5'
 run w </dev/null
 is "$rc" 5 "the first process survives its own SIGKILL, as in every PID namespace"
+config /bin/sh -c 'echo out >/dev/stdout; echo err >/dev/stderr'
+is "$($cm run -b "$bundle" w </dev/null 2>&1)" "out
+err" "/dev/stdout and /dev/stderr can be opened anew"
 config /bin/pwd
 edit "c['process']['cwd'] = '/made/for/it'"
 is "$($cm run -b "$bundle" w </dev/null)" /made/for/it "a missing working directory is made"
@@ -26,6 +29,7 @@ is "$($cm do -- /bin/sh -c 'pwd; echo x > /tmp/.casemate-do-test && cat /tmp/.ca
 x" "do keeps the directory and can write"
 [ ! -e /tmp/.casemate-do-test ]
 ok $? "... but not on the host"
+is "$($cm do -- /bin/ls -a / </dev/null | sort)" "$(ls -a / | sort)" "do lists the host's root, once"
 rc=0
 $cm do nonexistent-command </dev/null 2>/dev/null || rc=$?
 is "$rc" 127 "do of a missing command: 127"

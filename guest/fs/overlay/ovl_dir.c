@@ -7,7 +7,8 @@
 #include "fs/path.h"
 #include "fs/tmpfs/tmpfs.h"
 
-#define OVL_LOWER_POS (1UL << 62) /* readdir positions of the lower directory */
+/* Mark of readdir positions in the lower directory. Those of hashed directories (ext4) use all of the lower 63 bits. */
+#define OVL_LOWER_POS (1UL << 63)
 
 static bool is_whiteout(struct inode *dir, const struct inode *inode)
 {
