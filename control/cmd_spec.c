@@ -10,9 +10,9 @@
 #include "common/cleanup.h"
 
 static const char help[] =
-	"usage: casemate spec [OPTIONS]\n\n"
-	"Write config.json, a configuration to start from: a shell in rootfs/. An existing\n"
-	"file is not touched.\n\n"
+	"usage: casemate spec [OPTIONS] [COMMAND [ARG...]]\n\n"
+	"Write config.json, a configuration to start from: COMMAND, or a shell, in rootfs/. An\n"
+	"existing file is not touched.\n\n"
 	"  -b, --bundle DIR     where to write it (default: current directory)\n";
 
 static const struct option longs[] = {
@@ -21,19 +21,26 @@ static const struct option longs[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-int cm_cmd_spec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
+/* Put words in the place of process.args. */
+static int spec_set_args(json_t *o, char *const *words, int n)
+{
+	json_t *args = json_array();
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(args, json_string(words[i]));
+	/* Words that are no UTF-8 cannot be written in JSON: jansson made NULL of them, which the array refused. */
+	if (json_array_size(args) != (size_t)n) {
+		json_decref(args);
+		return -EILSEQ;
+	}
+	return json_object_set_new(json_object_get(o, "process"), "args", args);
+}
+
+static int spec_write(json_t *o, const char *bundle, struct cm_err *err)
 {
 	cleanup_file FILE *f = NULL;
-	const char *bundle = ".";
-	json_t *o;
-	int c, dir, fd;
+	int dir, fd;
 
-	while ((c = cm_cli_option(argc, argv, "+:b:h", longs, help, err)) >= 0) {
-		if (c == 'b')
-			bundle = optarg;
-	}
-	if (c == -2 || cm_cli_words(argc, argv, 0, 0, err) < 0)
-		return -err->code;
 	dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return cm_err_set(err, errno, "bundle '%s'", bundle);
@@ -42,10 +49,31 @@ int cm_cmd_spec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *
 	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!f)
 		return cm_err_set(err, errno, "write '%s/config.json'", bundle);
-	o = cm_spec_default();
-	c = o ? json_dumpf(o, f, JSON_INDENT(4)) : -1;
-	json_decref(o);
-	if (c < 0 || fputc('\n', f) == EOF || fflush(f) != 0)
+	if (json_dumpf(o, f, JSON_INDENT(4)) < 0 || fputc('\n', f) == EOF || fflush(f) != 0)
 		return cm_err_set(err, EIO, "write '%s/config.json'", bundle);
 	return 0;
+}
+
+int cm_cmd_spec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
+{
+	const char *bundle = ".";
+	json_t *o;
+	int c;
+
+	while ((c = cm_cli_option(argc, argv, "+:b:h", longs, help, err)) >= 0) {
+		if (c == 'b')
+			bundle = optarg;
+	}
+	if (c == -2)
+		return -err->code;
+	o = cm_spec_default();
+	if (!o)
+		return cm_err_set(err, ENOMEM, "default configuration");
+	if (optind < argc && spec_set_args(o, argv + optind, argc - optind)) {
+		json_decref(o);
+		return cm_err_set(err, EILSEQ, "command");
+	}
+	c = spec_write(o, bundle, err);
+	json_decref(o);
+	return c;
 }
