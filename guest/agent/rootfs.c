@@ -135,6 +135,34 @@ static int rootfs_mount_one(struct mount_ns *ns, const struct cm_rpc_mount *m, c
 	return ret;
 }
 
+/*
+ * As with every OCI runtime there are the default devices (OCI runtime 1.0.2, config-linux "Default Devices") when config.json does not
+ * mount anything on /dev: ours, since device nodes of the image never lead to a device.
+ */
+static int rootfs_default_dev(const struct rpc_start *s, struct mount_ns *ns)
+{
+	const char *word = s->mount_words;
+	struct path root, dev;
+	bool is_dir;
+
+	for (u32 i = 0; i < s->fixed.nmounts; i++) {
+		char *words[4];
+
+		word = rpc_strings(word, words, 3);
+		if (!strcmp(words[0], "/dev"))
+			return 0;
+	}
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	is_dir = path_lookup(&root, "/dev", LOOKUP_IN_ROOT, &dev) == 0;
+	path_put(&root);
+	if (!is_dir)
+		return 0;
+	is_dir = S_ISDIR(dev.dentry->inode->mode);
+	path_put(&dev);
+	return is_dir ? vfs_mount(ns, "devtmpfs", "none", "/dev", MS_NOSUID, "mode=755") : 0;
+}
+
 static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *index)
 {
 	const char *word = s->mount_words;
@@ -224,6 +252,9 @@ int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *st
 	ret = rootfs_mount_root(s, ns);
 	if (ret == 0) {
 		*stage = CM_RPC_STAGE_MOUNT;
+		ret = rootfs_default_dev(s, ns);
+	}
+	if (ret == 0) {
 		ret = rootfs_mounts(s, ns, index);
 	}
 	if (ret == 0) {

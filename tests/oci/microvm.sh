@@ -30,6 +30,11 @@ x" "do keeps the directory and can write"
 [ ! -e /tmp/.casemate-do-test ]
 ok $? "... but not on the host"
 is "$($cm do -- /bin/ls -a / </dev/null | sort)" "$(ls -a / | sort)" "do lists the host's root, once"
+config /bin/sh -c 'echo x >/dev/null && test -c /dev/zero'
+edit "c['mounts'] = []"
+mkdir -p "$bundle/rootfs/dev"
+run w </dev/null >/dev/null
+is "$rc" 0 "without mounts there are the default devices"
 rc=0
 $cm do nonexistent-command </dev/null 2>/dev/null || rc=$?
 is "$rc" 127 "do of a missing command: 127"
