@@ -368,51 +368,98 @@ done:
 }
 
 /* ---- reading: the upper names, then the lower ones that they do not hide ---- */
+/* Positions of the lower directory may use all 64 bits, so ours count its entries; the open file remembers which of its positions the next
+ * count stands for, and a seek elsewhere counts again from the start. */
+struct ovl_dir_file {
+	struct file *lower;
+	u64 index; /* entries of the lower directory passed so far */
+	u64 pos; /* its position there */
+};
+
 struct ovl_emit {
 	struct dir_emit emit; /* what the real directory gets */
 	struct dir_emit *to;
 	struct inode *dir;
-	u64 base; /* added to positions */
 	bool full;
+	/* lower half only */
+	u64 index, from; /* this entry's number; the first one that is wanted */
 };
 
-static bool ovl_emit_one(
-	struct dir_emit *d, const char *name, size_t len, u64 ino, u32 type, u64 off)
+static bool is_dots(const char *name, size_t len)
+{
+	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+static bool emit_upper(struct dir_emit *d, const char *name, size_t len, u64 ino, u32 type, u64 off)
 {
 	struct ovl_emit *e = container_of(d, struct ovl_emit, emit);
 	struct tmpfs_dirent *up = upper_find(e->dir, name, len);
 
-	if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
+	if (up && is_whiteout(e->dir, up->inode))
 		return true;
-	if (e->base ? up != NULL : up && is_whiteout(e->dir, up->inode))
-		return true;
-	if (e->to->emit(e->to, name, len, ino, type, off | e->base))
-		return true;
-	e->full = true;
-	return false;
+	e->full = !e->to->emit(e->to, name, len, ino, type, off);
+	return !e->full;
 }
 
-static int read_real(struct file *f, struct ovl_emit *e, struct dir_emit *d)
+static bool emit_lower(struct dir_emit *d, const char *name, size_t len, u64 ino, u32 type, u64 off)
 {
-	int err = 0;
+	struct ovl_emit *e = container_of(d, struct ovl_emit, emit);
 
-	e->emit.pos = d->pos & ~OVL_LOWER_POS;
-	if (f->ops->readdir)
-		err = f->ops->readdir(f, &e->emit);
-	d->pos = e->emit.pos | e->base;
+	(void)off;
+	if (e->index >= e->from && !is_dots(name, len) && !upper_find(e->dir, name, len)) {
+		if (!e->to->emit(e->to, name, len, ino, type, OVL_LOWER_POS + e->index + 1))
+			return false;
+	}
+	e->index++;
+	return true;
+}
+
+static struct ovl_dir_file *dir_file(struct file *f)
+{
+	struct ovl_dir_file *df = f->priv;
+
+	if (df)
+		return df;
+	df = kzalloc(sizeof(*df));
+	if (df && file_open_unchecked(
+			  &ovl_node(f->inode)->lower, O_RDONLY | O_DIRECTORY, &df->lower) < 0) {
+		kfree(df);
+		df = NULL;
+	}
+	f->priv = df;
+	return df;
+}
+
+static int read_lower(struct file *f, struct dir_emit *d)
+{
+	struct ovl_dir_file *df = dir_file(f);
+	struct ovl_emit e = { .emit.emit = emit_lower, .to = d, .dir = f->inode };
+	int err;
+
+	if (!df)
+		return -EIO;
+	e.from = d->pos - OVL_LOWER_POS;
+	if (e.from == df->index) {
+		e.index = df->index;
+		e.emit.pos = df->pos;
+	}
+	rwsem_read_lock(&df->lower->inode->lock);
+	err = df->lower->ops->readdir ? df->lower->ops->readdir(df->lower, &e.emit) : -ENOTDIR;
+	rwsem_read_unlock(&df->lower->inode->lock);
+	df->index = e.index;
+	df->pos = e.emit.pos;
+	d->pos = OVL_LOWER_POS + e.index;
 	return err;
 }
 
 static int ovl_readdir(struct file *f, struct dir_emit *d)
 {
 	struct ovl_node *n = ovl_node(f->inode);
-	struct ovl_emit e = { .emit.emit = ovl_emit_one, .to = d, .dir = f->inode };
-	struct file *lower = f->priv;
-	int err = 0;
+	struct ovl_emit e = { .emit.emit = emit_upper, .to = d, .dir = f->inode };
 
 	if (!dir_emit_dots(f, d))
 		return 0;
-	if (!(d->pos & OVL_LOWER_POS)) {
+	if (d->pos < OVL_LOWER_POS) {
 		if (n->upper) {
 			e.emit.pos = d->pos;
 			tmpfs_read_names(n->upper, &e.emit);
@@ -422,23 +469,16 @@ static int ovl_readdir(struct file *f, struct dir_emit *d)
 			return 0;
 		d->pos = OVL_LOWER_POS;
 	}
-	if (!lower) {
-		err = file_open_unchecked(&n->lower, O_RDONLY | O_DIRECTORY, &lower);
-		if (err)
-			return err;
-		f->priv = lower;
-	}
-	e.base = OVL_LOWER_POS;
-	rwsem_read_lock(&lower->inode->lock);
-	err = read_real(lower, &e, d);
-	rwsem_read_unlock(&lower->inode->lock);
-	return err;
+	return read_lower(f, d);
 }
 
 static void ovl_dir_release(struct file *f)
 {
-	if (f->priv)
-		file_put(f->priv);
+	struct ovl_dir_file *df = f->priv;
+
+	if (df)
+		file_put(df->lower);
+	kfree(df);
 }
 
 static s64 ovl_dir_llseek(struct file *f, s64 off, int whence)
