@@ -46,7 +46,7 @@ boot calls
 
 flavour=$("$VMM" --probe 2>/dev/null | sed -n 's/^kvm.flavour=//p')
 [ "$flavour" = pvm ] && poison=poison-pvm || poison=poison
-timeout 30 "$top_builddir/tests/kvm/with_fs" "$VMM" --memory=64M --guest-image="$KERNEL" \
+timeout -k 5 $((30 * patience)) "$top_builddir/tests/kvm/with_fs" "$VMM" --memory=64M --guest-image="$KERNEL" \
 	--cmdline=test=$poison >"$TMP/log" 2>&1
 point $? "a guest with a file device runs"
 ! logged "not ok" && logged "ok - one for one access"
@@ -57,39 +57,39 @@ boot flood
 
 mkfifo "$TMP/pipe"
 (sleep 0.5 <"$TMP/pipe") &
-timeout 20 "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline=test=spin --log-fd=5 5>"$TMP/pipe" 2>"$TMP/log"
+timeout -k 5 $((20 * patience)) "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline=test=spin --log-fd=5 5>"$TMP/pipe" 2>"$TMP/log"
 [ $? -eq 4 ]; point $? "a log that nobody reads any more ends the VMM with status 4"
 
 (dd bs=1 count=1 <"$TMP/pipe" >"$TMP/ready" 2>/dev/null; sleep 0.2) &
-timeout 20 "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline=test=halt --ready-fd=6 6>"$TMP/pipe" >"$TMP/log" 2>&1
+timeout -k 5 $((20 * patience)) "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline=test=halt --ready-fd=6 6>"$TMP/pipe" >"$TMP/log" 2>&1
 status=$?
 wait
 [ "$(cat "$TMP/ready")" = 1 ]; point $? "--ready-fd gets a byte when the guest runs"
 [ $status -eq 4 ]; point $? "and ends the VMM when its other end is closed"
 
-timeout 10 "$VMM" --memory=2M >"$TMP/log" 2>&1
+timeout -k 5 $((10 * patience)) "$VMM" --memory=2M >"$TMP/log" 2>&1
 [ $? -eq 1 ] && logged "^casemate-vmm: --memory='2M': must be 16 to 65536 MiB$"
 point $? "too little memory is said in one line"
 
-timeout 10 "$VMM" --memory=64M --kvm-fd=0 </dev/null >"$TMP/log" 2>&1
+timeout -k 5 $((10 * patience)) "$VMM" --memory=64M --kvm-fd=0 </dev/null >"$TMP/log" 2>&1
 [ $? -eq 1 ] && logged "^casemate-vmm: /dev/kvm: not a KVM device"
 point $? "a descriptor that is not KVM is said in one line"
 
-timeout 10 "$VMM" --memory=64M --kvm-fd=99 >"$TMP/log" 2>&1
+timeout -k 5 $((10 * patience)) "$VMM" --memory=64M --kvm-fd=99 >"$TMP/log" 2>&1
 [ $? -eq 1 ] && logged "^casemate-vmm: descriptor 99: Bad file descriptor$"
 point $? "a descriptor that is not open is said in one line"
 
-timeout 10 "$VMM" --memory=64M --guest-image="$0" >"$TMP/log" 2>&1
+timeout -k 5 $((10 * patience)) "$VMM" --memory=64M --guest-image="$0" >"$TMP/log" 2>&1
 [ $? -eq 1 ] && logged "^casemate-vmm: guest image: not a little-endian ELF64 file$"
 point $? "a guest image that is no ELF file is said in one line"
 
 printf x >"$TMP/arena"
-timeout 10 "$VMM" --memory=64M --arena-fd=5 5<"$TMP/arena" >"$TMP/log" 2>&1
+timeout -k 5 $((10 * patience)) "$VMM" --memory=64M --arena-fd=5 5<"$TMP/arena" >"$TMP/log" 2>&1
 [ $? -eq 1 ] && logged "^casemate-vmm: --arena-fd=5"
 point $? "an arena that can shrink is refused"
 
 if [ "$(id -u)" -eq 0 ] && command -v unshare >/dev/null; then
-	unshare -m sh -c "mount -t tmpfs none /dev && exec timeout 10 '$VMM' --memory=64M" >"$TMP/log" 2>&1
+	unshare -m sh -c "mount -t tmpfs none /dev && exec timeout -k 5 $((10 * patience)) '$VMM' --memory=64M" >"$TMP/log" 2>&1
 	[ $? -eq 1 ] && logged "^casemate-vmm: open /dev/kvm: No such file or directory$"
 	point $? "a host without /dev/kvm is said in one line"
 else

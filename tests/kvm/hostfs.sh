@@ -9,7 +9,7 @@ echo 1..30
 for cpus in 1 2; do
 	dir=$TMP/tree$cpus
 	mkdir "$dir"
-	timeout 60 "$top_builddir/tests/kvm/fs_pair" "$dir" "$top_builddir/casemate-fsd" "$VMM" --memory=64M \
+	timeout -k 5 $((60 * patience)) "$top_builddir/tests/kvm/fs_pair" "$dir" "$top_builddir/casemate-fsd" "$VMM" --memory=64M \
 		--cpus=$cpus --cmdline=fstest >"$TMP/log" 2>&1
 	status=$?
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do

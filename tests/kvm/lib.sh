@@ -5,6 +5,8 @@ KERNEL=$top_builddir/tests/kvm/kernel.elf
 TMP=$(mktemp -d) || exit 1
 trap 'rm -rf "$TMP"' EXIT
 tap_n=0
+# Multiplies every limit on time, for slow machines.
+patience=${CASEMATE_TEST_PATIENCE:-1}
 
 plan() {
 	[ -w /dev/kvm ] || { echo "1..0 # SKIP no /dev/kvm"; exit 0; }
@@ -32,7 +34,7 @@ skip() {
 boot() {
 	boot_test=$1
 	shift
-	timeout 30 "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline="test=$boot_test" "$@" \
+	timeout -k 5 $((30 * patience)) "$VMM" --memory=64M --guest-image="$KERNEL" --cmdline="test=$boot_test" "$@" \
 		>"$TMP/log" 2>&1
 	status=$?
 }

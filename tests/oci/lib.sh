@@ -2,6 +2,9 @@
 # Shared by the scripts of tests/oci: TAP points, a busybox bundle, and the helper programs in a directory of their own, so that leftover
 # processes can be told from those of others.
 
+# CASEMATE_TEST_PATIENCE multiplies every limit on time, for slow machines; CASEMATE_TEST_BYTES is the size of what is large.
+patience=${CASEMATE_TEST_PATIENCE:-1}
+bytes=${CASEMATE_TEST_BYTES:-100000000}
 n=0
 ok() { # ok STATUS NAME
 	n=$((n + 1))
@@ -40,7 +43,7 @@ setup_bundle() {
 	CASEMATE_LIBEXECDIR=$tmp/libexec
 	export CASEMATE_LIBEXECDIR
 	casemate=$top_builddir/casemate
-	cm="timeout -k 5 60 $casemate --root $tmp/state"
+	cm="timeout -k 5 $((60 * patience)) $casemate --root $tmp/state"
 }
 
 # config WORD...: config.json that runs the words
@@ -72,9 +75,9 @@ err() { cat "$tmp/err"; }
 field() { $cm state "$1" 2>/dev/null | python3 -c "import json,sys; print(json.load(sys.stdin).get('$2', ''))" 2>/dev/null; }
 recorded() { python3 -c "import json; print(json.load(open('$tmp/state/$1/state.json'))['$2'])"; }
 
-# wait_for SECONDS COMMAND...: until it succeeds
+# wait_for SECONDS COMMAND...: until it succeeds; a machine under load may take ten times as long
 wait_for() {
-	tries=$(($1 * 20))
+	tries=$(($1 * 200 * patience))
 	shift
 	while ! "$@"; do
 		tries=$((tries - 1))

@@ -20,8 +20,8 @@ config /bin/sh -c 'kill -9 $$; exit 5'
 run w </dev/null
 is "$rc" 5 "the first process survives its own SIGKILL, as in every PID namespace"
 config /bin/sh -c 'echo out >/dev/stdout; echo err >/dev/stderr'
-is "$($cm run -b "$bundle" w </dev/null 2>&1)" "out
-err" "/dev/stdout and /dev/stderr can be opened anew"
+is "$($cm run -b "$bundle" w </dev/null 2>&1 | sort)" "err
+out" "/dev/stdout and /dev/stderr can be opened anew"
 config /bin/pwd
 edit "c['process']['cwd'] = '/made/for/it'"
 is "$($cm run -b "$bundle" w </dev/null)" /made/for/it "a missing working directory is made"

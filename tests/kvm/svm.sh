@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The tests that boot microVMs, on hardware-like KVM (svm-leg): the same scripts, in a Debian system under QEMU. Each of their points is a point here,
+# and so is each script's end. What is left out or cut there is a point that is skipped, with its reason.
+set -u
+: "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${top_builddir:=.}"
+
+# Scripts, and the seconds that each may take there.
+tests="
+60 kvm/probe.sh
+120 kvm/boot.sh
+60 kvm/jail.sh
+120 kvm/hostfs.sh
+120 kvm/selftest.sh
+240 guest/guest.sh
+300 oci/microvm.sh
+300 oci/debian.sh
+"
+limit=900
+only=${CASEMATE_SVM_TESTS:-}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+t=$work/t
+mkdir -p "$t/tests/kvm" "$t/tests/oci" "$t/tests/guest" "$t/tests/lib"
+cp "$top_builddir"/casemate "$top_builddir"/casemate-vmm "$top_builddir"/casemate-fsd "$t/" || exit 1
+cp "$top_builddir"/tests/kvm/{kernel.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.sh "$t/tests/kvm/" || exit 1
+cp "$top_srcdir"/tests/oci/*.sh "$t/tests/oci/" && cp "$top_srcdir"/tests/lib/debian-rootfs "$t/tests/lib/" || exit 1
+cp "$top_srcdir"/tests/guest/{guest.sh,run-guest-tests} "$t/tests/guest/" || exit 1
+for program in "$top_builddir"/tests/guest/*; do
+	[ -f "$program" ] && [ -x "$program" ] && case $program in *.* | */run-guest-tests) ;; *) cp "$program" "$t/tests/guest/" ;; esac
+done
+
+{
+	cat <<'SCRIPT'
+export top_srcdir=/t top_builddir=/t
+export CASEMATE_TEST_EMULATED=1 CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_BYTES=4000000 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
+one() { # one SECONDS SCRIPT
+	begin=$(date +%s)
+	echo "svm-begin $2"
+	timeout -k 5 "$1" bash "/t/tests/$2"
+	echo "svm-end $2 $? $(($(date +%s) - begin))"
+}
+SCRIPT
+	echo "$tests" | while read -r seconds script; do
+		[ -n "$script" ] || continue
+		case " ${only:-$script} " in *" $script "*) echo "one $seconds $script" ;; esac
+	done
+} >"$work/script"
+expected=$(sed -n 's/^one [0-9]* //p' "$work/script" | tr '\n' ' ')
+
+# Points are numbered through. A script counts as ended when it printed its plan and as many points, and its status fits them.
+"$top_srcdir/tests/kvm/svm-leg" -c 2 -m 4096 -t "$limit" "$work/script" "$t" | tee "$top_builddir/tests/kvm/svm.raw" | awk -v expected="$expected" '
+function point(ok, text) { n++; print (ok ? "ok " : "not ok ") n " - svm: " text; fflush() }
+/^svm-begin / { name = $2; points = bad = 0; plan = -1; next }
+/^svm-end / {
+	done[$2] = 1
+	fits = plan == points && ($3 == 0 || (bad && $3 != 124 && $3 != 137))
+	point(fits, $2 ": ended, status " $3 ", " points " of " plan " points, " $4 " s")
+	name = ""
+	next
+}
+name == "" && /^1\.\.0 # SKIP/ { print; skipped = 1; next }
+name == "" { print "# " $0; next }
+/^1\.\.0/ { plan = 0; sub(/^1\.\.0 *#? */, ""); point(1, name " # " $0); next }
+/^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0; next }
+/^(not )?ok / {
+	good = $1 == "ok"
+	points++
+	if (!good) bad++
+	text = $0
+	sub(/^(not )?ok [0-9]* *-? */, "", text)
+	point(good, name ": " text)
+	next
+}
+/^Bail out!/ { bad++; print "# " $0; next }
+{ print "# " $0; fflush() }
+END {
+	if (skipped && !n) exit
+	k = split(expected, want, " ")
+	for (i = 1; i <= k; i++) if (!(want[i] in done)) point(0, want[i] ": ended")
+	print "1.." n
+}'
