@@ -269,8 +269,8 @@ static void test_sched(void)
 			sched_get_priority_max(77) == -1,
 		"priority ranges");
 	ok(sched_rr_get_interval(0, &ts) == 0, "sched_rr_get_interval");
-	ok(getpriority(PRIO_PROCESS, 0) == 0 && setpriority(PRIO_PROCESS, 0, 5) == 0 &&
-			getpriority(PRIO_PROCESS, 0) == 5,
+	ok(setpriority(PRIO_PROCESS, 0, 7) == 0 && getpriority(PRIO_PROCESS, 0) == 7 &&
+			setpriority(PRIO_PROCESS, 0, 8) == 0 && getpriority(PRIO_PROCESS, 0) == 8,
 		"setpriority");
 	ok(getpriority(9, 0) == -1 && errno == EINVAL, "unknown class: EINVAL");
 	ok(syscall(SYS_ioprio_get, 1, 0) >= 0, "ioprio_get");
