@@ -141,6 +141,8 @@ int mm_fault(struct as *as, uaddr_t addr, u32 access);
 void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, int fault);
 /* task/: on the way back to user mode with interrupts off->on: signals, stops, exit. Called when thread->interrupted is set. */
 void task_return_to_user(struct regs *r);
+/* task/: the same, when the thread was switched in since (thread->resumed). */
+void task_resumed(struct regs *r);
 
 /* ---- machine ---- */
 /* Start the other vCPUs: they idle and take work when it returns. */

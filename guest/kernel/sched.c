@@ -97,6 +97,8 @@ static void sched_switch_to(struct runq *rq, struct thread *next)
 	panic_if(thread_overflowed(prev));
 	next->on_cpu = true;
 	next->cpu = cpu_id();
+	if (next->rseq)
+		next->resumed = true;
 	rq->running = next;
 	rq->previous = prev;
 	sched_load(prev, next);

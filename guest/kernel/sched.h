@@ -31,6 +31,8 @@ struct thread {
 	u32 cpu; /* where it runs or ran last */
 	u32 state; /* enum thread_state; lock: the run queue's for wake-ups */
 	bool on_cpu; /* a CPU still uses its stack */
+	bool rseq; /* wants `resumed` */
+	bool resumed; /* was switched in since it last looked (restartable sequences) */
 	bool need_resched; /* set by interrupts and wake-ups, read at return to user mode */
 	bool interrupted; /* a signal (or kill) is pending: interruptible sleeps end with -ERESTARTSYS */
 	struct rb_node run_node; /* lock: the run queue's */

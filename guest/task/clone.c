@@ -14,6 +14,7 @@
 #include "mm/usercopy.h"
 #include "task/pidfd.h"
 #include "task/signal.h"
+#include "task/rseq.h"
 
 #define CLONE_NAMESPACES \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
@@ -188,6 +189,8 @@ static int clone_thread(struct task *t, struct task *parent, const struct clone_
 	r->orig_rax = ~0UL;
 	if (req->stack)
 		r->rsp = req->stack;
+	if (!(req->flags & CLONE_VM))
+		rseq_inherit(t, parent);
 	return 0;
 }
 

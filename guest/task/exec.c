@@ -13,6 +13,7 @@
 #include "mm/as.h"
 #include "mm/slab.h"
 #include "task/signal.h"
+#include "task/rseq.h"
 
 #define EXEC_SCRIPT_DEPTH 5
 
@@ -193,6 +194,7 @@ static void exec_reset_task(struct task *t, const struct exec_image *img)
 	t->altstack.flags = SS_DISABLE;
 	t->clear_child_tid = 0;
 	t->robust_list = 0;
+	rseq_forget(t);
 	t->restart.fn = NULL;
 	if (img->secure)
 		t->pdeath_signal = 0;

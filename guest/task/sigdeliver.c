@@ -9,6 +9,7 @@
 
 #include "lib/string.h"
 #include "syscall/trace.h"
+#include "task/rseq.h"
 
 static void signal_stop_locked(struct task *t)
 {
@@ -204,6 +205,7 @@ static void signal_deliver(struct task *t, struct regs *r, struct sig_frame_args
 {
 	u64 blocked = t->blocked | f->action.mask;
 
+	rseq_signal(t, r);
 	f->mask = t->restore_blocked ? t->saved_blocked : t->blocked;
 	t->restore_blocked = false;
 	if (sigframe_push(t, r, f) < 0) {

@@ -80,6 +80,8 @@ struct task {
 		u64 trapno, error, cr2;
 	} fault; /* last exception, for signal frames */
 	uaddr_t clear_child_tid, robust_list;
+	uaddr_t rseq; /* registered area, 0 = none */
+	u32 rseq_sig;
 	struct waitq
 		*kill_wq; /* woken by a fatal signal: stop, vfork and exec waits; lock: sig_lock */
 	struct vfork *vfork; /* our parent waits for exec or exit */

@@ -206,6 +206,9 @@ u32 trap_exit(struct regs *r)
 		} else if (unlikely(READ_ONCE(t->interrupted))) {
 			irq_enable();
 			task_return_to_user(r);
+		} else if (unlikely(READ_ONCE(t->resumed))) {
+			irq_enable();
+			task_resumed(r);
 		} else if (unlikely(r->rip >= USER_TOP)) {
 			irq_enable();
 			task_user_exception(r, TRAP_GP, 0, r->rip, 0);
