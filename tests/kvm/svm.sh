@@ -54,8 +54,9 @@ SCRIPT
 } >"$work/script"
 expected=$(sed -n 's/^one [0-9]* //p' "$work/script" | tr '\n' ' ')
 
+# One emulated CPU: with two, whole runs of the emulated machine were seen to stand still now and then; the guests have two all the same.
 # Points are numbered through. A script counts as ended when it printed its plan and as many points, and its status fits them.
-"$top_srcdir/tests/kvm/svm-leg" -c 2 -m 4096 -t "$limit" "$work/script" "$t" | tee "$top_builddir/tests/kvm/svm.raw" | awk -v expected="$expected" '
+"$top_srcdir/tests/kvm/svm-leg" -c "${CASEMATE_SVM_CPUS:-1}" -m 4096 -t "$limit" "$work/script" "$t" | tee "$top_builddir/tests/kvm/svm.raw" | awk -v expected="$expected" '
 function point(ok, text) { n++; print (ok ? "ok " : "not ok ") n " - svm: " text; fflush() }
 /^svm-begin / { name = $2; points = bad = 0; plan = -1; next }
 /^svm-end / {
