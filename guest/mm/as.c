@@ -16,31 +16,55 @@
 #define RANDOM_MMAP_PAGES  (1UL << 28) /* 1 TiB */
 #define RANDOM_BRK_PAGES   (1UL << 13) /* 32 MiB */
 #define RANDOM_OWN_PAGES   (1UL << 18) /* 1 GiB */
+#define RANDOM_TABLE_PAGES (PTE_TABLE_SPAN >> PAGE_SHIFT)
+#define RANDOM_TABLE_USES  128u
 #define STACK_ROOM_MIN	   (128UL << 20)
 #define STACK_ROOM_MAX	   (USER_TOP / 6 * 5)
 #define PIE_BASE	   (USER_TOP / 3 * 2)
 
-/*
- * Every program gets a random part of its own of at most RANDOM_OWN_PAGES; what the range has beyond that is drawn once for the whole
- * machine. So the programs of a sandbox share their upper page tables, which are dear to make on pvm (arch/x86_64/pgtable.c).
- */
-static u64 as_random_pages(const struct as *as, u64 range)
+enum as_region {
+	AS_STACK,
+	AS_MMAP,
+	AS_PIE,
+	AS_BRK,
+	AS_REGIONS
+};
+
+/* What the places of all programs have in common for a while. */
+static struct as_random {
+	u64 machine; /* for good; 0 = not drawn yet */
+	u64 table; /* which last level tables: drawn again after RANDOM_TABLE_USES programs */
+	u32 uses;
+} as_random[AS_REGIONS];
+
+static u64 as_draw(u64 *value, bool again)
 {
-	static u64 machine;
-	u64 r = 0, none = 0;
+	u64 r, old = atomic_load(value);
+
+	if (old && !again)
+		return old;
+	random_bytes(&r, sizeof(r));
+	atomic_cas(value, &old, r | 1UL << 63);
+	return atomic_load(value);
+}
+
+/*
+ * Page tables are dear to make on pvm (arch/x86_64/pgtable.c), so the programs of a sandbox share places in all but the last level. What a
+ * range has beyond RANDOM_OWN_PAGES is drawn once for the machine, the table of last level for a number of programs, and the page
+ * within it for every program.
+ */
+static u64 as_random_pages(const struct as *as, enum as_region region, u64 range)
+{
+	struct as_random *c = &as_random[region];
+	u64 own = MIN(range, RANDOM_OWN_PAGES), tables = own / RANDOM_TABLE_PAGES;
+	u64 r, table;
 
 	if (as->no_random)
 		return 0;
-	if (!atomic_load(&machine)) {
-		random_bytes(&r, sizeof(r));
-		atomic_cas(&machine, &none, r | 1);
-	}
 	random_bytes(&r, sizeof(r));
-	if (range <= RANDOM_OWN_PAGES)
-		return (r % range) << PAGE_SHIFT;
-	r %= RANDOM_OWN_PAGES;
-	r += atomic_load(&machine) / RANDOM_OWN_PAGES % (range / RANDOM_OWN_PAGES) *
-	     RANDOM_OWN_PAGES;
+	table = as_draw(&c->table, atomic_add(&c->uses, 1u) % RANDOM_TABLE_USES == 0);
+	r = r % RANDOM_TABLE_PAGES + table % tables * RANDOM_TABLE_PAGES;
+	r += as_draw(&c->machine, false) % (range / own) * own;
 	return r << PAGE_SHIFT;
 }
 
@@ -51,11 +75,12 @@ uaddr_t as_layout(struct as *as, bool no_random)
 
 	as->no_random = no_random;
 	room = MIN(MAX(room, STACK_ROOM_MIN), STACK_ROOM_MAX);
-	top = USER_TOP - as_random_pages(as, RANDOM_STACK_PAGES);
+	top = USER_TOP - as_random_pages(as, AS_STACK, RANDOM_STACK_PAGES);
 	/* the stack's random part may take as much again */
-	as->mmap_base = ALIGN_DOWN(USER_TOP - (RANDOM_STACK_PAGES << PAGE_SHIFT) - room -
-					   STACK_GAP - as_random_pages(as, RANDOM_MMAP_PAGES),
-		PAGE_SIZE);
+	as->mmap_base =
+		ALIGN_DOWN(USER_TOP - (RANDOM_STACK_PAGES << PAGE_SHIFT) - room - STACK_GAP -
+				   as_random_pages(as, AS_MMAP, RANDOM_MMAP_PAGES),
+			PAGE_SIZE);
 	as->hole_hint = 0;
 	as->hole_max = 0;
 	return top;
@@ -63,13 +88,14 @@ uaddr_t as_layout(struct as *as, bool no_random)
 
 void as_set_brk(struct as *as, uaddr_t end)
 {
-	as->brk_start = ALIGN_UP(end, PAGE_SIZE) + as_random_pages(as, RANDOM_BRK_PAGES);
+	as->brk_start = ALIGN_UP(end, PAGE_SIZE) + as_random_pages(as, AS_BRK, RANDOM_BRK_PAGES);
 	as->brk = as->brk_start;
 }
 
 uaddr_t as_pie_base(struct as *as)
 {
-	return ALIGN_DOWN(PIE_BASE, PTE_TABLE_SPAN) + as_random_pages(as, RANDOM_MMAP_PAGES);
+	return ALIGN_DOWN(PIE_BASE, PTE_TABLE_SPAN) +
+	       as_random_pages(as, AS_PIE, RANDOM_MMAP_PAGES);
 }
 
 struct as *as_create(void)

@@ -76,6 +76,16 @@ static void fault_fill_ahead(struct fault *f)
 	}
 }
 
+/* A program goes everywhere in its text: a missing page of it is read together with all that a fault maps. */
+static void fault_read_text(const struct fault *f, uaddr_t start, u32 n)
+{
+	struct mapping *m = f->vma->mapping;
+
+	if ((f->vma->flags & VMA_EXEC) && !mapping_has_page(m, fault_index(f->vma, f->addr)) &&
+		mm_plenty())
+		mapping_read_ahead(m, fault_index(f->vma, start), n);
+}
+
 /* Read faults, and write faults on shared mappings. */
 static int fault_shared(struct fault *f)
 {
@@ -90,6 +100,7 @@ static int fault_shared(struct fault *f)
 
 	if (memory && (f->vma->flags & VMA_SHARED) && mm_plenty())
 		fault_fill_ahead(f);
+	fault_read_text(f, start, n);
 	ret = mapping_get_page(m, fault_index(f->vma, f->addr), &p);
 	if (ret)
 		return fault_errno(ret);

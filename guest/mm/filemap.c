@@ -230,11 +230,11 @@ static void readahead_failed(struct mapping *m, struct page *p)
 		page_put(p);
 }
 
-/* Read the missing page at index and some behind it. -EEXIST = somebody else was faster. */
-static int mapping_read_missing(struct mapping *m, u64 index, struct page **out)
+/* Read the missing page at index and up to want - 1 behind it. -EEXIST = somebody else was faster. */
+static int mapping_read_missing(struct mapping *m, u64 index, u32 want, struct page **out)
 {
 	struct page *pages[MAPPING_READAHEAD_MAX];
-	int n = readahead_insert(m, index, readahead_window(m, index), pages);
+	int n = readahead_insert(m, index, want, pages);
 	int ret;
 
 	if (n < 0)
@@ -291,7 +291,7 @@ static int mapping_get(struct mapping *m, u64 index, bool no_read, struct page *
 		if (no_read || !m->ops->read_pages)
 			ret = mapping_add_zero(m, index, out);
 		else
-			ret = mapping_read_missing(m, index, out);
+			ret = mapping_read_missing(m, index, readahead_window(m, index), out);
 		if (ret != -EEXIST)
 			return ret;
 	}
@@ -300,6 +300,25 @@ static int mapping_get(struct mapping *m, u64 index, bool no_read, struct page *
 int mapping_get_page(struct mapping *m, u64 index, struct page **out)
 {
 	return mapping_get(m, index, false, out);
+}
+
+void mapping_read_ahead(struct mapping *m, u64 index, u64 n)
+{
+	u64 end = MIN(index + n, (mapping_size(m) + PAGE_SIZE - 1) >> PAGE_SHIFT);
+
+	for (; m->ops->read_pages && index < end; index++) {
+		struct page *p;
+		int ret;
+
+		if (mapping_has_page(m, index))
+			continue;
+		ret = mapping_read_missing(
+			m, index, (u32)MIN(end - index, MAPPING_READAHEAD_MAX), &p);
+		if (!ret)
+			page_put(p);
+		else if (ret != -EEXIST)
+			return;
+	}
 }
 
 int mapping_get_page_write(struct mapping *m, u64 index, bool whole, struct page **out)

@@ -55,6 +55,8 @@ u64 mapping_size(const struct mapping *m); /* bytes */
 int mapping_get_page(struct mapping *m, u64 index, struct page **out);
 /* The same for writing: not read from backing when it lies outside [0, i_size) or when the caller will overwrite the `whole` page. */
 int mapping_get_page_write(struct mapping *m, u64 index, bool whole, struct page **out);
+/* Read what is missing of n pages from index on, in as few requests as can be; stops silently at an error. May sleep. */
+void mapping_read_ahead(struct mapping *m, u64 index, u64 n);
 /* Only what is cached and up to date in [index, index + n), NULL where nothing is; how many were found. References. No sleep. */
 u32 mapping_find_pages(struct mapping *m, u64 index, u32 n, struct page **out);
 void mapping_set_dirty(struct mapping *m, struct page *p);

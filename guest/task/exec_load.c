@@ -8,6 +8,8 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/as.h"
+#include "mm/filemap.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 
 static const char exec_zeroes[PAGE_SIZE];
@@ -68,6 +70,42 @@ static int exec_map_segments(
 			return ret;
 	}
 	return 0;
+}
+
+/* ---- ahead of use */
+
+/* Pages that a program has from the start: cheap in a batch, dear as faults where a fault is dear. */
+#define EXEC_AHEAD_FILE \
+	1024u /* of a segment that is only read: all of it or, when it is larger, nothing */
+#define EXEC_AHEAD_DATA 16u
+#define EXEC_AHEAD_ZERO 8u
+
+/* What fails here is left to the faults. */
+static void exec_populate_segment(
+	struct as *as, struct file *file, const struct elf_segment *s, u64 bias)
+{
+	u64 start = ALIGN_DOWN(s->vaddr + bias, PAGE_SIZE);
+	u64 file_end = ALIGN_UP(s->vaddr + bias + s->filesz, PAGE_SIZE);
+	u64 end = ALIGN_UP(s->vaddr + bias + s->memsz, PAGE_SIZE);
+	u64 pages = s->filesz ? (file_end - start) >> PAGE_SHIFT : 0;
+
+	if (pages > EXEC_AHEAD_FILE || !file->inode->mapping)
+		return;
+	if (pages)
+		mapping_read_ahead(file->inode->mapping, s->offset >> PAGE_SHIFT, pages);
+	if (!(s->flags & PF_W)) {
+		as_populate(as, start, pages << PAGE_SHIFT, false);
+		return;
+	}
+	as_populate(as, start, MIN(pages, EXEC_AHEAD_DATA) << PAGE_SHIFT, true);
+	if (end > file_end && pages)
+		as_populate(as, file_end, MIN(end - file_end, EXEC_AHEAD_ZERO << PAGE_SHIFT), true);
+}
+
+static void exec_populate(struct as *as, struct file *file, const struct elf_image *elf, u64 bias)
+{
+	for (u32 i = 0; mm_plenty() && i < elf->nsegments; i++)
+		exec_populate_segment(as, file, &elf->segment[i], bias);
 }
 
 static int exec_read_phdrs(struct file *file, struct elf_image *elf)
@@ -139,6 +177,8 @@ static int exec_load_interp(struct exec_image *img)
 		bias = (u64)at - elf->low;
 	}
 	ret = exec_map_segments(img->as, file, elf, bias);
+	if (ret == 0)
+		exec_populate(img->as, file, elf, bias);
 	img->interp_base = bias + elf->low;
 	img->entry = elf->entry + bias;
 out_file:
@@ -187,6 +227,7 @@ int exec_load_elf(struct exec_image *img, const char *head, size_t len)
 	ret = exec_map_segments(img->as, img->file, elf, img->bias);
 	if (ret < 0)
 		return ret;
+	exec_populate(img->as, img->file, elf, img->bias);
 	img->entry = elf->entry + img->bias;
 	exec_set_bounds(img);
 	return elf->interp_len ? exec_load_interp(img) : 0;

@@ -19,6 +19,7 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 #define STACK_START (128UL << 10) /* mapped at once beyond the strings */
+#define STACK_AHEAD (2 * PAGE_SIZE) /* below the stack pointer, present from the start */
 #define CLK_TCK	    100
 
 /* Writes pointers or auxv words upwards, in batches. */
@@ -284,5 +285,7 @@ int exec_build_stack(struct exec_image *img)
 	ret = stack_put_vectors(
 		img, &w, p, strings, prefix, stack_auxv(img, at_platform, at_random, execfn));
 	img->as->stack_start = img->sp;
+	if (ret == 0)
+		as_populate(img->as, img->sp - STACK_AHEAD, STACK_AHEAD, true);
 	return ret;
 }
