@@ -121,8 +121,8 @@ void arch_set_fsbase(u64 base); /* current thread, at once */
 void arch_set_gsbase(u64 base);
 u64 arch_get_fsbase(void); /* current thread: what the program's own WRFSBASE left there too */
 u64 arch_get_gsbase(void);
-/* Map the vDSO into a new address space and set as->vdso (0 = there is none). 0 or -errno. */
-int arch_map_vdso(struct as *as);
+/* Map the vDSO into a new address space, above the stack's end if there is room, and set as->vdso (0 = there is none). 0 or -errno. */
+int arch_map_vdso(struct as *as, uaddr_t above);
 void vdso_update(void); /* bring its data page up to date with kernel/clock */
 /* AT_HWCAP (CPUID 1 EDX) and AT_HWCAP2; read once at boot. */
 u64 arch_hwcap(void);

@@ -8,6 +8,7 @@
 #include "mm/as_internal.h"
 #include "mm/fault.h"
 #include "mm/filemap_internal.h"
+#include "mm/reclaim.h"
 #include "mm/shm.h"
 #include "task/task.h"
 
@@ -279,6 +280,8 @@ static bool brk_grow(struct as *as, uaddr_t from, uaddr_t to, struct list_head *
 	return true;
 }
 
+#define BRK_AHEAD (4 * PAGE_SIZE) /* whoever grows the heap writes there next */
+
 uaddr_t as_brk(struct as *as, uaddr_t brk)
 {
 	struct list_head dead;
@@ -302,6 +305,8 @@ uaddr_t as_brk(struct as *as, uaddr_t brk)
 	vma_free_list(&dead);
 	if (ok && to > from && (as->def_flags & VMA_LOCKED))
 		as_populate(as, from, to - from, true);
+	else if (ok && to > from && mm_plenty())
+		as_populate(as, from, MIN(to - from, BRK_AHEAD), true);
 	return result;
 }
 

@@ -119,7 +119,7 @@ static int exec_prepare(struct exec_image *img, struct task *t, const char *head
 	ret = exec_load_elf(img, head, EXEC_HEAD);
 	if (ret < 0)
 		return ret;
-	ret = arch_map_vdso(img->as);
+	ret = arch_map_vdso(img->as, img->stack_top);
 	if (ret < 0)
 		return ret;
 	return exec_build_stack(img);

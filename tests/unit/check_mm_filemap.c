@@ -116,6 +116,23 @@ START_TEST(test_reads_with_readahead)
 }
 END_TEST
 
+START_TEST(test_read_ahead_fills_gaps_in_few_requests)
+{
+	must(do_read(70 * PAGE_SIZE, buf, 1) == 1);
+	reads = 0;
+	mapping_read_ahead(&map, 64, 1000);
+	must(reads == 2); /* [64, 70), and behind what the first read brought */
+	must(map.npages == 101 - 64);
+	must(do_read(64 * PAGE_SIZE, buf, 37 * PAGE_SIZE) == 36 * PAGE_SIZE + 123);
+	must(!memcmp(buf, store + 64 * PAGE_SIZE, 36 * PAGE_SIZE + 123));
+	must(reads == 2);
+	read_error = -EIO;
+	mapping_read_ahead(&map, 0, 64);
+	read_error = 0;
+	must(reads == 3 && map.npages == 101 - 64);
+}
+END_TEST
+
 START_TEST(test_read_error_is_passed_on_and_not_kept)
 {
 	read_error = -EIO;
@@ -275,6 +292,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_reads_with_readahead);
+	tcase_add_test(tc, test_read_ahead_fills_gaps_in_few_requests);
 	tcase_add_test(tc, test_read_error_is_passed_on_and_not_kept);
 	tcase_add_test(tc, test_random_writes_against_a_model);
 	tcase_add_test(tc, test_whole_page_writes_read_nothing);

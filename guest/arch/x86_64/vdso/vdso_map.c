@@ -7,8 +7,10 @@
 #include "arch/x86_64/vdso/vdso_data.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
+#include "kernel/random.h"
 #include "mm/as.h"
 #include "mm/page.h"
+#include "mm/pte.h"
 
 #define VDSO_PAGES_MAX 4
 
@@ -37,23 +39,31 @@ void vdso_update(void)
 	WRITE_ONCE(d->seq, d->seq + 1);
 }
 
-/* A free range of the mmap area: address space that was mapped for a moment. */
-static s64 vdso_place(struct as *as, size_t size)
+/* A free range above the stack that the stack's last page table covers, or else of the mmap area: address space that was mapped for a moment. */
+static s64 vdso_place(struct as *as, uaddr_t above, size_t size)
 {
-	s64 at = as_mmap(as, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+	uaddr_t end = MIN(pte_table_end(above), USER_TOP);
+	u32 r;
+	s64 at;
 	int ret;
 
+	if (end - above > size + PAGE_SIZE) {
+		random_bytes(&r, sizeof(r));
+		return (s64)(above + PAGE_SIZE +
+			     r % ((end - above - size) >> PAGE_SHIFT) * PAGE_SIZE);
+	}
+	at = as_mmap(as, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	if (at < 0)
 		return at;
 	ret = as_munmap(as, (uaddr_t)at, size);
 	return ret < 0 ? ret : at;
 }
 
-int arch_map_vdso(struct as *as)
+int arch_map_vdso(struct as *as, uaddr_t above)
 {
 	struct page *data = page_of(image_pa(&vdso_page)), *text[VDSO_PAGES_MAX];
 	size_t size = (size_t)(vdso_image_end - vdso_image);
-	s64 at = vdso_place(as, PAGE_SIZE + size);
+	s64 at = vdso_place(as, above, PAGE_SIZE + size);
 	u32 n = (u32)(size / PAGE_SIZE);
 	int ret;
 
