@@ -53,7 +53,8 @@ static const char *screen(size_t want)
 	struct pollfd f = { master, POLLIN, 0 };
 	size_t n = 0;
 
-	while (n < sizeof(buf) - 1 && poll(&f, 1, n < want ? 5000 : 20) == 1 && (f.revents & POLLIN)) {
+	while (n < sizeof(buf) - 1 && poll(&f, 1, n < want ? 5000 : 20) == 1 &&
+		(f.revents & POLLIN)) {
 		ssize_t got = read(master, buf + n, sizeof(buf) - 1 - n);
 
 		if (got <= 0)
