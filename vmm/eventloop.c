@@ -255,7 +255,7 @@ static int eventloop_wait(struct eventloop *loop, int timeout_ms)
 
 int eventloop_step(struct eventloop *loop, int timeout_ms)
 {
-	int ran = 0, n = eventloop_wait(loop, timeout_ms);
+	int ran = 0, brief = 0, n = eventloop_wait(loop, timeout_ms);
 
 	if (n < 0)
 		return n;
@@ -265,6 +265,7 @@ int eventloop_step(struct eventloop *loop, int timeout_ms)
 		uint64_t count;
 
 		if (src) {
+			brief += src->brief;
 			src->fn(src, loop->batch[i].events);
 			ran++;
 		} else if (read(loop->wakefd, &count, sizeof(count)) < 0) {
@@ -276,7 +277,7 @@ int eventloop_step(struct eventloop *loop, int timeout_ms)
 	ran += eventloop_run_work(loop);
 	ran += eventloop_run_timers(loop);
 	ran += eventloop_run_pollers(loop);
-	if (ran && loop->pollers)
+	if (ran > brief && loop->pollers)
 		loop->busy_until = eventloop_now() + EVENTLOOP_POLL_NS;
 	return ran;
 }

@@ -7,7 +7,8 @@
  * one follows. All structures are the caller's storage and must stay until they are deleted.
  *
  * Polling: after each round in which something happened the loop calls the pollers for EVENTLOOP_POLL_NS, without sleeping, as long
- * as events keep coming; an idle loop sleeps.
+ * as events keep coming; an idle loop sleeps. Sources that have nothing to do with what the pollers watch say so (`brief`): polling after
+ * them would keep the processor from whom they woke.
  */
 #ifndef CM_VMM_EVENTLOOP_H
 #define CM_VMM_EVENTLOOP_H
@@ -24,6 +25,7 @@ struct ev_source {
 	int fd; /* not owned; delete the source before closing it */
 	void (*fn)(struct ev_source *src, uint32_t events); /* events: EPOLL* bits */
 	void *arg;
+	bool brief; /* no polling on its account */
 };
 
 struct ev_timer {

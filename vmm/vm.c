@@ -99,8 +99,13 @@ static uint8_t *vm_map_ram(uint64_t size)
 	if (head > 0)
 		munmap(p, head);
 	munmap(aligned + size, VM_HUGE - head);
-	/* Only a hint. */
-	madvise(aligned, size, MADV_HUGEPAGE);
+	/*
+	 * Hints. The first block holds little but the boot tables and the device tree, a few pages: clearing all of it would cost more than
+	 * their faults, and the sandbox 2 MiB for good.
+	 */
+	madvise(aligned, VM_HUGE, MADV_NOHUGEPAGE);
+	if (size > VM_HUGE)
+		madvise(aligned + VM_HUGE, size - VM_HUGE, MADV_HUGEPAGE);
 	return aligned;
 }
 

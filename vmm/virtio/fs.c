@@ -308,7 +308,9 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
 	memcpy(fs->config.tag, params->tag, tag_len);
 	fs->config.num_request_queues = CM_FSDEV_QUEUES - 1;
 	fs->sock = (struct ev_source){ .fd = params->sock_fd, .fn = fsdev_sock_event, .arg = fs };
-	fs->call = (struct ev_source){ .fd = params->call_fd, .fn = fsdev_call_event, .arg = fs };
+	fs->call = (struct ev_source){
+		.fd = params->call_fd, .fn = fsdev_call_event, .arg = fs, .brief = true
+	};
 	fs->kick_fd = params->kick_fd;
 	fs->writable = params->writable;
 	r = fsdev_watch(fs, env->loop);
