@@ -221,7 +221,9 @@ static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
 		cpu_relax();
 	} while (!atomic_load(&req->complete) && clock_monotonic() < end);
 	flags = spin_lock_irq(&ch->lock);
-	ch->poll_ns = atomic_load(&req->complete) ? MIN(ch->poll_ns * 2, FS_CHAN_POLL_NS)
+	/* One answer in time says that the server has a processor of its own again: no slow way back up, on which short polls would
+	 * miss every answer that takes longer. */
+	ch->poll_ns = atomic_load(&req->complete) ? FS_CHAN_POLL_NS
 						  : MAX(ch->poll_ns / 2, FS_CHAN_POLL_MIN_NS);
 	more = --ch->pollers == 0 && ring_interrupt_on(r);
 	spin_unlock_irq(&ch->lock, flags);
