@@ -73,16 +73,21 @@ result() {
 	fi
 }
 
+# An empty working directory. Making it changes the time of the root directory, which `ls -a` of what lies in it shows.
+empty_work() {
+	rm -rf "$work/rootfs/work"
+	mkdir "$work/rootfs/work"
+	touch -d 2020-01-01 "$work/rootfs"
+}
+
 # same TEXT COMMAND...: stdout and exit status inside are those of the native run.
 same() {
 	local text=$1 a b
 	shift
-	rm -rf "$work/rootfs/work"
-	mkdir "$work/rootfs/work"
+	empty_work
 	native "$@" >"$work/native.out" 2>"$work/native.err" </dev/null
 	a=$?
-	rm -rf "$work/rootfs/work"
-	mkdir "$work/rootfs/work"
+	empty_work
 	inside "$@" >"$work/inside.out" 2>"$work/inside.err" </dev/null
 	b=$?
 	[ $a -eq $b ] && cmp -s "$work/native.out" "$work/inside.out"
