@@ -134,7 +134,7 @@ dd if=/dev/urandom of=big bs=1000 count=$1 2>/dev/null; sha256sum <big
 SUM
 )
 inside sh -c "$sum" sh $((bytes / 500)) >"$work/inside.out" 2>"$work/inside.err" </dev/null
-sha256sum <"$work/rootfs/work/big" >"$work/native.out"
+(cd "$work/rootfs/work" && sha256sum <big) >"$work/native.out"
 cmp -s "$work/inside.out" "$work/native.out"
 result $? "a file of $((bytes / 500000)) MB written inside reads the same inside and on the host"
 
