@@ -152,5 +152,5 @@ int main(void)
 	test_rights(name);
 	test_zero_device();
 	unlink(name);
-	return tap_done();
+	return tap_end();
 }

@@ -200,5 +200,5 @@ int main(void)
 	test_generations();
 	test_threads();
 	test_fork_while_writing();
-	return tap_done();
+	return tap_end();
 }

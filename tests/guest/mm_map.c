@@ -257,5 +257,5 @@ int main(void)
 	test_mlock();
 	test_stack();
 	test_large();
-	return tap_done();
+	return tap_end();
 }

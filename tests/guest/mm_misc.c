@@ -120,5 +120,5 @@ int main(void)
 	test_keys();
 	test_policy();
 	test_shared_remap();
-	return tap_done();
+	return tap_end();
 }

@@ -5,25 +5,10 @@
 
 #include <setjmp.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static int tap_count, tap_failed;
-
-static inline void ok(bool cond, const char *text)
-{
-	printf("%sok %d - %s\n", cond ? "" : "not ", ++tap_count, text);
-	fflush(stdout);
-	tap_failed += !cond;
-}
-
-static inline int tap_done(void)
-{
-	printf("1..%d\n", tap_count);
-	return tap_failed != 0;
-}
+#include "tap.h"
 
 static sigjmp_buf probe_env;
 static volatile int probe_signal, probe_code;

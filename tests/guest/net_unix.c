@@ -17,13 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int count;
-
-static void ok(bool cond, const char *text)
-{
-	printf("%sok %d - %s\n", cond ? "" : "not ", ++count, text);
-	fflush(stdout);
-}
+#include "tap.h"
 
 static socklen_t name_of(struct sockaddr_un *un, const char *path)
 {
@@ -269,6 +263,5 @@ int main(void)
 	ok(socket(AF_UNIX, 77, 0) == -1 && (errno == ESOCKTNOSUPPORT || errno == EINVAL),
 		"a wrong type is refused");
 	ok(send(1, "x", 1, 0) == -1 && (errno == ENOTSOCK), "a file is no socket: ENOTSOCK");
-	printf("1..%d\n", count);
-	return 0;
+	return tap_end();
 }
