@@ -63,7 +63,9 @@ static void test_keys(void)
 	char *p = mmap(NULL, PAGE, RW, ANON, -1, 0);
 	long key = syscall(SYS_pkey_alloc, 0, 0);
 
-	ok(key > 0 || (key == -1 && errno == ENOSPC), "pkey_alloc gives a key or ENOSPC");
+	/* Without protection keys newer kernels refuse the first call by EINVAL and all others by ENOSPC. */
+	ok(key > 0 || (key == -1 && (errno == ENOSPC || errno == EINVAL)),
+		"pkey_alloc gives a key or none");
 	ok(key < 0 || !syscall(SYS_pkey_free, key), "which can be freed");
 	ok(fails(syscall(SYS_pkey_free, 14), EINVAL), "a key that was not given out cannot");
 	ok(fails(syscall(SYS_pkey_alloc, 1, 0), EINVAL), "flags give EINVAL");
