@@ -20,10 +20,10 @@
 #include "casemate/guestmem.h"
 #include "common/cleanup.h"
 
-#define LAUNCH_ARGS 24
+#define LAUNCH_ARGS 96
 #define LAUNCH_ARG  96
 #define LAUNCH_SPARE \
-	64 /* descriptors are moved above this number before they get their final one */
+	128 /* descriptors are moved above this number before they get their final one */
 
 void cm_launch_init(struct cm_launch *l)
 {
@@ -226,7 +226,8 @@ static void launch_close(int *fd)
 	*fd = -1;
 }
 
-int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err *err)
+int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct cm_volumes *volumes,
+	struct cm_err *err)
 {
 	struct launch_args a = { .argc = 0 };
 	char path[4096];
@@ -236,10 +237,14 @@ int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err 
 	args_add(&a, "--sock-fd=%d", args_fd(&a, l->fsd_sock));
 	args_add(&a, "--kick-fd=%d", args_fd(&a, l->fsd_kick));
 	args_add(&a, "--call-fd=%d", args_fd(&a, l->fsd_call));
-	args_add(&a, "--root-fd=%d", args_fd(&a, rootfs));
+	args_add(&a, "--root-fd=%d%s", args_fd(&a, rootfs), readonly ? ",ro" : "");
+	for (unsigned i = 0; i < volumes->n; i++) {
+		const struct cm_volume *v = &volumes->v[i];
+
+		args_add(&a, "--volume-fd=%d%s%s", args_fd(&a, v->fd), v->readonly ? ",ro" : "",
+			v->recursive ? ",rec" : "");
+	}
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
-	if (readonly)
-		args_add(&a, "--readonly");
 	l->fsd_pid = cm_launch_spawn(cm_launch_path("casemate-fsd", path, sizeof(path)), a.argv,
 		a.fds, a.nfds, l->log_wr, err);
 	if (l->fsd_pid < 0) {

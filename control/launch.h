@@ -11,8 +11,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "common/err.h"
+#include "control/volumes.h"
 
-#define CM_LAUNCH_FDS 16
+#define CM_LAUNCH_FDS 96
 
 struct cm_launch_options {
 	uint64_t memory; /* bytes of guest RAM */
@@ -38,8 +39,9 @@ void cm_launch_init(struct cm_launch *l);
 int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vsock_fd,
 	int vsock_dir, struct cm_err *err);
 
-/* Start casemate-fsd on the tree rootfs (O_PATH directory, stays the caller's). */
-int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, struct cm_err *err);
+/* Start casemate-fsd on the tree rootfs (O_PATH directory) and the volumes; all stay the caller's. */
+int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct cm_volumes *volumes,
+	struct cm_err *err);
 
 /* Kill what runs; cm_launch_fini waits for it. */
 void cm_launch_kill(struct cm_launch *l);

@@ -40,7 +40,18 @@ int cm_rootfs_open(int bundle, const char *path, struct cm_err *err)
 	return cm_err_set(err, errno, "root.path: open '%s'", path);
 }
 
-static int rootfs_open_or_make(int rootfs, const char *path, const char *parent, const char *name)
+static int rootfs_make_one(int dir, const char *name, bool file)
+{
+	int fd;
+
+	if (!file)
+		return mkdirat(dir, name, 0755);
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int rootfs_open_or_make(
+	int rootfs, const char *path, const char *parent, const char *name, bool file)
 {
 	const uint64_t inside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 	int fd = rootfs_openat2(rootfs, path, 0, inside);
@@ -49,12 +60,12 @@ static int rootfs_open_or_make(int rootfs, const char *path, const char *parent,
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	dir = rootfs_openat2(rootfs, parent, O_DIRECTORY, inside);
-	if (dir < 0 || (mkdirat(dir, name, 0755) < 0 && errno != EEXIST))
+	if (dir < 0 || (rootfs_make_one(dir, name, file) < 0 && errno != EEXIST))
 		return -1;
 	return rootfs_openat2(rootfs, path, 0, inside);
 }
 
-int cm_rootfs_make_dir(int rootfs, const char *path, struct cm_err *err)
+static int rootfs_make_path(int rootfs, const char *path, bool file, struct cm_err *err)
 {
 	cleanup_free char *whole = strdup(path);
 	cleanup_free char *parent = strdup("/");
@@ -67,7 +78,8 @@ int cm_rootfs_make_dir(int rootfs, const char *path, struct cm_err *err)
 		cleanup_fd int fd = -1;
 
 		*end = '\0';
-		fd = rootfs_open_or_make(rootfs, whole, parent, p);
+		fd = rootfs_open_or_make(
+			rootfs, whole, parent, p, file && !end[c ? 1 + strspn(end + 1, "/") : 0]);
 		if (fd < 0)
 			return cm_err_set(err, errno, "make mount point '%s'", path);
 		free(parent);
@@ -78,4 +90,13 @@ int cm_rootfs_make_dir(int rootfs, const char *path, struct cm_err *err)
 		p = end;
 	}
 	return 0;
+}
+
+int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err)
+{
+	mode_t old = umask(022); /* the image's, not that of our own files */
+	int r = rootfs_make_path(rootfs, path, file, err);
+
+	umask(old);
+	return r;
 }

@@ -3,6 +3,7 @@
 #ifndef CM_CONTROL_ROOTFS_H
 #define CM_CONTROL_ROOTFS_H
 
+#include <stdbool.h>
 #include "common/err.h"
 
 /*
@@ -12,9 +13,10 @@
 int cm_rootfs_open(int bundle, const char *path, struct cm_err *err);
 
 /*
- * Make the missing directories of a path below the root directory (mode 0755), for mount points of a root that the guest may not write
- * to. Links are resolved inside the root and never lead out of it. 0 or -errno; an existing path of any kind is fine.
+ * Make the missing directories of a path below the root directory (mode 0755), and at its end a directory or an empty file, for mount
+ * points of a root that the guest may not write to. Links are resolved inside the root and never lead out of it. 0 or -errno; an existing
+ * path of any kind is fine.
  */
-int cm_rootfs_make_dir(int rootfs, const char *path, struct cm_err *err);
+int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err);
 
 #endif

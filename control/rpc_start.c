@@ -6,56 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-
-struct start_name {
-	const char *name;
-	unsigned long set, clear;
-};
-
-/* Mount options that are flags; every other word is data for the file system. */
-static const struct start_name start_mount_flags[] = {
-	{ "defaults", 0, 0 },
-	{ "ro", MS_RDONLY, 0 },
-	{ "rw", 0, MS_RDONLY },
-	{ "nosuid", MS_NOSUID, 0 },
-	{ "suid", 0, MS_NOSUID },
-	{ "nodev", MS_NODEV, 0 },
-	{ "dev", 0, MS_NODEV },
-	{ "noexec", MS_NOEXEC, 0 },
-	{ "exec", 0, MS_NOEXEC },
-	{ "sync", MS_SYNCHRONOUS, 0 },
-	{ "async", 0, MS_SYNCHRONOUS },
-	{ "dirsync", MS_DIRSYNC, 0 },
-	{ "noatime", MS_NOATIME, 0 },
-	{ "atime", 0, MS_NOATIME },
-	{ "nodiratime", MS_NODIRATIME, 0 },
-	{ "diratime", 0, MS_NODIRATIME },
-	{ "relatime", MS_RELATIME, 0 },
-	{ "norelatime", 0, MS_RELATIME },
-	{ "strictatime", MS_STRICTATIME, 0 },
-	{ "nostrictatime", 0, MS_STRICTATIME },
-	{ "private", 0, 0 },
-	{ "rprivate", 0, 0 },
-	{ "slave", 0, 0 },
-	{ "rslave", 0, 0 },
-	{ "tmpcopyup", 0, 0 },
-};
-
-static const struct {
-	const char *name;
-	uint32_t type; /* enum cm_rpc_mount_type */
-} start_mount_types[] = {
-	{ "proc", CM_RPC_MOUNT_PROC },
-	{ "sysfs", CM_RPC_MOUNT_SYSFS },
-	{ "tmpfs", CM_RPC_MOUNT_TMPFS },
-	{ "devpts", CM_RPC_MOUNT_DEVPTS },
-	{ "mqueue", CM_RPC_MOUNT_MQUEUE },
-	{ "cgroup", CM_RPC_MOUNT_CGROUP2 },
-	{ "cgroup2", CM_RPC_MOUNT_CGROUP2 },
-	{ "devtmpfs", CM_RPC_MOUNT_DEV },
-};
+#include "control/rpc_mounts.h"
 
 static const struct {
 	const char *name;
@@ -109,77 +61,6 @@ static int start_add_rlimits(struct cm_buf *b, const struct cm_spec *spec, struc
 		cm_buf_add(b, &w, sizeof(w));
 	}
 	return 0;
-}
-
-static const struct start_name *start_mount_flag(const char *option)
-{
-	for (size_t i = 0; i < COUNT(start_mount_flags); i++) {
-		if (strcmp(option, start_mount_flags[i].name) == 0)
-			return &start_mount_flags[i];
-	}
-	return NULL;
-}
-
-static int start_mount_type(
-	const struct cm_spec_mount *m, size_t i, uint32_t *type, struct cm_err *err)
-{
-	bool bind = m->type && strcmp(m->type, "bind") == 0;
-
-	for (size_t k = 0; k < m->options.n; k++)
-		bind |= strcmp(m->options.v[k], "bind") == 0 ||
-			strcmp(m->options.v[k], "rbind") == 0;
-	if (bind) {
-		cm_err_set(err, 0, "mounts[%zu]: bind mounts are not supported ('%s')", i,
-			m->destination);
-		err->code = ENOTSUP;
-		return -ENOTSUP;
-	}
-	for (size_t k = 0; m->type && k < COUNT(start_mount_types); k++) {
-		if (strcmp(m->type, start_mount_types[k].name) == 0) {
-			*type = start_mount_types[k].type;
-			return 0;
-		}
-	}
-	return cm_err_set(err, 0, "mounts[%zu].type: '%s' is not supported ('%s')", i,
-		m->type ? m->type : "", m->destination);
-}
-
-static int start_add_mounts(struct cm_buf *b, const struct cm_spec *spec, struct cm_err *err)
-{
-	for (size_t i = 0; i < spec->nmounts; i++) {
-		const struct cm_spec_mount *m = &spec->mounts[i];
-		struct cm_rpc_mount w = { 0 };
-
-		if (start_mount_type(m, i, &w.type, err) < 0)
-			return -err->code;
-		/* Every runtime fills the container's /dev with the standard nodes. */
-		if (w.type == CM_RPC_MOUNT_TMPFS && strcmp(m->destination, "/dev") == 0)
-			w.type = CM_RPC_MOUNT_DEV;
-		for (size_t k = 0; k < m->options.n; k++) {
-			const struct start_name *f = start_mount_flag(m->options.v[k]);
-
-			if (f)
-				w.flags = (w.flags & ~f->clear) | f->set;
-		}
-		cm_buf_add(b, &w, sizeof(w));
-	}
-	return 0;
-}
-
-/* Words that are not flags, joined by commas. */
-static void start_add_mount_data(struct cm_buf *b, const struct cm_spec_mount *m)
-{
-	bool first = true;
-
-	for (size_t k = 0; k < m->options.n; k++) {
-		if (start_mount_flag(m->options.v[k]))
-			continue;
-		if (!first)
-			cm_buf_add(b, ",", 1);
-		cm_buf_add(b, m->options.v[k], strlen(m->options.v[k]));
-		first = false;
-	}
-	cm_buf_add(b, "", 1);
 }
 
 static void start_add_strv(struct cm_buf *b, const struct cm_spec_strv *sv)
@@ -250,7 +131,7 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	if (start_check_counts(spec, err) < 0)
 		return -err->code;
 	start_add_fixed(b, spec, o);
-	if (start_add_rlimits(b, spec, err) < 0 || start_add_mounts(b, spec, err) < 0)
+	if (start_add_rlimits(b, spec, err) < 0 || cm_rpc_add_mounts(b, spec, o->volumes, err) < 0)
 		return -err->code;
 	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
 	cm_buf_add_str(b, o->id);
@@ -260,11 +141,7 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	cm_buf_add_str(b, spec->cwd);
 	start_add_strv(b, &spec->args);
 	start_add_strv(b, &spec->env);
-	for (size_t i = 0; i < spec->nmounts; i++) {
-		cm_buf_add_str(b, spec->mounts[i].destination);
-		cm_buf_add_str(b, spec->mounts[i].source);
-		start_add_mount_data(b, &spec->mounts[i]);
-	}
+	cm_rpc_add_mount_words(b, spec);
 	start_add_strv(b, &spec->masked_paths);
 	start_add_strv(b, &spec->readonly_paths);
 	if (b->failed)

@@ -9,10 +9,12 @@
 #include "control/buf.h"
 #include "control/rpc_wire.h"
 #include "control/spec.h"
+#include "control/volumes.h"
 
 struct cm_rpc_start_options {
 	const char *id; /* container id */
 	bool overlay;
+	const struct cm_volumes *volumes; /* of the bind mounts; NULL: there are none */
 	uint64_t token[3]; /* streams of fd 0, 1, 2; 0 = /dev/null */
 };
 

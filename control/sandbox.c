@@ -134,14 +134,17 @@ static int sandbox_mount_points(struct sandbox *s, int rootfs, struct cm_err *er
 	for (size_t i = 0; i < s->spec->nmounts; i++) {
 		const char *at = s->spec->mounts[i].destination;
 		bool inside = false;
+		size_t k;
 
-		for (size_t k = 0; k < i; k++) {
+		for (k = 0; k < i; k++) {
 			const char *other = s->spec->mounts[k].destination;
 			size_t n = strlen(other);
 
 			inside |= strncmp(at, other, n) == 0 && at[n] == '/';
 		}
-		if (!inside && cm_rootfs_make_dir(rootfs, at, err) < 0)
+		k = cm_volumes_number(&s->volumes, i);
+		if (!inside &&
+			cm_rootfs_make(rootfs, at, k && !s->volumes.v[k - 1].directory, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -153,9 +156,15 @@ static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 
 	if (rootfs < 0)
 		return cm_err_wrap(err, "config.json");
+	if (cm_volumes_open(&s->volumes, s->spec, s->o->bundle_fd, err) < 0)
+		return cm_err_wrap(err, "config.json");
 	if (s->spec->root_readonly && !s->o->overlay && sandbox_mount_points(s, rootfs, err) < 0)
 		return cm_err_wrap(err, "config.json");
-	return cm_launch_fsd(&s->l, rootfs, s->o->overlay || s->spec->root_readonly, err);
+	if (cm_launch_fsd(
+		    &s->l, rootfs, s->o->overlay || s->spec->root_readonly, &s->volumes, err) < 0)
+		return -err->code;
+	cm_volumes_close(&s->volumes);
+	return 0;
 }
 
 static int sandbox_add_relay(struct sandbox *s, uint16_t kind, int fd, struct cm_err *err)
@@ -199,7 +208,9 @@ static int sandbox_trace(struct sandbox *s, struct cm_err *err)
 static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 {
 	struct cm_rpc_hello hello = { .version = CM_RPC_VERSION, .abi = CM_ABI_VERSION };
-	struct cm_rpc_start_options so = { .id = s->o->id, .overlay = s->o->overlay };
+	struct cm_rpc_start_options so = {
+		.id = s->o->id, .overlay = s->o->overlay, .volumes = &s->volumes
+	};
 	struct cm_buf b;
 	int r;
 

@@ -8,6 +8,7 @@
 #include "control/rpc_client.h"
 #include "control/sandbox.h"
 #include "control/urpc.h"
+#include "control/volumes.h"
 
 #define SANDBOX_RELAYS	  4
 #define SANDBOX_CONTAINER 1 /* the container's number in the guest protocol */
@@ -17,6 +18,7 @@ struct sandbox {
 	struct cm_container c;
 	struct cm_launch l;
 	struct cm_spec *spec; /* owned, until the program runs */
+	struct cm_volumes volumes; /* until the file server runs: then only their numbers */
 	struct cm_rpc_client rpc;
 	struct cm_urpc_server urpc;
 	struct cm_relay relays[SANDBOX_RELAYS];

@@ -521,6 +521,16 @@ int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
 	return r < 0 ? r : cm_spec_parse(text, len, spec, err);
 }
 
+bool cm_spec_mount_is_bind(const struct cm_spec_mount *m)
+{
+	bool bind = m->type && strcmp(m->type, "bind") == 0;
+
+	for (size_t i = 0; i < m->options.n; i++)
+		bind |= strcmp(m->options.v[i], "bind") == 0 ||
+			strcmp(m->options.v[i], "rbind") == 0;
+	return bind;
+}
+
 void cm_spec_destroy(struct cm_spec *spec)
 {
 	if (!spec)

@@ -74,6 +74,9 @@ void cm_spec_destroy(struct cm_spec *spec);
 /* The configuration that `casemate spec` writes: a shell in rootfs/ with runc's default mounts. A new reference. */
 json_t *cm_spec_default(void);
 
+/* A mount of the host's files: of type "bind", or with the option "bind" or "rbind". */
+bool cm_spec_mount_is_bind(const struct cm_spec_mount *m);
+
 /* Capability number of a "CAP_..." name, -1 for an unknown one. */
 int cm_spec_capability(const char *name);
 

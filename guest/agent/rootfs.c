@@ -17,7 +17,8 @@
 
 /* What config.json may ask for; MS_* of the ABI. */
 #define ROOTFS_FLAGS \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
+		MS_STRICTATIME | MS_NOSYMFOLLOW)
 #define ROOTFS_LOOKUP (LOOKUP_FOLLOW | LOOKUP_IN_ROOT)
 
 static const char *const rootfs_types[CM_RPC_MOUNT_TYPES] = {
@@ -28,12 +29,21 @@ static const char *const rootfs_types[CM_RPC_MOUNT_TYPES] = {
 	[CM_RPC_MOUNT_MQUEUE] = "mqueue",
 	[CM_RPC_MOUNT_CGROUP2] = "cgroup2",
 	[CM_RPC_MOUNT_DEV] = "devtmpfs",
+	[CM_RPC_MOUNT_VOLUME_DIR] = "virtiofs",
+	[CM_RPC_MOUNT_VOLUME_FILE] = "virtiofs",
 };
 
-/* Kinds of which a container can do without when the sentry lacks them. */
-static bool rootfs_optional(u32 type)
+/* Kinds that the sentry may lack: then there is an empty directory, for programs that only look whether it is mounted. */
+static const char *rootfs_stand_in(u32 type)
 {
-	return type == CM_RPC_MOUNT_MQUEUE || type == CM_RPC_MOUNT_CGROUP2;
+	switch (type) {
+	case CM_RPC_MOUNT_MQUEUE:
+		return "size=0,mode=1777";
+	case CM_RPC_MOUNT_CGROUP2:
+		return "size=0,mode=555";
+	default:
+		return NULL;
+	}
 }
 
 /* The host's tree below, changes in memory above. The lower mount belongs to no namespace of the container. */
@@ -119,19 +129,84 @@ int agent_make_dir(struct mount_ns *ns, const char *path)
 	return ret;
 }
 
+/* An empty file to mount a file on, and the directories above it. */
+static int rootfs_make_file(struct mount_ns *ns, const char *path)
+{
+	size_t len = strlen(path);
+	char *parent = kstrdup(path);
+	struct path root;
+	struct path at;
+	int ret;
+
+	if (!parent)
+		return -ENOMEM;
+	while (len > 0 && parent[len - 1] != '/')
+		len--;
+	parent[len] = '\0';
+	ret = agent_make_dir(ns, len ? parent : "/");
+	kfree(parent);
+	if (ret < 0 || !mount_ns_root(ns, &root))
+		return ret < 0 ? ret : -ENOENT;
+	ret = path_lookup(&root, path, ROOTFS_LOOKUP, &at);
+	if (ret == 0)
+		path_put(&at);
+	else if (ret == -ENOENT)
+		ret = vfs_mknod(&root, path, S_IFREG | 0755, 0);
+	path_put(&root);
+	return ret;
+}
+
+static int rootfs_mount_volume(
+	const struct rpc_start *s, struct mount_ns *ns, const struct cm_rpc_mount *m, char *at)
+{
+	char options[32];
+	int ret;
+
+	ret = m->type == CM_RPC_MOUNT_VOLUME_DIR ? agent_make_dir(ns, at)
+						 : rootfs_make_file(ns, at);
+	if (ret < 0)
+		return ret;
+	str_format(options, sizeof(options), "shared,volume=%u", m->volume);
+	return vfs_mount(ns, "virtiofs", s->rootfs_tag, at, m->flags & ROOTFS_FLAGS, options);
+}
+
+/* A tmpfs that begins with the image's files: a layer in memory above them. */
+static int rootfs_mount_copy_up(
+	struct mount_ns *ns, const struct cm_rpc_mount *m, char *const words[3])
+{
+	struct path root, at;
+	int ret;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = path_lookup(&root, words[0], ROOTFS_LOOKUP, &at);
+	if (ret == 0) {
+		ret = overlay_mount_at(ns, &at, words[0], words[2]);
+		path_put(&at);
+	}
+	if (ret == 0)
+		ret = path_lookup(&root, words[0], ROOTFS_LOOKUP, &at);
+	path_put(&root);
+	if (ret < 0)
+		return ret;
+	ret = mount_remount(&at, m->flags & ROOTFS_FLAGS, true);
+	path_put(&at);
+	return ret;
+}
+
 static int rootfs_mount_one(struct mount_ns *ns, const struct cm_rpc_mount *m, char *const words[3])
 {
 	int ret = agent_make_dir(ns, words[0]);
 
 	if (ret < 0)
 		return ret;
+	if (m->options & CM_RPC_MOUNT_COPY_UP)
+		return rootfs_mount_copy_up(ns, m, words);
 	ret = vfs_mount(ns, rootfs_types[m->type], words[1][0] ? words[1] : "none", words[0],
 		m->flags & ROOTFS_FLAGS, words[2]);
-	if (ret == -ENODEV && rootfs_optional(m->type)) {
-		log_info("agent: %s at %s: not available, left out", rootfs_types[m->type],
-			words[0]);
-		return 0;
-	}
+	if (ret == -ENODEV && rootfs_stand_in(m->type))
+		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0],
+			(m->flags & ROOTFS_FLAGS) | MS_RDONLY, rootfs_stand_in(m->type));
 	return ret;
 }
 
@@ -174,7 +249,10 @@ static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *in
 
 		word = rpc_strings(word, words, 3);
 		*index = i;
-		ret = rootfs_mount_one(ns, &s->mounts[i], words);
+		if (s->mounts[i].volume)
+			ret = rootfs_mount_volume(s, ns, &s->mounts[i], words[0]);
+		else
+			ret = rootfs_mount_one(ns, &s->mounts[i], words);
 		if (ret < 0)
 			return ret;
 	}

@@ -2,6 +2,8 @@
 /* Guest side of the wire format of the control protocol. */
 #include "agent/rpc_decode.h"
 
+#include <casemate/fsdev.h>
+
 #include "kernel/errno.h"
 #include "lib/string.h"
 
@@ -73,12 +75,22 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 	return 0;
 }
 
+static int rpc_check_mount(const struct cm_rpc_mount *m)
+{
+	bool volume = m->type == CM_RPC_MOUNT_VOLUME_DIR || m->type == CM_RPC_MOUNT_VOLUME_FILE;
+
+	if (m->type == 0 || m->type >= CM_RPC_MOUNT_TYPES || (m->options & ~CM_RPC_MOUNT_COPY_UP) ||
+		volume != (m->volume != 0) || m->volume > CM_FSDEV_VOLUMES)
+		return -EINVAL;
+	return 0;
+}
+
 static int rpc_check_records(const struct rpc_start *s)
 {
 	u32 i;
 
 	for (i = 0; i < s->fixed.nmounts; i++) {
-		if (s->mounts[i].type == 0 || s->mounts[i].type >= CM_RPC_MOUNT_TYPES)
+		if (rpc_check_mount(&s->mounts[i]) < 0)
 			return -EINVAL;
 	}
 	for (i = 0; i < s->fixed.nrlimits; i++) {

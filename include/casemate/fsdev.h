@@ -20,6 +20,13 @@
 /* The queues of a device: 0 = high priority (FORGET), 1.. = requests. */
 #define CM_FSDEV_QUEUES 2
 
+/*
+ * Besides the tree, whose root has FUSE_ROOT_ID, a server may serve volumes: LOOKUP of a decimal number (1 .. CM_FSDEV_VOLUMES) in the
+ * node CM_FSDEV_VOLUMES_ID answers with that volume's root, a directory or a file. Nothing else can be done with that node.
+ */
+#define CM_FSDEV_VOLUMES    64
+#define CM_FSDEV_VOLUMES_ID 0u
+
 enum cm_fsdev_op {
 	CM_FSDEV_QUEUE_START = 1, /* VMM: `queue`, `size`, `desc`, `driver`, `device`, `features` */
 	CM_FSDEV_RESET, /* VMM: no arguments */

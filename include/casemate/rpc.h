@@ -131,12 +131,17 @@ enum cm_rpc_mount_type {
 	CM_RPC_MOUNT_MQUEUE,
 	CM_RPC_MOUNT_CGROUP2,
 	CM_RPC_MOUNT_DEV, /* devtmpfs: the standard nodes and links */
+	CM_RPC_MOUNT_VOLUME_DIR, /* `volume` of the file server, a directory */
+	CM_RPC_MOUNT_VOLUME_FILE, /* the same, anything else */
 	CM_RPC_MOUNT_TYPES
 };
 
+#define CM_RPC_MOUNT_COPY_UP 0x1u /* a tmpfs begins with what the directory below it holds */
+
 struct cm_rpc_mount {
 	uint32_t type; /* enum cm_rpc_mount_type */
-	uint32_t reserved;
+	uint16_t volume; /* 1 .. CM_FSDEV_VOLUMES, 0 for other types */
+	uint16_t options; /* CM_RPC_MOUNT_* */
 	uint64_t flags; /* MS_* of the Linux ABI */
 };
 

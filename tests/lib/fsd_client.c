@@ -47,13 +47,23 @@ void fc_host_file(const char *path, const char *text)
 
 static void fc_engine(void (*tune)(struct fsd_config *cfg))
 {
+	static const char *const names[FC_ROOTS] = { "tree", "volume", "volume", "outside" };
+
 	fc.cfg = (struct fsd_config){
-		.root_fd = open(fc_path("tree"), O_PATH | O_DIRECTORY | O_CLOEXEC),
+		.roots = fc.roots,
+		.nroots = FC_ROOTS,
 		.proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC),
 	};
+	for (unsigned int i = 0; i < FC_ROOTS; i++) {
+		fc.roots[i] =
+			(struct fsd_root){ .fd = open(fc_path("%s", names[i]), O_PATH | O_CLOEXEC),
+				.readonly = i == 2 };
+		if (fc.roots[i].fd < 0)
+			fc_die(names[i]);
+	}
 	if (tune)
 		tune(&fc.cfg);
-	if (fc.cfg.root_fd < 0 || fc.cfg.proc_fd < 0 || fsd_engine_create(&fc.cfg, &fc.e) < 0)
+	if (fc.cfg.proc_fd < 0 || fsd_engine_create(&fc.cfg, &fc.e) < 0)
 		fc_die("engine");
 	fc.room = sizeof(fc.out);
 }
@@ -72,7 +82,8 @@ void fc_start(void (*tune)(struct fsd_config *cfg))
 	(void)snprintf(fc.dir, sizeof(fc.dir), "%s/check-fsd.XXXXXX",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	fsd_creds_prepare();
-	if (!mkdtemp(fc.dir) || mkdir(fc_path("tree"), 0755) < 0)
+	if (!mkdtemp(fc.dir) || mkdir(fc_path("tree"), 0755) < 0 ||
+		mkdir(fc_path("volume"), 0755) < 0)
 		fc_die("mkdtemp");
 	fc.uid = geteuid();
 	fc.gid = getegid();
@@ -85,7 +96,8 @@ void fc_start(void (*tune)(struct fsd_config *cfg))
 static void fc_engine_stop(void)
 {
 	fsd_engine_destroy(fc.e);
-	close(fc.cfg.root_fd);
+	for (unsigned int i = 0; i < FC_ROOTS; i++)
+		close(fc.roots[i].fd);
 	close(fc.cfg.proc_fd);
 }
 

@@ -10,12 +10,14 @@
 
 #include "vmm/fsd/engine.h"
 
-#define FC_ROOM (1200u * 1024)
+#define FC_ROOM	 (1200u * 1024)
+#define FC_ROOTS 4 /* DIR/tree; DIR/volume, writable and as read-only; the file DIR/outside */
 
 struct fsd_client {
 	struct fsd_engine *e;
 	struct fsd_config cfg;
-	char dir[64]; /* the served directory: DIR/tree; DIR/outside is its sibling */
+	struct fsd_root roots[FC_ROOTS];
+	char dir[64]; /* the served directory: DIR/tree; DIR/outside and DIR/volume are its siblings */
 	uint32_t uid, gid; /* of the next requests */
 	_Alignas(16) uint8_t in[FC_ROOM];
 	_Alignas(16) uint8_t out[FC_ROOM];

@@ -4,11 +4,13 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "control/rpc_start.h"
 #include "guest/agent/rpc_decode.h"
@@ -85,6 +87,82 @@ START_TEST(start_round_trip)
 }
 END_TEST
 
+static const char volumes_config[] =
+	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
+	"\"mounts\":[{\"destination\":\"/a\",\"source\":\"/etc\",\"options\":[\"rbind\",\"ro\",\"rprivate\"]},"
+	"{\"destination\":\"/t\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\",\"size=1m\"]},"
+	"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"file\",\"options\":[\"ro\",\"rw\"]}]}";
+
+START_TEST(start_with_volumes)
+{
+	char dir[] = "/tmp/check-rpc.XXXXXX", file[64];
+	struct cm_rpc_start_options o = { .id = "c1" };
+	struct cm_spec *spec = spec_of(volumes_config);
+	struct cm_err err = { 0 };
+	struct cm_volumes vs;
+	struct rpc_start s;
+	struct cm_buf b;
+	int bundle;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	bundle = open(dir, O_PATH | O_DIRECTORY);
+	/* Nothing to bind yet. */
+	ck_assert_int_eq(cm_volumes_open(&vs, spec, bundle, &err), -ENOENT);
+	ck_assert_str_eq(err.msg, "mounts[2].source: open 'file': No such file or directory");
+	snprintf(file, sizeof(file), "%s/file", dir);
+	ck_assert_int_eq(close(open(file, O_CREAT | O_WRONLY, 0644)), 0);
+	ck_assert_int_eq(cm_volumes_open(&vs, spec, bundle, &err), 0);
+	ck_assert_uint_eq(vs.n, 2);
+	ck_assert(vs.v[0].readonly && vs.v[0].recursive && vs.v[0].directory);
+	ck_assert(!vs.v[1].readonly && !vs.v[1].recursive && !vs.v[1].directory);
+	o.volumes = &vs;
+	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+	ck_assert_msg(cm_rpc_start_build(&b, spec, &o, &err) == 0, "%s", err.msg);
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), 0);
+	ck_assert_uint_eq(s.mounts[0].type, CM_RPC_MOUNT_VOLUME_DIR);
+	ck_assert_uint_eq(s.mounts[0].volume, 1);
+	ck_assert_uint_eq(s.mounts[0].flags, MS_RDONLY);
+	ck_assert_uint_eq(s.mounts[1].type, CM_RPC_MOUNT_TMPFS);
+	ck_assert_uint_eq(s.mounts[1].options, CM_RPC_MOUNT_COPY_UP);
+	ck_assert_uint_eq(s.mounts[2].type, CM_RPC_MOUNT_VOLUME_FILE);
+	ck_assert_uint_eq(s.mounts[2].volume, 2);
+	ck_assert_uint_eq(s.mounts[2].flags, 0);
+	cm_buf_fini(&b);
+	/* A word that no bind mount knows. */
+	spec->mounts[2].options.v[0] = "size=1m";
+	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+	ck_assert_int_lt(cm_rpc_start_build(&b, spec, &o, &err), 0);
+	ck_assert_str_eq(err.msg, "mounts[2].options: 'size=1m' is not supported ('/b')");
+	cm_buf_fini(&b);
+	cm_volumes_close(&vs);
+	close(bundle);
+	unlink(file);
+	rmdir(dir);
+	cm_spec_destroy(spec);
+}
+END_TEST
+
+START_TEST(mounts_that_make_no_sense)
+{
+	static const struct cm_rpc_mount bad[] = {
+		{ .type = 0 },
+		{ .type = CM_RPC_MOUNT_TYPES },
+		{ .type = CM_RPC_MOUNT_PROC, .volume = 1 },
+		{ .type = CM_RPC_MOUNT_PROC, .options = 2 },
+		{ .type = CM_RPC_MOUNT_VOLUME_DIR },
+		{ .type = CM_RPC_MOUNT_VOLUME_FILE, .volume = CM_FSDEV_VOLUMES + 1 },
+	};
+	struct rpc_start s;
+	struct cm_buf b;
+
+	build(&b, config);
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), 0);
+	memcpy((void *)(uintptr_t)s.mounts, &bad[_i], sizeof(bad[_i]));
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), -EINVAL);
+	cm_buf_fini(&b);
+}
+END_TEST
+
 /* Every shorter and every longer payload is refused: nothing is read past the end, nothing is left over. */
 START_TEST(start_of_wrong_length)
 {
@@ -139,10 +217,10 @@ END_TEST
 static const struct {
 	const char *insert, *message;
 } unsupported[] = {
-	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/y\"}]",
-		"mounts[0]: bind mounts are not supported ('/x')" },
-	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"none\",\"options\":[\"rbind\"]}]",
-		"mounts[0]: bind mounts are not supported ('/x')" },
+	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"rshared\"]}]",
+		"mounts[0].options: 'rshared' is not supported ('/x')" },
+	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"proc\",\"options\":[\"tmpcopyup\"]}]",
+		"mounts[0].options: 'tmpcopyup' is not supported ('/x')" },
 	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"nfs\"}]",
 		"mounts[0].type: 'nfs' is not supported ('/x')" },
 	{ "\"mounts\":[{\"destination\":\"/x\"}]", "mounts[0].type: '' is not supported ('/x')" },
@@ -320,6 +398,8 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, start_round_trip);
+	tcase_add_test(t, start_with_volumes);
+	tcase_add_loop_test(t, mounts_that_make_no_sense, 0, 6);
 	tcase_add_test(t, start_of_wrong_length);
 	tcase_add_test(t, start_with_wild_counts);
 	tcase_add_loop_test(t, start_refuses_what_the_guest_cannot, 0,

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <casemate/fsdev.h>
+
 #include "tests/lib/fsd_client.h"
 
 static void setup(void)
@@ -345,6 +347,87 @@ START_TEST(test_setgid_directory_gives_its_group)
 }
 END_TEST
 
+static uint64_t volume(unsigned int i)
+{
+	char name[12];
+	int64_t n;
+
+	(void)snprintf(name, sizeof(name), "%u", i);
+	n = fc_lookup(CM_FSDEV_VOLUMES_ID, name);
+	ck_assert_int_gt(n, 1);
+	return (uint64_t)n;
+}
+
+START_TEST(test_volume_names)
+{
+	static const char *const bad[] = { "0", "4", "64", "65536", "01", "1x", "-1", " 1", "x",
+		"99999999999999999999" };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(fc_lookup(CM_FSDEV_VOLUMES_ID, bad[i]), -ENOENT);
+	ck_assert_uint_eq(volume(1), volume(1));
+	ck_assert(S_ISDIR(fc_entry_attr()->mode));
+	ck_assert_uint_ne(volume(1), volume(2));
+	volume(3);
+	ck_assert(S_ISREG(fc_entry_attr()->mode));
+	/* The node that holds them can do nothing else. */
+	ck_assert_int_eq(fc_mkdir(CM_FSDEV_VOLUMES_ID, "1", 0755), -ESTALE);
+	ck_assert_int_eq(
+		fc_call(FUSE_SYNCFS, CM_FSDEV_VOLUMES_ID, "\0\0\0\0\0\0\0", 8, NULL, NULL, NULL, 0),
+		-ESTALE);
+}
+END_TEST
+
+/* The same directory twice, once read-only: what is found through the one is never what was found through the other. */
+START_TEST(test_volumes_are_read_only_by_themselves)
+{
+	struct fuse_setattr_in sa = { .valid = FATTR_SIZE };
+	struct fuse_open_in o = { .flags = O_RDWR };
+	struct fuse_link_in l;
+	struct fuse_copy_file_range_in cp = { .len = 1 };
+	uint64_t rw = volume(1), ro = volume(2), f, same, syncfs = 0;
+
+	f = (uint64_t)fc_mknod(rw, "f", S_IFREG | 0644);
+	same = (uint64_t)fc_lookup(ro, "f");
+	ck_assert_uint_ne(f, same);
+	ck_assert_int_eq(fc_write(f, 0, 0, "text", 4), 4);
+	ck_assert_int_eq(fc_read(same, 0, 0, 10), 4);
+	ck_assert_int_eq(fc_write(same, 0, 0, "x", 1), -EROFS);
+	ck_assert_int_eq(fc_call(FUSE_OPEN, same, &o, sizeof(o), NULL, NULL, NULL, 0), -EROFS);
+	ck_assert_int_eq(fc_call(FUSE_SETATTR, same, &sa, sizeof(sa), NULL, NULL, NULL, 0), -EROFS);
+	ck_assert_int_eq(fc_mkdir(ro, "d", 0755), -EROFS);
+	ck_assert_int_eq(fc_call(FUSE_UNLINK, ro, NULL, 0, "f", NULL, NULL, 0), -EROFS);
+	/* From one root to another. */
+	l.oldnodeid = same;
+	ck_assert_int_eq(fc_call(FUSE_LINK, rw, &l, sizeof(l), "g", NULL, NULL, 0), -EXDEV);
+	ck_assert_int_eq(call_rename(rw, "f", 1, "g", 0), -EXDEV);
+	ck_assert_int_eq(call_rename(rw, "f", ro, "g", 0), -EXDEV);
+	ck_assert_int_eq(call_rename(1, "f", rw, "g", 0), -EXDEV);
+	cp.nodeid_out = same;
+	ck_assert_int_eq(
+		fc_call(FUSE_COPY_FILE_RANGE, f, &cp, sizeof(cp), NULL, NULL, NULL, 0), -EROFS);
+	cp.nodeid_out = f;
+	cp.off_out = 4;
+	ck_assert_int_eq(
+		fc_call(FUSE_COPY_FILE_RANGE, same, &cp, sizeof(cp), NULL, NULL, NULL, 0), 0);
+	ck_assert_int_eq(fc_call(FUSE_SYNCFS, rw, &syncfs, 8, NULL, NULL, NULL, 0), 0);
+}
+END_TEST
+
+START_TEST(test_a_file_as_a_volume)
+{
+	uint64_t n = volume(3);
+
+	ck_assert_int_eq(fc_read(n, 0, 0, 10), 6);
+	ck_assert_int_eq(fc_write(n, 0, 0, "SEC", 3), 3);
+	ck_assert_int_eq(fc_lookup(n, "tree"), -ENOTDIR);
+	ck_assert_int_eq(fc_lookup(n, ".."), -EINVAL);
+	fc_forget(n, 1);
+	ck_assert_int_eq(fc_read(n, 0, 0, 10), -ESTALE);
+	ck_assert_int_eq(fc_read(volume(3), 0, 0, 10), 6);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fsd_names");
@@ -368,6 +451,9 @@ int main(void)
 	tcase_add_test(t, test_create_and_tmpfile);
 	tcase_add_test(t, test_owner_of_new_objects);
 	tcase_add_test(t, test_setgid_directory_gives_its_group);
+	tcase_add_test(t, test_volume_names);
+	tcase_add_test(t, test_volumes_are_read_only_by_themselves);
+	tcase_add_test(t, test_a_file_as_a_volume);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

@@ -62,19 +62,21 @@ static void write_file(const char *path, const char *text)
 /* In the child: everything inherits, as from the sandbox process. */
 static void exec_fsd(int arena, int sock, int root, bool readonly)
 {
-	char prog[512], a[6][32];
+	char prog[512], a[8][40];
 	const char *top = getenv("top_builddir");
-	char ro[] = "--readonly";
 
 	(void)snprintf(prog, sizeof(prog), "%s/casemate-fsd", top ? top : ".");
 	(void)snprintf(a[0], sizeof(a[0]), "--arena-fd=%d", arena);
 	(void)snprintf(a[1], sizeof(a[1]), "--sock-fd=%d", sock);
 	(void)snprintf(a[2], sizeof(a[2]), "--kick-fd=%d", p.kick);
 	(void)snprintf(a[3], sizeof(a[3]), "--call-fd=%d", p.call);
-	(void)snprintf(a[4], sizeof(a[4]), "--root-fd=%d", root);
+	(void)snprintf(a[4], sizeof(a[4]), "--root-fd=%d%s", root, readonly ? ",ro" : "");
+	(void)snprintf(a[5], sizeof(a[5]), "--volume-fd=%d,ro,rec",
+		open(in_dir("volume"), O_PATH | O_DIRECTORY));
+	(void)snprintf(a[6], sizeof(a[6]), "--volume-fd=%d", open(in_dir("volume/file"), O_PATH));
 	/* The leak checker traces its own process, which the jail does not allow. */
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-	execl(prog, prog, a[0], a[1], a[2], a[3], a[4], "--log-fd=2", readonly ? ro : NULL, NULL);
+	execl(prog, prog, a[0], a[1], a[2], a[3], a[4], a[5], a[6], "--log-fd=2", NULL);
 	_exit(127);
 }
 
@@ -106,7 +108,9 @@ static void make_tree(void)
 	(void)snprintf(p.dir, sizeof(p.dir), "/tmp/check-fsd-proc.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(p.dir));
 	ck_assert_int_eq(mkdir(in_dir("tree"), 0755), 0);
+	ck_assert_int_eq(mkdir(in_dir("volume"), 0755), 0);
 	write_file(in_dir("tree/hello"), "hello, world");
+	write_file(in_dir("volume/file"), "file");
 	write_file(in_dir("outside"), "secret");
 }
 
@@ -213,13 +217,18 @@ static void teardown(void)
 	ck_assert_int_eq(system(cmd), 0);
 }
 
-static uint64_t lookup(const char *name)
+static uint64_t lookup_in(uint64_t dir, const char *name)
 {
 	struct fuse_entry_out e;
 
-	ck_assert_int_eq(call(FUSE_LOOKUP, 1, NULL, 0, name), 0);
+	ck_assert_int_eq(call(FUSE_LOOKUP, dir, NULL, 0, name), 0);
 	memcpy(&e, p.arena + OUT_AT + 16, sizeof(e));
 	return e.nodeid;
+}
+
+static uint64_t lookup(const char *name)
+{
+	return lookup_in(FUSE_ROOT_ID, name);
 }
 
 START_TEST(test_serves_and_exits_at_hangup)
@@ -417,7 +426,7 @@ START_TEST(test_jail)
 		fds += e->d_name[0] != '.';
 	closedir(d);
 	/* Three standard, socket, kick, call, root, its sync twin, /proc/self/fd, epoll. */
-	ck_assert_uint_le(fds, 10);
+	ck_assert_uint_le(fds, 12);
 }
 END_TEST
 
@@ -431,6 +440,38 @@ START_TEST(test_readonly_process)
 	ck_assert_int_eq(call(FUSE_READ, lookup("hello"), &r, sizeof(r), NULL), 0);
 	ck_assert_int_eq(call(FUSE_UNLINK, 1, NULL, 0, "hello"), -EROFS);
 	ck_assert_int_eq(exit_status(), 0);
+}
+END_TEST
+
+START_TEST(test_volumes_in_the_jail)
+{
+	struct fuse_mknod_in mk = { .mode = S_IFREG | 0644 };
+	struct fuse_read_in r = { .size = 100 };
+	struct {
+		struct fuse_write_in w;
+		char data[3];
+	} w = { .w = { .size = 3 }, .data = "new" };
+	struct fuse_setattr_in cut = { .valid = FATTR_SIZE, .size = 2 };
+	uint64_t dir, file;
+
+	start(false);
+	dir = lookup_in(CM_FSDEV_VOLUMES_ID, "1");
+	ck_assert_int_eq(call(FUSE_MKNOD, dir, &mk, sizeof(mk), "f"), -EROFS);
+	ck_assert_int_eq(call(FUSE_READ, lookup_in(dir, "file"), &r, sizeof(r), NULL), 0);
+	file = lookup_in(CM_FSDEV_VOLUMES_ID, "2");
+	ck_assert_int_eq(call(FUSE_WRITE, file, &w, sizeof(w.w) + 3, NULL), 0);
+	ck_assert_int_eq(call(FUSE_SETATTR, file, &cut, sizeof(cut), NULL), 0);
+	ck_assert_int_eq(call(FUSE_LOOKUP, CM_FSDEV_VOLUMES_ID, NULL, 0, "3"), -ENOENT);
+	ck_assert_int_eq(exit_status(), 0);
+	ck_assert_int_eq(access(in_dir("volume/f"), F_OK), -1);
+	{
+		char text[8] = "";
+		int fd = open(in_dir("volume/file"), O_RDONLY);
+
+		ck_assert_int_eq(read(fd, text, sizeof(text)), 2);
+		ck_assert_str_eq(text, "ne");
+		close(fd);
+	}
 }
 END_TEST
 
@@ -543,6 +584,7 @@ int main(void)
 	tcase_add_test(t, test_owner_in_the_jail);
 	tcase_add_test(t, test_jail);
 	tcase_add_test(t, test_readonly_process);
+	tcase_add_test(t, test_volumes_in_the_jail);
 	tcase_add_test(t, test_reset);
 	tcase_add_test(t, test_broken_ring_and_bad_queues);
 	tcase_add_test(t, test_dax_messages);

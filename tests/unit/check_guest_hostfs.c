@@ -721,6 +721,34 @@ START_TEST(test_mounts)
 }
 END_TEST
 
+/* Volumes: a directory twice, once read-only, and a file; beside the tree, above one connection. */
+START_TEST(test_volumes)
+{
+	ck_assert_int_eq(vfs_mkdir(&root, "v", 0755), 0);
+	ck_assert_int_eq(vfs_mkdir(&root, "r", 0755), 0);
+	put_text("f", O_CREAT, "below", 0);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/v", 0, "volume=0"), -EINVAL);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/v", 0, "volume=65"), -EINVAL);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/v", 0, "volume=9"), -ENOENT);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/f", 0, "volume=1"), -ENOTDIR);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/v", 0, "volume=3"), -ENOTDIR);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/v", 0, "shared,volume=1"), 0);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/r", 0, "volume=2"), 0);
+	ck_assert_int_eq(vfs_mount(ns, "virtiofs", FAKE_FS_TAG, "/f", 0, "volume=3"), 0);
+	ck_assert_str_eq(get_text("f"), "secret");
+	put_text("f", 0, "SEC", 0);
+	ck_assert_str_eq(host_read("../outside"), "SECret");
+	put_text("v/x", O_CREAT, "through", 0);
+	ck_assert_str_eq(host_read("../volume/x"), "through"); /* at close */
+	ck_assert_str_eq(get_text("r/x"), "through");
+	ck_assert_int_eq(vfs_mkdir(&root, "r/y", 0755), -EROFS);
+	ck_assert_int_eq(vfs_mkdir(&root, "v/y", 0755), 0);
+	ck_assert_int_eq(lookup_err("r/y"), 0);
+	host_write("../volume/x", "changed outside");
+	ck_assert_str_eq(get_text("v/x"), "changed outside");
+}
+END_TEST
+
 static TCase *tcase(Suite *s, const char *name, void (*up)(void))
 {
 	TCase *t = tcase_create(name);
@@ -756,6 +784,7 @@ static void add_exclusive(TCase *t)
 	tcase_add_test(t, test_kept_back_attributes_are_not_lost);
 	tcase_add_test(t, test_errors_of_the_server);
 	tcase_add_test(t, test_mounts);
+	tcase_add_test(t, test_volumes);
 }
 
 int main(void)

@@ -210,7 +210,7 @@ int fsd_op_access(struct fsd_req *rq)
 
 	if (r < 0)
 		return r;
-	if ((mask & W_OK) && rq->e->readonly)
+	if ((mask & W_OK) && fsd_node_readonly(rq->e, rq->node))
 		return -EROFS;
 	if (rq->h.uid == 0) {
 		bool x = S_ISDIR(stx.stx_mode) || (stx.stx_mode & 0111);

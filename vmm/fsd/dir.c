@@ -79,8 +79,8 @@ static size_t dir_batch(struct fsd_req *rq, uint8_t *reply, size_t got, bool plu
 		struct dir_entry *d = (void *)(rq->e->dents + at);
 		size_t len = strlen(d->name), n;
 
-		/* Where the tree's root lies on the host is not the client's business. */
-		if (rq->h.nodeid == FUSE_ROOT_ID && len == 2 && memcmp(d->name, "..", 2) == 0)
+		/* Where a root lies on the host is not the client's business. */
+		if (rq->node->top && len == 2 && memcmp(d->name, "..", 2) == 0)
 			d->ino = rq->node->ino;
 		n = plus ? dir_emit_plus(rq, reply + used, d, len) : dir_emit(reply + used, d, len);
 		while (n % 8)

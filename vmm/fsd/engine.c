@@ -44,7 +44,7 @@ static int op_interrupt(struct fsd_req *rq);
 	}
 
 static const struct fsd_op fsd_ops[] = {
-	[FUSE_LOOKUP] = FSD_OP(fsd_op_lookup, 0, OP_NODE, STR_NAME),
+	[FUSE_LOOKUP] = FSD_OP(fsd_op_lookup, 0, OP_NODE_OPT, STR_NAME),
 	[FUSE_FORGET] = FSD_OP(op_forget, sizeof(struct fuse_forget_in), OP_NOREPLY),
 	[FUSE_GETATTR] = FSD_OP(fsd_op_getattr, sizeof(struct fuse_getattr_in), OP_NODE),
 	[FUSE_SETATTR] =
@@ -96,13 +96,13 @@ static const struct fsd_op fsd_ops[] = {
 	[FUSE_RENAME2] = FSD_OP(fsd_op_rename2, sizeof(struct fuse_rename2_in), OP_NODE | OP_MODIFY,
 		STR_NAME, STR_NAME),
 	[FUSE_LSEEK] = FSD_OP(fsd_op_lseek, sizeof(struct fuse_lseek_in), OP_NODE),
-	[FUSE_COPY_FILE_RANGE] = FSD_OP(
-		fsd_op_copy_range, sizeof(struct fuse_copy_file_range_in), OP_NODE | OP_MODIFY),
+	[FUSE_COPY_FILE_RANGE] =
+		FSD_OP(fsd_op_copy_range, sizeof(struct fuse_copy_file_range_in), OP_NODE),
 	[FUSE_SETUPMAPPING] =
 		FSD_OP(fsd_op_setupmapping, sizeof(struct fuse_setupmapping_in), OP_NODE),
 	[FUSE_REMOVEMAPPING] =
 		FSD_OP(fsd_op_removemapping, sizeof(struct fuse_removemapping_in), 0),
-	[FUSE_SYNCFS] = FSD_OP(fsd_op_syncfs, sizeof(struct fuse_syncfs_in), 0),
+	[FUSE_SYNCFS] = FSD_OP(fsd_op_syncfs, sizeof(struct fuse_syncfs_in), OP_NODE),
 	[FUSE_TMPFILE] =
 		FSD_OP(fsd_op_tmpfile, sizeof(struct fuse_create_in), OP_NODE | OP_MODIFY, STR_ANY),
 };
@@ -120,14 +120,18 @@ int fsd_engine_create(const struct fsd_config *cfg, struct fsd_engine **out)
 
 	if (e == MAP_FAILED)
 		return -ENOMEM;
-	e->root_fd = cfg->root_fd;
+	if (!cfg->nroots || cfg->nroots > 1 + CM_FSDEV_VOLUMES) {
+		munmap(e, sizeof(*e));
+		return -EINVAL;
+	}
+	e->nroots = cfg->nroots;
+	memcpy(e->roots, cfg->roots, cfg->nroots * sizeof(*cfg->roots));
 	e->proc_fd = cfg->proc_fd;
-	e->readonly = cfg->readonly;
 	e->dax = cfg->dax;
 	e->dax_ctx = cfg->dax_ctx;
 	e->fsuid = (uint32_t)setfsuid((uid_t)-1);
 	e->fsgid = (uint32_t)setfsgid((gid_t)-1);
-	e->sync_fd = openat(cfg->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	e->sync_fd = openat(e->roots[0].fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = e->sync_fd < 0 || fchdir(e->proc_fd) < 0 ? -errno : 0;
 	if (r == 0)
 		r = fsd_nodes_init(e, cfg->max_nodes ? cfg->max_nodes : FSD_MAX_NODES);
@@ -300,7 +304,8 @@ static int req_dispatch(struct fsd_req *rq, const struct fsd_op *op)
 		if (!rq->node && (op->flags & OP_NODE))
 			return -ESTALE;
 	}
-	if (e->readonly && (op->flags & OP_MODIFY))
+	/* What modifies needs a node. */
+	if ((op->flags & OP_MODIFY) && fsd_node_readonly(e, rq->node))
 		return -EROFS;
 	return op->fn(rq);
 }

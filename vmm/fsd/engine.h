@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file server's protocol engine: FUSE requests (linux/fuse.h, version 7.31 and later) in, replies out, over one host directory.
+ * The file server's protocol engine: FUSE requests (linux/fuse.h, version 7.31 and later) in, replies out, over one host directory and
+ * any number of volumes (directories or files of the host, found as casemate/fsdev.h says).
  *
  * Threat model: every byte of a request is hostile, and so is concurrent change of the served tree. The engine copies a request once,
  * checks it, then uses the copy; only the data of WRITE and READ is moved straight between the file and the caller's buffers. Names
@@ -14,6 +15,9 @@
  * Ownership: objects are created with the uid and gid of the request. The engine does no permission check of its own beyond
  * read-only: the client decides. It runs without CAP_FSETID, so each write, truncation and change of owner drops setuid and
  * setgid bits and file capabilities, as Linux does for a user without that capability (FUSE_HANDLE_KILLPRIV).
+ *
+ * Roots: a node belongs to the root below which it was found, and two roots share no node, even where they show the same file: so each
+ * root is read-only or not by itself. Names and data never pass from one root to another (EXDEV), except by copying into a writable one.
  *
  * Not thread-safe; one engine a process (it changes the working directory and the file system ids of the process).
  */
@@ -39,10 +43,17 @@ struct fsd_dax_ops {
 	int (*unmap)(void *ctx, uint64_t moff, uint64_t len);
 };
 
-struct fsd_config {
-	int root_fd; /* the tree: O_PATH | O_DIRECTORY; borrowed for the engine's life */
-	int proc_fd; /* O_PATH of /proc/self/fd: how a node is reopened for I/O; borrowed */
+/* What is served. */
+struct fsd_root {
+	int fd; /* O_PATH; borrowed for the engine's life */
 	bool readonly; /* refuse each change with EROFS */
+	bool recursive; /* mounts below it are part of it; for the jail */
+};
+
+struct fsd_config {
+	const struct fsd_root *roots; /* 0: the tree, a directory; 1 ..: the volumes */
+	unsigned int nroots;
+	int proc_fd; /* O_PATH of /proc/self/fd: how a node is reopened for I/O; borrowed */
 	unsigned int max_nodes; /* 0 = FSD_MAX_NODES; every node is a descriptor */
 	unsigned int max_handles; /* 0 = FSD_MAX_HANDLES */
 	const struct fsd_dax_ops *dax; /* NULL: no DAX window */

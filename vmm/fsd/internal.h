@@ -7,6 +7,8 @@
 #include <linux/stat.h>
 #include <sys/stat.h>
 
+#include <casemate/fsdev.h>
+
 #include "vmm/fsd/engine.h"
 #include "vmm/fsd/iov.h"
 
@@ -27,12 +29,14 @@ struct fsd_node {
 	int io_fd; /* opened for requests with fh 0, or -1; then in the io list */
 	bool io_write; /* io_fd is O_RDWR */
 	uint32_t type; /* S_IFMT bits */
+	uint16_t root; /* index of the root below which it lies */
+	bool top; /* is that root */
 	uint32_t gen;
 	uint32_t next; /* in the hash chain, or in the free list */
 	uint32_t io_prev, io_next; /* most recently used first */
 	uint64_t nlookup;
-	uint64_t dev, ino,
-		mnt; /* identity; mnt because a mount can be read-only where another is not */
+	uint64_t dev, ino, mnt; /* identity, with root; mnt because a mount can be read-only where
+				   another is not */
 	int64_t dir_pos; /* where io_fd of a directory stands */
 };
 
@@ -54,9 +58,10 @@ struct fsd_lock {
 };
 
 struct fsd_engine {
-	int root_fd, proc_fd;
-	int sync_fd; /* the root opened for syncfs */
-	bool readonly;
+	struct fsd_root roots[1 + CM_FSDEV_VOLUMES];
+	unsigned int nroots;
+	int proc_fd;
+	int sync_fd; /* the tree opened for syncfs */
 	bool inited; /* INIT was answered */
 	uint64_t flags; /* negotiated FUSE_* */
 	const struct fsd_dax_ops *dax;
@@ -111,8 +116,16 @@ void fsd_nodes_fini(struct fsd_engine *e);
 struct fsd_node *fsd_node_get(struct fsd_engine *e, uint64_t nodeid);
 uint64_t fsd_node_id(const struct fsd_engine *e, const struct fsd_node *n);
 void fsd_node_forget(struct fsd_engine *e, struct fsd_node *n, uint64_t nlookup);
-/* Take fd (an O_PATH descriptor; consumed) as a looked-up node and count one lookup; *stx is filled. 0 or -errno. */
-int fsd_node_add(struct fsd_engine *e, int fd, struct fsd_node **out, struct statx *stx);
+/* Take fd (an O_PATH descriptor; consumed) as a looked-up node of a root and count one lookup; *stx is filled. 0 or -errno. */
+int fsd_node_add(
+	struct fsd_engine *e, unsigned int root, int fd, struct fsd_node **out, struct statx *stx);
+/* The node of a volume (index in the roots), looked up as above. */
+int fsd_node_volume(
+	struct fsd_engine *e, unsigned int root, struct fsd_node **out, struct statx *stx);
+static inline bool fsd_node_readonly(const struct fsd_engine *e, const struct fsd_node *n)
+{
+	return e->roots[n->root].readonly;
+}
 /* openat2 of one component below the node, O_PATH; then fsd_node_add. */
 int fsd_node_lookup(struct fsd_engine *e, const struct fsd_node *dir, const char *name,
 	struct fsd_node **out, struct statx *stx);

@@ -37,7 +37,8 @@ int fsd_op_open(struct fsd_req *rq)
 
 	if (rq->node->type == S_IFDIR)
 		return -EISDIR;
-	if (rq->e->readonly && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)))
+	if (fsd_node_readonly(rq->e, rq->node) &&
+		((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)))
 		return -EROFS;
 	fd = fsd_node_open(rq->e, rq->node, flags);
 	if (fd < 0)
@@ -178,7 +179,12 @@ int fsd_op_fsync(struct fsd_req *rq)
 /* #syscalls:fsd syncfs */
 int fsd_op_syncfs(struct fsd_req *rq)
 {
-	return syncfs(rq->e->sync_fd) < 0 ? -errno : 0;
+	/* The tree's descriptor is there from the start: a client that is out of descriptors can still sync. */
+	int fd = rq->node->root ? fsd_node_io(rq->e, rq->node, false) : rq->e->sync_fd;
+
+	if (fd < 0)
+		return fd;
+	return syncfs(fd) < 0 ? -errno : 0;
 }
 
 /* #syscalls:fsd fallocate */
@@ -238,6 +244,8 @@ int fsd_op_copy_range(struct fsd_req *rq)
 	rq->node = fsd_node_get(rq->e, a->nodeid_out);
 	if (!rq->node)
 		return -ESTALE;
+	if (fsd_node_readonly(rq->e, rq->node))
+		return -EROFS;
 	fd_out = fsd_req_fd(rq, a->fh_out, true);
 	if (fd_out < 0)
 		return fd_out;
@@ -263,7 +271,7 @@ int fsd_op_setupmapping(struct fsd_req *rq)
 
 	if (!rq->e->dax)
 		return -ENOSYS;
-	if (write && rq->e->readonly)
+	if (write && fsd_node_readonly(rq->e, rq->node))
 		return -EROFS;
 	if (rq->node->type != S_IFREG)
 		return -EINVAL;

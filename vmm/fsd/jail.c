@@ -33,7 +33,10 @@ extern int mount(
 	const char *src, const char *dst, const char *type, unsigned long flags, const void *data);
 extern int umount2(const char *dst, int flags);
 #define JAIL_MNT_DETACH 2
-#define JAIL_MS_SLAVE	(1u << 19)
+/* Of Landlock ABI 3 and 5. */
+#define JAIL_LANDLOCK_TRUNCATE	(1u << 14)
+#define JAIL_LANDLOCK_IOCTL_DEV (1u << 15)
+#define JAIL_MS_SLAVE		(1u << 19)
 
 /* ---- stage 1 */
 
@@ -47,7 +50,7 @@ static int jail_compare(const void *a, const void *b)
 int fsd_jail_inherit(const int *keep, unsigned int n, int log_fd, struct cm_err *err)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	int sorted[16];
+	int sorted[FSD_JAIL_KEEP];
 	unsigned int from = 3;
 
 	if (n > sizeof(sorted) / sizeof(sorted[0]))
@@ -160,38 +163,69 @@ static int jail_enter(int tree, struct cm_err *err)
 	return 0;
 }
 
-int fsd_jail_tree(int *root_fd, bool readonly, struct cm_err *err)
+/* 0 with the clone in place of the descriptor, 1 when this process may not mount, or -errno. */
+static int jail_clone(struct fsd_root *root, struct cm_err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					       MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW |
-					       (readonly ? MOUNT_ATTR_RDONLY : 0) };
-	long tree;
+					       (root->readonly ? MOUNT_ATTR_RDONLY : 0) };
+	unsigned int rec = root->recursive ? AT_RECURSIVE : 0;
+	long tree = syscall(SYS_open_tree, root->fd, "",
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | rec);
 
-	/* Before unshare: afterwards root_fd lies in a foreign mount namespace and cannot be cloned. */
-	tree = syscall(SYS_open_tree, *root_fd, "",
-		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (tree < 0 && errno == EPERM)
-		return jail_chroot(*root_fd, err);
+		return 1;
 	if (tree < 0)
-		return cm_err_set(err, errno, "clone the tree's mount");
-	if (syscall(SYS_mount_setattr, (int)tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-		    sizeof(attr)) < 0)
-		return cm_err_set(err, errno, "restrict the tree's mount");
-	close(*root_fd);
-	*root_fd = (int)tree;
-	return jail_enter((int)tree, err);
+		return cm_err_set(err, errno, "clone a served mount");
+	if (syscall(SYS_mount_setattr, (int)tree, "", AT_EMPTY_PATH | rec, &attr, sizeof(attr)) < 0)
+		return cm_err_set(err, errno, "restrict a served mount");
+	close(root->fd);
+	root->fd = (int)tree;
+	return 0;
+}
+
+int fsd_jail_roots(struct fsd_root *roots, unsigned int n, struct cm_err *err)
+{
+	/* Before unshare: afterwards they lie in a foreign mount namespace and cannot be cloned. */
+	for (unsigned int i = 0; i < n; i++) {
+		int r = jail_clone(&roots[i], err);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return jail_chroot(roots[0].fd, err);
+	}
+	return jail_enter(roots[0].fd, err);
 }
 
 /* ---- stage 4 */
 
-/* Everything that the kernel's Landlock knows about files is handled; the tree alone is allowed. A kernel without Landlock is no error. */
-static int jail_landlock(int root_fd, bool readonly, struct cm_err *err)
+/* Allow what a server does below one root. For a file there are fewer rights to give. */
+static int jail_allow(int ruleset, const struct fsd_root *root, uint64_t all)
 {
 	const uint64_t read = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-	const uint64_t truncate = 1u << 14, ioctl_dev = 1u << 15; /* ABI 3 and 5 */
+	const uint64_t file = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+			      JAIL_LANDLOCK_TRUNCATE;
+	struct landlock_path_beneath_attr rule = { .allowed_access = root->readonly ? read : all,
+		.parent_fd = root->fd };
+	struct stat st;
+
+	if (fstat(root->fd, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		rule.allowed_access &= file;
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Everything that the kernel's Landlock knows about files is handled; what is served alone is allowed. A kernel without Landlock is no error. */
+static int jail_landlock(const struct fsd_root *roots, unsigned int n, struct cm_err *err)
+{
 	struct landlock_ruleset_attr ruleset = { .handled_access_fs = (1u << 13) - 1 };
-	struct landlock_path_beneath_attr rule = { .parent_fd = root_fd };
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	uint64_t all;
+	int r = 0;
 	long fd;
 
 	if (abi < 1)
@@ -199,25 +233,21 @@ static int jail_landlock(int root_fd, bool readonly, struct cm_err *err)
 	if (abi >= 2)
 		ruleset.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
 	if (abi >= 3)
-		ruleset.handled_access_fs |= truncate;
+		ruleset.handled_access_fs |= JAIL_LANDLOCK_TRUNCATE;
 	if (abi >= 5)
-		ruleset.handled_access_fs |= ioctl_dev;
-	rule.allowed_access =
-		ruleset.handled_access_fs &
-		~(uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
-			    LANDLOCK_ACCESS_FS_MAKE_BLOCK | ioctl_dev);
-	if (readonly)
-		rule.allowed_access = read;
+		ruleset.handled_access_fs |= JAIL_LANDLOCK_IOCTL_DEV;
+	all = ruleset.handled_access_fs &
+	      ~(uint64_t)(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+			  LANDLOCK_ACCESS_FS_MAKE_BLOCK | JAIL_LANDLOCK_IOCTL_DEV);
 	fd = syscall(SYS_landlock_create_ruleset, &ruleset, sizeof(ruleset), 0);
 	if (fd < 0)
 		return cm_err_set(err, errno, "landlock ruleset");
-	if (syscall(SYS_landlock_add_rule, (int)fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
-		syscall(SYS_landlock_restrict_self, (int)fd, 0) < 0) {
-		close((int)fd);
-		return cm_err_set(err, errno, "landlock");
-	}
+	for (unsigned int i = 0; i < n && r == 0; i++)
+		r = jail_allow((int)fd, &roots[i], all);
+	if (r == 0 && syscall(SYS_landlock_restrict_self, (int)fd, 0) < 0)
+		r = -errno;
 	close((int)fd);
-	return 0;
+	return r < 0 ? cm_err_set(err, -r, "landlock") : 0;
 }
 
 static int jail_caps(struct cm_err *err)
@@ -243,13 +273,13 @@ static int jail_caps(struct cm_err *err)
 	return 0;
 }
 
-int fsd_jail_rights(int root_fd, bool readonly, struct cm_err *err)
+int fsd_jail_rights(const struct fsd_root *roots, unsigned int n, struct cm_err *err)
 {
 	int r;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return cm_err_set(err, errno, "no_new_privs");
-	r = jail_landlock(root_fd, readonly, err);
+	r = jail_landlock(roots, n, err);
 	if (r < 0)
 		return r;
 	r = jail_caps(err);

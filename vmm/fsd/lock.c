@@ -63,7 +63,7 @@ static int lock_open(struct fsd_req *rq)
 {
 	int fd = -EROFS;
 
-	if (!rq->e->readonly)
+	if (!fsd_node_readonly(rq->e, rq->node))
 		fd = fsd_node_open(rq->e, rq->node, O_RDWR);
 	if (fd == -EROFS || fd == -EACCES || fd == -ETXTBSY || fd == -EPERM || fd == -EISDIR)
 		fd = fsd_node_open(rq->e, rq->node, O_RDONLY);

@@ -13,19 +13,21 @@
 #include "vmm/fsd/server.h"
 
 static const char main_usage[] =
-	"usage: casemate-fsd --arena-fd=N --sock-fd=N --kick-fd=N --call-fd=N --root-fd=N [option]...\n"
+	"usage: casemate-fsd --arena-fd=N --sock-fd=N --kick-fd=N --call-fd=N --root-fd=N[,ro] [option]...\n"
 	"  --arena-fd=N  sealed memfd of the I/O arena\n"
 	"  --sock-fd=N   device socket to the VMM\n"
 	"  --kick-fd=N   eventfd: the VMM says that a queue has requests\n"
 	"  --call-fd=N   eventfd: told the VMM when the guest wants an interrupt\n"
-	"  --root-fd=N   O_PATH descriptor of the directory to serve\n"
-	"  --readonly    refuse every change\n"
+	"  --root-fd=N[,ro]         O_PATH descriptor of the directory to serve; ro: refuse every change\n"
+	"  --volume-fd=N[,ro][,rec] the same of a directory or file served besides; rec: with what is\n"
+	"                mounted below it; may be given up to 64 times\n"
 	"  --log-fd=N    where to complain (default 2)\n"
 	"exit status: 0 the VMM hung up, 1 error\n";
 
 struct main_opts {
-	int arena, sock, kick, call, root, log;
-	bool readonly;
+	int arena, sock, kick, call, log;
+	struct fsd_root roots[1 + CM_FSDEV_VOLUMES]; /* 0: the tree */
+	unsigned int nroots;
 };
 
 static int main_fd(const char *s, int *out)
@@ -41,6 +43,42 @@ static int main_fd(const char *s, int *out)
 	return 0;
 }
 
+/* N[,ro][,rec] */
+static int main_root(const char *s, struct fsd_root *root)
+{
+	char number[16];
+	size_t len = strcspn(s, ",");
+
+	if (len >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, s, len);
+	number[len] = '\0';
+	for (s += len; *s; s += len) {
+		len = 1 + strcspn(s + 1, ",");
+		if (len == 3 && strncmp(s, ",ro", len) == 0)
+			root->readonly = true;
+		else if (len == 4 && strncmp(s, ",rec", len) == 0)
+			root->recursive = true;
+		else
+			return -EINVAL;
+	}
+	return main_fd(number, &root->fd);
+}
+
+/* An option that names a root: 0, 1 when it does not, or -errno. */
+static int main_parse_root(const char *arg, struct main_opts *o)
+{
+	static const char root[] = "--root-fd=", volume[] = "--volume-fd=";
+
+	if (strncmp(arg, root, sizeof(root) - 1) == 0)
+		return main_root(arg + sizeof(root) - 1, &o->roots[0]);
+	if (strncmp(arg, volume, sizeof(volume) - 1) != 0)
+		return 1;
+	if (o->nroots == 1 + CM_FSDEV_VOLUMES)
+		return -E2BIG;
+	return main_root(arg + sizeof(volume) - 1, &o->roots[o->nroots++]);
+}
+
 static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err *err)
 {
 	const struct {
@@ -51,18 +89,18 @@ static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err 
 		{ "--sock-fd=", &o->sock },
 		{ "--kick-fd=", &o->kick },
 		{ "--call-fd=", &o->call },
-		{ "--root-fd=", &o->root },
 		{ "--log-fd=", &o->log },
 	};
 	const size_t count = sizeof(opts) / sizeof(opts[0]);
 
 	for (int i = 1; i < argc; i++) {
 		size_t k = 0;
+		int r = main_parse_root(argv[i], o);
 
-		if (strcmp(argv[i], "--readonly") == 0) {
-			o->readonly = true;
+		if (r < 0)
+			return cm_err_set(err, -r, "'%s'", argv[i]);
+		if (r == 0)
 			continue;
-		}
 		while (k < count && strncmp(argv[i], opts[k].name, strlen(opts[k].name)) != 0)
 			k++;
 		if (k == count)
@@ -74,20 +112,27 @@ static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err 
 		if (*opts[k].fd < 0)
 			return cm_err_set(err, EINVAL, "%sN is missing", opts[k].name);
 	}
+	if (o->roots[0].fd < 0)
+		return cm_err_set(err, EINVAL, "--root-fd=N is missing");
 	return 0;
 }
 
 static int main_jail(struct main_opts *o, int *proc_fd, struct cm_err *err)
 {
-	const int keep[] = { o->arena, o->sock, o->kick, o->call, o->root, o->log };
-	/* The log may be a standard descriptor; the others may not. */
-	unsigned int n = o->log < 3 ? 5 : 6;
-	int r = fsd_jail_inherit(keep, n, o->log, err);
+	int keep[5 + 1 + CM_FSDEV_VOLUMES] = { o->arena, o->sock, o->kick, o->call };
+	unsigned int n = 4;
+	int r;
 
+	for (unsigned int i = 0; i < o->nroots; i++)
+		keep[n++] = o->roots[i].fd;
+	/* The log may be a standard descriptor; the others may not. */
+	if (o->log >= 3)
+		keep[n++] = o->log;
+	r = fsd_jail_inherit(keep, n, o->log, err);
 	if (r == 0)
 		r = fsd_jail_prepare(proc_fd, err);
 	if (r == 0)
-		r = fsd_jail_tree(&o->root, o->readonly, err);
+		r = fsd_jail_roots(o->roots, o->nroots, err);
 	return r;
 }
 
@@ -95,9 +140,9 @@ static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err
 {
 	static struct fsd_server s;
 	struct fsd_config cfg = {
-		.root_fd = o->root,
+		.roots = o->roots,
+		.nroots = o->nroots,
 		.proc_fd = proc_fd,
-		.readonly = o->readonly,
 		.dax = &fsd_server_dax,
 		.dax_ctx = &s,
 		.max_nodes = fsd_jail_max_nodes(),
@@ -116,7 +161,7 @@ static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err
 		r = fsd_server_init(&s);
 	if (r < 0)
 		return cm_err_set(err, -r, "start");
-	r = fsd_jail_rights(o->root, o->readonly, err);
+	r = fsd_jail_rights(o->roots, o->nroots, err);
 	if (r == 0)
 		r = fsd_jail_filter(err);
 	if (r < 0)
@@ -128,9 +173,14 @@ static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err
 /* #syscalls:fsd exit_group */
 int main(int argc, char **argv)
 {
-	struct main_opts o = {
-		.arena = -1, .sock = -1, .kick = -1, .call = -1, .root = -1, .log = 2
-	};
+	/* The tree brings the mounts below it along. */
+	static struct main_opts o = { .arena = -1,
+		.sock = -1,
+		.kick = -1,
+		.call = -1,
+		.log = 2,
+		.roots = { { .fd = -1, .recursive = true } },
+		.nroots = 1 };
 	struct cm_err err;
 	int proc_fd;
 	int r = main_parse(argc, argv, &o, &err);

@@ -34,8 +34,36 @@ static int name_reply(struct fsd_req *rq, const char *name)
 	return sizeof(struct fuse_entry_out);
 }
 
+/* A decimal number without leading zeros, below the limit; 0 = it is none. */
+static unsigned int name_number(const char *s, unsigned int limit)
+{
+	unsigned int n = 0;
+
+	for (; *s >= '0' && *s <= '9' && n < limit; s++) {
+		if (!n && *s == '0')
+			return 0;
+		n = n * 10 + (unsigned int)(*s - '0');
+	}
+	return *s || n >= limit ? 0 : n;
+}
+
+static int name_volume(struct fsd_req *rq)
+{
+	unsigned int root = name_number(rq->str[0], rq->e->nroots);
+	struct fsd_node *n;
+	struct statx stx;
+	int r = root ? fsd_node_volume(rq->e, root, &n, &stx) : -ENOENT;
+
+	if (r < 0)
+		return r;
+	fsd_fill_entry(rq->e, (void *)rq->e->reply, n, &stx);
+	return sizeof(struct fuse_entry_out);
+}
+
 int fsd_op_lookup(struct fsd_req *rq)
 {
+	if (!rq->node)
+		return rq->h.nodeid == CM_FSDEV_VOLUMES_ID ? name_volume(rq) : -ESTALE;
 	return name_reply(rq, rq->str[0]);
 }
 
@@ -90,6 +118,8 @@ int fsd_op_link(struct fsd_req *rq)
 
 	if (!old)
 		return -ESTALE;
+	if (old->root != rq->node->root)
+		return -EXDEV;
 	if (linkat(rq->e->proc_fd, fsd_proc_name(name, old->fd), rq->node->fd, rq->str[0],
 		    AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
@@ -114,6 +144,8 @@ static int name_rename(struct fsd_req *rq, uint64_t newdir, uint32_t flags)
 
 	if (!to)
 		return -ESTALE;
+	if (to->root != rq->node->root)
+		return -EXDEV;
 	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	if (renameat2(rq->node->fd, rq->str[0], to->fd, rq->str[1], flags) < 0)
@@ -200,7 +232,7 @@ static int name_create_new(struct fsd_req *rq, int flags, uint32_t mode, bool tm
 	if (fd < 0)
 		return fd;
 	pfd = name_path_fd(rq->e, fd);
-	r = pfd < 0 ? pfd : fsd_node_add(rq->e, pfd, &n, &stx);
+	r = pfd < 0 ? pfd : fsd_node_add(rq->e, rq->node->root, pfd, &n, &stx);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -43,14 +43,15 @@ static int node_add_root(struct fsd_engine *e)
 {
 	struct fsd_node *n = &e->nodes[FUSE_ROOT_ID];
 	struct statx stx;
-	int r = fsd_stat(e->root_fd, &stx);
+	int r = fsd_stat(e->roots[0].fd, &stx);
 	uint32_t b;
 
 	if (r < 0)
 		return r;
 	if (!S_ISDIR(stx.stx_mode))
 		return -ENOTDIR;
-	n->fd = e->root_fd;
+	n->fd = e->roots[0].fd;
+	n->top = true;
 	n->io_fd = -1;
 	n->type = S_IFDIR;
 	n->nlookup = 1;
@@ -237,7 +238,8 @@ static struct fsd_node *node_alloc(struct fsd_engine *e)
 	return n;
 }
 
-int fsd_node_add(struct fsd_engine *e, int fd, struct fsd_node **out, struct statx *stx)
+int fsd_node_add(
+	struct fsd_engine *e, unsigned int root, int fd, struct fsd_node **out, struct statx *stx)
 {
 	int r = fsd_stat(fd, stx);
 	struct fsd_node *n;
@@ -250,7 +252,8 @@ int fsd_node_add(struct fsd_engine *e, int fd, struct fsd_node **out, struct sta
 	b = node_bucket(e, dev, stx->stx_ino, stx->stx_mnt_id);
 	for (uint32_t i = e->hash[b]; i; i = n->next) {
 		n = &e->nodes[i - 1];
-		if (n->ino == stx->stx_ino && n->dev == dev && n->mnt == stx->stx_mnt_id) {
+		if (n->ino == stx->stx_ino && n->dev == dev && n->mnt == stx->stx_mnt_id &&
+			n->root == root) {
 			n->nlookup++;
 			close(fd);
 			*out = n;
@@ -265,6 +268,8 @@ int fsd_node_add(struct fsd_engine *e, int fd, struct fsd_node **out, struct sta
 	n->fd = fd;
 	n->io_fd = -1;
 	n->io_write = false;
+	n->root = (uint16_t)root;
+	n->top = false;
 	n->type = stx->stx_mode & S_IFMT;
 	n->nlookup = 1;
 	n->dev = dev;
@@ -288,7 +293,20 @@ int fsd_node_lookup(struct fsd_engine *e, const struct fsd_node *dir, const char
 		/* Descriptors end before the table where the limit of the process is low: the same to the client. */
 		return fd == -EMFILE ? -ENFILE : fd;
 	}
-	return fsd_node_add(e, fd, out, stx);
+	return fsd_node_add(e, dir->root, fd, out, stx);
+}
+
+/* The magic link stands for the object itself: a new descriptor of it, for the node to own. */
+int fsd_node_volume(
+	struct fsd_engine *e, unsigned int root, struct fsd_node **out, struct statx *stx)
+{
+	char name[12];
+	int fd = openat(e->proc_fd, fsd_proc_name(name, e->roots[root].fd), O_PATH | O_CLOEXEC);
+	int r = fd < 0 ? -errno : fsd_node_add(e, root, fd, out, stx);
+
+	if (r == 0)
+		(*out)->top = true;
+	return r == -EMFILE ? -ENFILE : r;
 }
 
 void fsd_nodes_reset(struct fsd_engine *e)

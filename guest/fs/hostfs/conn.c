@@ -26,10 +26,14 @@ struct conn_slot {
 
 struct hostfs_conn {
 	struct fs_chan *ch;
+	struct hostfs_conn *next; /* all that are open */
+	u32 users;
 	u32 max_data;
 	u64 unique; /* atomic */
 	struct conn_slot slot[CONN_SLOTS];
 };
+
+static struct hostfs_conn *conns;
 
 /* Where the parts of a request lie, as offsets into its run of pages. */
 struct conn_layout {
@@ -251,6 +255,13 @@ int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 
 	if (!ch)
 		return -ENODEV;
+	for (c = conns; c && c->ch != ch;)
+		c = c->next;
+	if (c) {
+		c->users++;
+		*out = c;
+		return 0;
+	}
 	c = kzalloc(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
@@ -265,6 +276,9 @@ int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 		conn_free(c);
 		return err;
 	}
+	c->users = 1;
+	c->next = conns;
+	conns = c;
 	*out = c;
 	return 0;
 }
@@ -273,7 +287,13 @@ int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 void hostfs_conn_close(struct hostfs_conn *c)
 {
 	struct hostfs_req r = { .op = FUSE_DESTROY };
+	struct hostfs_conn **p = &conns;
 
+	if (--c->users)
+		return;
+	while (*p != c)
+		p = &(*p)->next;
+	*p = c->next;
 	(void)hostfs_call(c, &r);
 	conn_free(c);
 }

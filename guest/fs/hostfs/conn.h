@@ -31,9 +31,11 @@ struct hostfs_req {
 	u32 npages, page_bytes;
 };
 
-/* Open the server of a tag and shake hands. 0, -ENODEV (no such device), -EBUSY (in use) or -errno. */
+/*
+ * The connection to the server of a tag, shared by all who ask: the first shakes hands, the last to close says DESTROY. 0, -ENODEV (no such
+ * device) or -errno. One caller at a time, for closing too.
+ */
 int hostfs_conn_open(const char *tag, struct hostfs_conn **out);
-/* DESTROY and close. */
 void hostfs_conn_close(struct hostfs_conn *c);
 
 /* Bytes of data that one READ or WRITE can move: a multiple of the page size. */

@@ -7,6 +7,9 @@
  * Shared: names and attributes are asked again when they are older than HOSTFS_VALID_NS, at open always; written data goes to the
  * host when a file is closed.
  *
+ * A server serves the tree, which is a mount's root by default, and volumes (option "volume=N"), each a super of its own above one
+ * connection: see casemate/fsdev.h.
+ *
  * Files are never opened on the server: requests carry handle 0 and the server opens what it needs. So open(2) and close(2) of
  * a file whose name is cached cost no request in an exclusive mount.
  *
@@ -19,10 +22,11 @@
 #include "fs/hostfs/conn.h"
 #include "fs/super.h"
 
-#define HOSTFS_MAGIC	65735546u /* FUSE_SUPER_MAGIC */
-#define HOSTFS_VALID_NS 1000000000UL
-#define HOSTFS_BUCKETS	8192u
-#define HOSTFS_FORGETS	64u
+#define HOSTFS_MAGIC	      65735546u /* FUSE_SUPER_MAGIC */
+#define HOSTFS_VALID_NS	      1000000000UL
+#define HOSTFS_BUCKETS	      8192u /* of a tree; powers of two */
+#define HOSTFS_BUCKETS_VOLUME 512u
+#define HOSTFS_FORGETS	      64u
 
 struct hostfs_names;
 
@@ -48,13 +52,15 @@ struct hostfs_super {
 	struct hostfs_conn *conn;
 	struct super *sb;
 	struct hostfs_super *next; /* all supers, by tag; lock: hostfs_supers */
-	char tag[40];
+	u32 volume; /* 0: the tree */
+	u64 root_id; /* node of its root */
 	bool exclusive;
 	struct spinlock lock; /* protects: hash, nlookup of its nodes, forgets; rank 62 */
 	struct waitq evicted; /* a dying node left the hash */
-	struct hostfs_node *hash[HOSTFS_BUCKETS];
 	u32 nforgets;
 	struct fuse_forget_one forgets[HOSTFS_FORGETS];
+	u32 nbuckets;
+	struct hostfs_node *hash[];
 };
 
 static inline struct hostfs_node *hostfs_node(const struct inode *inode)

@@ -20,7 +20,7 @@ static struct hostfs_node **node_bucket(struct hostfs_super *hs, u64 nodeid)
 {
 	u64 h = nodeid * 0x9e3779b97f4a7c15u;
 
-	return &hs->hash[(h >> 40) % HOSTFS_BUCKETS];
+	return &hs->hash[(h >> 40) & (hs->nbuckets - 1)];
 }
 
 /* ---- forgetting */
