@@ -100,6 +100,12 @@ int cm_cli_vm_option(struct cm_sandbox_options *o, int option, struct cm_err *er
 		o->vm.trace_exits = true;
 		o->log_fd = STDERR_FILENO;
 		return 0;
+	case CM_OPT_ON_PANIC:
+		if (strcmp(optarg, "hold") != 0 && strcmp(optarg, "end") != 0)
+			return cm_err_set(
+				err, 0, "--on-panic: '%s' is neither end nor hold", optarg);
+		o->vm.hold_on_panic = optarg[0] == 'h';
+		return 0;
 	case CM_OPT_CMDLINE:
 		if (strlen(optarg) > 80)
 			return cm_err_set(err, 0, "--guest-cmdline: longer than 80 characters");

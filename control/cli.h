@@ -30,6 +30,7 @@ struct cm_cmd {
 	cm_cli_run_fn run;
 };
 
+int cm_cmd_debug(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_delete(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_do(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_doctor(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
@@ -57,6 +58,7 @@ enum cm_cli_vm_option {
 	CM_OPT_TRACE,
 	CM_OPT_TRACE_EXITS,
 	CM_OPT_CMDLINE,
+	CM_OPT_ON_PANIC,
 	CM_OPT_COMMAND /* first value that a command may use for its own */
 };
 #define CM_CLI_VM_LONGS \
@@ -64,6 +66,7 @@ enum cm_cli_vm_option {
 		{ "cpus", required_argument, NULL, CM_OPT_CPUS }, \
 		{ "trace", optional_argument, NULL, CM_OPT_TRACE }, \
 		{ "trace-exits", no_argument, NULL, CM_OPT_TRACE_EXITS }, \
+		{ "on-panic", required_argument, NULL, CM_OPT_ON_PANIC }, \
 	{ \
 		"guest-cmdline", required_argument, NULL, CM_OPT_CMDLINE \
 	}
@@ -72,6 +75,7 @@ enum cm_cli_vm_option {
 	"  --cpus N             virtual CPUs (default 1)\n" \
 	"  --trace[=FILE]       print the program's system calls, on stderr or into FILE\n" \
 	"  --trace-exits        count VM exits by reason, print the counts at the end\n" \
+	"  --on-panic WHAT      end (default), or hold a guest that died for `casemate debug`\n" \
 	"  --guest-cmdline STR  words for the sentry (for development)\n"
 
 /* Defaults of the options above. */

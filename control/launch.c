@@ -28,7 +28,7 @@
 void cm_launch_init(struct cm_launch *l)
 {
 	memset(l, 0, sizeof(*l));
-	l->vmm_pidfd = l->fsd_pidfd = l->log_fd = l->log_wr = -1;
+	l->debug_fd = l->vmm_pidfd = l->fsd_pidfd = l->log_fd = l->log_wr = -1;
 	l->fsd_sock = l->fsd_kick = l->fsd_call = l->arena = -1;
 }
 
@@ -177,9 +177,9 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 {
 	struct launch_args a = { .argc = 0 };
 	cleanup_fd int kvm = launch_open_kvm(err);
-	cleanup_fd int sock = -1;
+	cleanup_fd int sock = -1, debug = -1;
 	char path[4096];
-	int sp[2];
+	int sp[2], dp[2];
 	int kick, call;
 
 	if (kvm < 0)
@@ -190,6 +190,10 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 		return cm_err_set(err, errno, "make file server socket");
 	sock = sp[0];
 	l->fsd_sock = sp[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, dp) < 0)
+		return cm_err_set(err, errno, "make debug socket");
+	debug = dp[0];
+	l->debug_fd = dp[1];
 	l->fsd_kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->fsd_call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->fsd_kick < 0 || l->fsd_call < 0)
@@ -202,6 +206,9 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 	args_add(&a, "--vsock-fd=%d", args_fd(&a, vsock_fd));
 	args_add(&a, "--vsock-dir-fd=%d", args_fd(&a, vsock_dir));
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
+	args_add(&a, "--debug-fd=%d", args_fd(&a, debug));
+	if (o->hold_on_panic)
+		args_add(&a, "--hold-on-panic");
 	if (o->trace_exits)
 		args_add(&a, "--trace-exits");
 	sp[1] = args_fd(&a, sock);
@@ -291,4 +298,5 @@ void cm_launch_fini(struct cm_launch *l)
 	launch_close(&l->fsd_call);
 	launch_close(&l->log_wr);
 	launch_close(&l->log_fd);
+	launch_close(&l->debug_fd);
 }

@@ -18,6 +18,7 @@
 struct cm_launch_options {
 	uint64_t memory; /* bytes of guest RAM */
 	unsigned cpus;
+	bool hold_on_panic; /* a guest that died waits for a debugger */
 	bool trace_exits; /* count VM exits by reason, report at the end */
 	const char *cmdline; /* for the sentry; may be empty */
 };
@@ -27,6 +28,7 @@ struct cm_launch {
 	int vmm_pidfd, fsd_pidfd; /* readable when the process ended; -1 = none */
 	int log_fd; /* read end of the log pipe, non-blocking */
 	int log_wr; /* its write end, until both helpers run */
+	int debug_fd; /* connections of debuggers are handed to the VMM over it */
 	int fsd_sock, fsd_kick, fsd_call, arena; /* the file server's ends, until it runs */
 };
 

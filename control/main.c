@@ -21,6 +21,7 @@ static const struct cm_cmd commands[] = {
 	{ "list", "list the containers", cm_cmd_list },
 	{ "kill", "send a signal to a container", cm_cmd_kill },
 	{ "delete", "remove a stopped container", cm_cmd_delete },
+	{ "debug", "look into a sandbox: registers, stacks, tasks, memory", cm_cmd_debug },
 	{ "doctor", "look at this host's KVM and say what to do", cm_cmd_doctor },
 	{ "features", "print what is supported, as OCI features JSON", cm_cmd_features },
 };

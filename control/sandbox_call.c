@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #define TAG_WAIT (-1) /* the client waits for the end of the container */
 
@@ -70,6 +72,49 @@ static void call_state(struct sandbox *s, struct cm_urpc_client *c, const json_t
 		cm_urpc_reply(c, ENOENT, "no such container", NULL);
 }
 
+/*
+ * A debugger: its connection goes to the VMM, which cannot see from its own user namespace who it is; cm_urpc_poll_serve has checked that.
+ * #syscalls:sandbox sendmsg
+ */
+static int call_hand_over(int to, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	return sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+static void call_attach(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	int r;
+
+	if (!call_names_us(s, arg)) {
+		cm_urpc_reply(c, ENOENT, "no such container", NULL);
+		return;
+	}
+	/* Bytes behind the request would be lost. */
+	r = c->rx.len > 0 ? -EPROTO : call_hand_over(s->l.debug_fd, c->fd);
+	if (r < 0)
+		cm_urpc_reply(c, r, r == -EPIPE ? "the VMM is gone" : strerror(-r), NULL);
+	else
+		cm_urpc_hand_over(c);
+}
+
 static const struct {
 	const char *method;
 	void (*run)(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
@@ -77,6 +122,7 @@ static const struct {
 	{ "containerManager.Signal", call_signal },
 	{ "containerManager.State", call_state },
 	{ "containerManager.Wait", call_wait },
+	{ "debug.Attach", call_attach },
 };
 
 void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg)

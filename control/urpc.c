@@ -35,6 +35,8 @@ int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn c
 
 static void urpc_drop(struct cm_urpc_client *c)
 {
+	if (c->fd < 0)
+		return;
 	cm_cleanup_closep(&c->fd);
 	c->fd = -1;
 	c->busy = false;
@@ -105,6 +107,12 @@ void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t 
 	len = out ? strlen(out) : 0;
 	if (!out || send(c->fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
 		urpc_drop(c);
+}
+
+void cm_urpc_hand_over(struct cm_urpc_client *c)
+{
+	cm_urpc_reply(c, 0, NULL, NULL);
+	urpc_drop(c);
 }
 
 static void urpc_dispatch(struct cm_urpc_server *s, struct cm_urpc_client *c, const json_t *req)

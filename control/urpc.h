@@ -59,9 +59,18 @@ void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds);
 /* End the open call of c: code 0 = success with result (consumed, may be NULL), else -errno or errno and text. */
 void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t *result);
 
+/* Instead of cm_urpc_reply: give the connection up after a reply of success; whoever holds a duplicate goes on with it. */
+void cm_urpc_hand_over(struct cm_urpc_client *c);
+
 /* Client: call a method of container id below root. arg is consumed; *result (may be NULL) is a new reference or NULL. */
 int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
 	struct cm_err *err);
+
+/*
+ * Client: the connection of a debugger to the VMM of container id (debug.Attach): a stream socket that carries include/casemate/debug.h from
+ * now on. The descriptor, or -errno with err set.
+ */
+int cm_urpc_attach(const char *root, const char *id, struct cm_err *err);
 
 /* Client: containerManager.Signal. */
 int cm_urpc_signal(

@@ -80,20 +80,14 @@ static int urpc_result(json_t *reply, json_t **result, struct cm_err *err)
 	return 0;
 }
 
-int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
+/* One call over fd; arg is consumed. */
+static int urpc_exchange(int fd, const char *id, const char *method, json_t *arg, json_t **result,
 	struct cm_err *err)
 {
-	cleanup_fd int fd = urpc_connect(root, id, err);
 	cleanup_free char *text = NULL;
 	json_t *o, *reply;
 	int r;
 
-	if (result)
-		*result = NULL;
-	if (fd < 0) {
-		json_decref(arg);
-		return fd;
-	}
 	o = json_pack("{s:s, s:o?}", "method", method, "arg", arg);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
@@ -107,6 +101,28 @@ int cm_urpc_call(const char *root, const char *id, const char *method, json_t *a
 	r = urpc_result(reply, result, err);
 	json_decref(reply);
 	return r;
+}
+
+int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
+	struct cm_err *err)
+{
+	cleanup_fd int fd = urpc_connect(root, id, err);
+
+	if (result)
+		*result = NULL;
+	if (fd < 0) {
+		json_decref(arg);
+		return fd;
+	}
+	return urpc_exchange(fd, id, method, arg, result, err);
+}
+
+int cm_urpc_attach(const char *root, const char *id, struct cm_err *err)
+{
+	cleanup_fd int fd = urpc_connect(root, id, err);
+	int r = fd < 0 ? fd : urpc_exchange(fd, id, "debug.Attach", json_string(id), NULL, err);
+
+	return r < 0 ? r : steal_fd(&fd);
 }
 
 int cm_urpc_signal(

@@ -7,6 +7,7 @@
 #include "casemate/abi_version.h"
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
+#include "debug/fault_test.h"
 #include "drivers/arena.h"
 #include "drivers/fs_chan.h"
 #include "fs/hostfs/hostfs.h"
@@ -125,6 +126,8 @@ static void main_thread(void *arg)
 	task_init();
 	if (devel_start)
 		devel_start();
+	if (fault_test_start)
+		fault_test_start();
 	ret = agent_init(main_fdt());
 	if (ret < 0 && ret != -ENODEV)
 		log_error("boot: no control connection, error %d", ret);

@@ -14,6 +14,7 @@
 #include <casemate/guestmem.h>
 #include <casemate/hypercall.h>
 
+#include "vmm/debug/pause.h"
 #include "vmm/guestlog.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
@@ -67,6 +68,8 @@ static int hc_panic(struct vm *vm, const struct cm_hypercall *hc)
 		return -EFAULT;
 	p.text[sizeof(p.text) - 1] = '\0';
 	report_panic(vm, &p);
+	if (vcpu_current())
+		pause_died(vcpu_current(), CM_DBG_PANIC);
 	vm_stop(vm, VM_STATUS_GUEST);
 	return 0;
 }

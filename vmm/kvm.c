@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#define MSR_PVM_PROBE 0x4b564d11 /* reads PVM_SIGNATURE where the interface exists */
+#define PVM_SIGNATURE 0x4d5650
+
 static int kvm_call(int fd, unsigned long req, void *arg)
 {
 	int r = ioctl(fd, req, arg);
@@ -180,6 +183,18 @@ int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset)
 	};
 
 	return kvm_call(vcpu_fd, KVM_SET_DEVICE_ATTR, &a);
+}
+
+bool kvm_is_pvm(int vcpu_fd)
+{
+	uint64_t v;
+
+	return kvm_get_msr(vcpu_fd, MSR_PVM_PROBE, &v) == 0 && v == PVM_SIGNATURE;
+}
+
+int kvm_state(int vcpu_fd, unsigned long req, void *state)
+{
+	return kvm_call(vcpu_fd, req, state);
 }
 
 int kvm_inject(int vcpu_fd, uint8_t vector)

@@ -7,6 +7,7 @@
 #define CM_VMM_KVM_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value);
 int kvm_set_mp_state(int vcpu_fd, uint32_t state);
 int kvm_get_tsc_khz(int vcpu_fd);
 int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset);
+bool kvm_is_pvm(int vcpu_fd); /* the software KVM */
+int kvm_state(int vcpu_fd, unsigned long req,
+	void *state); /* a request of the debugger: KVM_GET_* or KVM_SET_* of a structure, KVM_NMI */
 int kvm_inject(int vcpu_fd,
 	uint8_t vector); /* an exception without error code, before the next instruction */
 int kvm_translate(int vcpu_fd, uint64_t va, uint64_t *gpa); /* -EFAULT where nothing is mapped */

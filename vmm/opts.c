@@ -23,6 +23,8 @@ const char opts_usage[] =
 	"  --fs=TAG,sock=N,kick=N,call=N   one virtio-fs device (repeatable)\n"
 	"  --log-fd=N             guest log and reports (default 2)\n"
 	"  --ready-fd=N           closed when the guest runs\n"
+	"  --debug-fd=N           socket that hands over connections of debuggers\n"
+	"  --hold-on-panic        keep a guest that died until a debugger lets it go\n"
 	"  --trace-exits          count VM exits, print them at the end\n"
 	"  --probe                print what this host's KVM offers and costs\n"
 #ifdef CM_DEVEL
@@ -174,6 +176,7 @@ static int opts_value(struct opts *o, const char *name, const char *value, struc
 		{ "log-fd", &o->log_fd },
 		{ "vsock-dir-fd", &o->vsock_dir_fd },
 		{ "ready-fd", &o->ready_fd },
+		{ "debug-fd", &o->debug_fd },
 	};
 	size_t i;
 
@@ -198,6 +201,8 @@ static int opts_flag(struct opts *o, const char *name, struct cm_err *err)
 {
 	if (strcmp(name, "trace-exits") == 0)
 		o->trace_exits = true;
+	else if (strcmp(name, "hold-on-panic") == 0)
+		o->hold_on_panic = true;
 	else if (strcmp(name, "probe") == 0)
 		o->probe = true;
 	else if (strcmp(name, "help") == 0)
@@ -237,6 +242,7 @@ int opts_parse(struct opts *o, int argc, char **argv, struct cm_err *err)
 		.vsock_dir_fd = -1,
 		.log_fd = 2,
 		.ready_fd = -1,
+		.debug_fd = -1,
 		.cpus = 1,
 		.cmdline = "",
 	};
@@ -249,5 +255,7 @@ int opts_parse(struct opts *o, int argc, char **argv, struct cm_err *err)
 		return cm_err_set(err, 0, "--memory=BYTES is missing");
 	if (o->nfs > 0 && o->arena_fd < 0)
 		return cm_err_set(err, 0, "--fs needs --arena-fd");
+	if (o->hold_on_panic && o->debug_fd < 0)
+		return cm_err_set(err, 0, "--hold-on-panic needs --debug-fd");
 	return 0;
 }

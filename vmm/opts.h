@@ -27,9 +27,11 @@ struct opts {
 	int vsock_dir_fd;
 	int log_fd; /* default 2 */
 	int ready_fd;
+	int debug_fd;
 	uint64_t memory; /* bytes */
 	unsigned cpus;
 	bool trace_exits;
+	bool hold_on_panic;
 	bool probe;
 	bool help;
 	const char *cmdline; /* never NULL */

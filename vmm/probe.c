@@ -23,9 +23,7 @@
 #define PROBE_PDPT \
 	0x8000u /* RAM offset of the user half's second level: between the GDT and the boot tables */
 #define PROBE_CREATES 5
-#define MSR_PVM_PROBE 0x4b564d11
 #define MSR_PVM_BITS  0x4b564d12
-#define PVM_SIGNATURE 0x4d5650
 #define PROBE_SECONDS 10
 
 extern const char probe_guest[], probe_guest_end[];
@@ -225,7 +223,7 @@ static void probe_flavour(struct probe *p)
 	const char *flavour = "unknown";
 	uint64_t v;
 
-	p->pvm = kvm_get_msr(p->vcpu_fd, MSR_PVM_PROBE, &v) == 0 && v == PVM_SIGNATURE;
+	p->pvm = kvm_is_pvm(p->vcpu_fd);
 	if (p->pvm)
 		flavour = "pvm";
 	else if (access("/sys/module/kvm_intel", F_OK) == 0)

@@ -61,7 +61,7 @@
 #include "vmm/seccomp_vmm.h"
 #include "vmm/vlog.h"
 
-#define STAGE_FDS_MAX (6 + 3 * OPTS_FS_MAX + 1)
+#define STAGE_FDS_MAX (7 + 3 * OPTS_FS_MAX + 1)
 #define STAGE_NOFILE  4096 /* host connections of the vsock device are descriptors */
 
 /* ---- stage 1 */
@@ -83,6 +83,7 @@ static unsigned stage_named_fds(const struct opts *o, int *fds)
 	fds[n++] = o->vsock_dir_fd;
 	fds[n++] = o->log_fd;
 	fds[n++] = o->ready_fd;
+	fds[n++] = o->debug_fd;
 	for (i = 0; i < o->nfs; i++) {
 		fds[n++] = o->fs[i].sock;
 		fds[n++] = o->fs[i].kick;
@@ -309,9 +310,9 @@ int stage_isolate(const struct opts *o, struct cm_err *err)
 /*
  * What libc does by itself in threads of ours: memory, locks, the end of the process, the handler of a forbidden call.
  *
- * #syscalls:io,vcpu futex mmap[2&PROT_EXEC=0] munmap mprotect[2&PROT_EXEC=0] madvise brk
- * #syscalls:io,vcpu exit exit_group rt_sigreturn rt_sigprocmask tgkill getpid gettid clock_gettime restart_syscall
- * #syscalls:io,vcpu rseq set_robust_list
+ * #syscalls:io,vcpu,dbg futex mmap[2&PROT_EXEC=0] munmap mprotect[2&PROT_EXEC=0] madvise brk
+ * #syscalls:io,vcpu,dbg exit exit_group rt_sigreturn rt_sigprocmask tgkill getpid gettid clock_gettime restart_syscall
+ * #syscalls:io,vcpu,dbg rseq set_robust_list
  */
 int stage_seal_io(struct cm_err *err)
 {
@@ -321,6 +322,11 @@ int stage_seal_io(struct cm_err *err)
 int stage_seal_vcpu(struct cm_err *err)
 {
 	return CM_SECCOMP_INSTALL(seccomp_filter_vcpu, err);
+}
+
+int stage_seal_dbg(struct cm_err *err)
+{
+	return CM_SECCOMP_INSTALL(seccomp_filter_dbg, err);
 }
 
 /* ---- times */

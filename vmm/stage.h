@@ -20,6 +20,7 @@ int stage_isolated(struct cm_err *err);
 /* Stage 5: filter the system calls of the calling thread. */
 int stage_seal_io(struct cm_err *err);
 int stage_seal_vcpu(struct cm_err *err);
+int stage_seal_dbg(struct cm_err *err);
 
 /*
  * Note a point in time of the start by name (a literal); stage_report_times appends "name=us" for each to buf, durations since the point

@@ -73,3 +73,51 @@ const char *symtab_find(const struct symtab *t, uint64_t addr, uint64_t *offset)
 	*offset = addr - best_value;
 	return best;
 }
+
+/* The description of the build id in the notes [p, p + len), its length in *size; NULL when it is not there. */
+static const char *symtab_note(const char *p, size_t len, size_t *size)
+{
+	while (len > sizeof(Elf64_Nhdr)) {
+		size_t name, desc, whole;
+		Elf64_Nhdr n;
+
+		memcpy(&n, p, sizeof(n));
+		name = ((size_t)n.n_namesz + 3) & ~(size_t)3;
+		desc = ((size_t)n.n_descsz + 3) & ~(size_t)3;
+		whole = sizeof(n) + name + desc;
+		if (whole > len)
+			return NULL;
+		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == sizeof(ELF_NOTE_GNU) &&
+			memcmp(p + sizeof(n), ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0) {
+			*size = n.n_descsz;
+			return p + sizeof(n) + name;
+		}
+		p += whole;
+		len -= whole;
+	}
+	return NULL;
+}
+
+size_t symtab_build_id(const void *image, size_t size, uint8_t *id, size_t room)
+{
+	const char *base = image, *desc;
+	Elf64_Shdr note;
+	Elf64_Ehdr eh;
+	size_t len;
+	unsigned i;
+
+	if (size < sizeof(eh))
+		return 0;
+	memcpy(&eh, image, sizeof(eh));
+	for (i = 0; i < eh.e_shnum; i++) {
+		if (!symtab_section(base, size, &eh, i, &note) || note.sh_type != SHT_NOTE)
+			continue;
+		desc = symtab_note(base + note.sh_offset, note.sh_size, &len);
+		if (!desc)
+			continue;
+		len = len < room ? len : room;
+		memcpy(id, desc, len);
+		return len;
+	}
+	return 0;
+}

@@ -19,4 +19,7 @@ void symtab_init(struct symtab *t, const void *image, size_t size);
 /* Name of the function or object at or below `addr`, NULL when there is none; *offset = distance from it. */
 const char *symtab_find(const struct symtab *t, uint64_t addr, uint64_t *offset);
 
+/* Copy the image's build id (NT_GNU_BUILD_ID, at most `room` bytes) and return its length, 0 when it has none. */
+size_t symtab_build_id(const void *image, size_t size, uint8_t *id, size_t room);
+
 #endif

@@ -13,6 +13,8 @@
 
 #include "vmm/boot.h"
 #include "vmm/cpuid.h"
+#include "vmm/debug/pause.h"
+#include "vmm/debug/trace.h"
 #include "vmm/report.h"
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
@@ -23,6 +25,8 @@
 
 #define VCPU_MACHINE_CHECK 18
 #define VCPU_FAULTS_MAX	   1000 /* failed accesses without any other exit between them */
+
+static _Thread_local struct vcpu *vcpu_self;
 
 static void vcpu_on_signal(int sig)
 {
@@ -35,6 +39,11 @@ void vcpu_init(void)
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(VCPU_SIGNAL, &sa, NULL);
+}
+
+struct vcpu *vcpu_current(void)
+{
+	return vcpu_self;
 }
 
 /* ---- exits: each returns whether the loop goes on */
@@ -69,11 +78,18 @@ static bool vcpu_exit_again(struct vcpu *c)
 	return true;
 }
 
+/* The guest cannot go on. */
+static bool vcpu_died(struct vcpu *c, enum vm_status status)
+{
+	pause_died(c, CM_DBG_CRASH);
+	vm_stop(c->vm, status);
+	return false;
+}
+
 static bool vcpu_exit_shutdown(struct vcpu *c)
 {
 	report_crash(c, "triple fault");
-	vm_stop(c->vm, VM_STATUS_GUEST);
-	return false;
+	return vcpu_died(c, VM_STATUS_GUEST);
 }
 
 static bool vcpu_exit_internal(struct vcpu *c)
@@ -83,15 +99,29 @@ static bool vcpu_exit_internal(struct vcpu *c)
 	if (c->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
 		what = "KVM could not emulate an instruction";
 	report_crash(c, what);
-	vm_stop(c->vm, VM_STATUS_GUEST);
-	return false;
+	return vcpu_died(c, VM_STATUS_GUEST);
 }
 
 static bool vcpu_exit_fail_entry(struct vcpu *c)
 {
 	report_crash(c, "KVM refused to enter the guest");
-	vm_stop(c->vm, VM_STATUS_VMM);
-	return false;
+	return vcpu_died(c, VM_STATUS_VMM);
+}
+
+/* A breakpoint, a watchpoint or a single step of the debugger. */
+static bool vcpu_exit_debug(struct vcpu *c)
+{
+	struct cm_dbg_stop stop = {
+		.reason = CM_DBG_TRAP,
+		.cpu = c->index,
+		.exception = c->run->debug.arch.exception,
+		.pc = c->run->debug.arch.pc,
+		.dr6 = c->run->debug.arch.dr6,
+		.dr7 = c->run->debug.arch.dr7,
+	};
+
+	pause_trapped(c, &stop);
+	return true;
 }
 
 static bool (*const vcpu_exits[VCPU_EXIT_REASONS])(struct vcpu *c) = {
@@ -100,6 +130,7 @@ static bool (*const vcpu_exits[VCPU_EXIT_REASONS])(struct vcpu *c) = {
 	[KVM_EXIT_INTR] = vcpu_exit_again,
 	[KVM_EXIT_IOAPIC_EOI] = vcpu_exit_again,
 	[KVM_EXIT_IRQ_WINDOW_OPEN] = vcpu_exit_again,
+	[KVM_EXIT_DEBUG] = vcpu_exit_debug,
 	[KVM_EXIT_HLT] = vcpu_exit_again,
 	[KVM_EXIT_SHUTDOWN] = vcpu_exit_shutdown,
 	[KVM_EXIT_INTERNAL_ERROR] = vcpu_exit_internal,
@@ -112,13 +143,71 @@ static bool vcpu_exit(struct vcpu *c)
 
 	c->exits++;
 	if (reason < VCPU_EXIT_REASONS) {
-		c->exits_by_reason[reason]++;
+		__atomic_store_n(&c->exits_by_reason[reason], c->exits_by_reason[reason] + 1,
+			__ATOMIC_RELAXED);
 		if (vcpu_exits[reason])
 			return vcpu_exits[reason](c);
 	}
 	report_crash(c, "unexpected exit from KVM");
-	vm_stop(c->vm, VM_STATUS_VMM);
-	return false;
+	return vcpu_died(c, VM_STATUS_VMM);
+}
+
+/* ---- what the debugger sees of them */
+
+/* The access of an exit by port or memory, as the guest made it; taken after it was served, so that reads have their value. */
+static void vcpu_trace(struct vcpu *c, uint32_t reason, uint64_t start, uint64_t ticks)
+{
+	const struct kvm_run *run = c->run;
+	struct cm_dbg_trace_entry e = {
+		.tsc = start,
+		.kind = CM_DBG_TRACE_EXITS,
+		.cpu = c->index,
+		.what = reason,
+		.ticks = ticks,
+	};
+
+	if (reason == KVM_EXIT_IO) {
+		e.flags = (run->io.direction == KVM_EXIT_IO_OUT) | (uint32_t)run->io.size << 8;
+		e.addr = run->io.port;
+		memcpy(&e.value, (const char *)run + run->io.data_offset, run->io.size);
+	} else if (reason == KVM_EXIT_MMIO) {
+		e.flags = (run->mmio.is_write ? 1 : 0) | run->mmio.len << 8;
+		e.addr = run->mmio.phys_addr;
+		memcpy(&e.value, run->mmio.data, sizeof(e.value));
+	}
+	trace_add(&e);
+}
+
+/* Bucket i takes less than 2^(8 + i) ticks. */
+static unsigned vcpu_bucket(uint64_t ticks)
+{
+	unsigned bits = 64 - (unsigned)__builtin_clzll(ticks | 1);
+
+	if (bits <= 8)
+		return 0;
+	return bits - 8 < CM_DBG_BUCKETS ? bits - 8 : CM_DBG_BUCKETS - 1;
+}
+
+/* One writer a counter; the debug thread reads. */
+static void vcpu_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static bool vcpu_exit_counted(struct vcpu *c)
+{
+	uint64_t start = trace_clock(), ticks;
+	uint32_t reason = c->run->exit_reason;
+	bool more = vcpu_exit(c);
+
+	if (reason >= VCPU_EXIT_REASONS)
+		return more;
+	ticks = trace_clock() - start;
+	vcpu_count(&c->exit_ticks[reason], ticks);
+	vcpu_count(&c->exit_bucket[reason][vcpu_bucket(ticks)], 1);
+	if (trace_wants(CM_DBG_TRACE_EXITS))
+		vcpu_trace(c, reason, start, ticks);
+	return more;
 }
 
 /*
@@ -140,18 +229,19 @@ static void vcpu_loop(struct vcpu *c)
 		int r = kvm_run(c->fd);
 
 		if (r == -EINTR || r == -EAGAIN) {
-			c->run->immediate_exit = 0;
+			__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+			pause_point(c);
 			continue;
 		}
 		if (r == -EFAULT && vcpu_memory_failed(c))
 			continue;
 		if (r < 0) {
 			report_run_failed(c, -r);
-			vm_stop(c->vm, r == -EFAULT ? VM_STATUS_GUEST : VM_STATUS_VMM);
+			vcpu_died(c, r == -EFAULT ? VM_STATUS_GUEST : VM_STATUS_VMM);
 			return;
 		}
 		c->faults = 0;
-		if (!vcpu_exit(c))
+		if (!vcpu_exit_counted(c))
 			return;
 	}
 }
@@ -218,6 +308,7 @@ static void *vcpu_main(void *arg)
 	struct cm_err err;
 	char name[16];
 
+	vcpu_self = c;
 	snprintf(name, sizeof(name), "vcpu%u", c->index);
 	prctl(PR_SET_NAME, name, 0, 0, 0);
 	if (stage_seal_vcpu(&err) < 0) {
@@ -236,7 +327,9 @@ static void *vcpu_main(void *arg)
 		vm_first_vcpu_created(c->vm);
 		vcpu_wait(&c->go);
 	}
+	pause_enter(c);
 	vcpu_loop(c);
+	pause_leave(c);
 	return NULL;
 }
 
@@ -263,14 +356,19 @@ void vcpu_want(struct vcpu *c)
 	sem_post(&c->wanted);
 }
 
-void vcpu_kick(struct vcpu *c)
+void vcpu_interrupt(struct vcpu *c)
 {
 	struct kvm_run *run = __atomic_load_n(&c->run, __ATOMIC_ACQUIRE);
 
 	/* The flag first: a signal that arrives just before KVM_RUN would otherwise be lost. */
 	if (run)
 		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(c->thread, VCPU_SIGNAL);
+}
+
+void vcpu_kick(struct vcpu *c)
+{
 	sem_post(&c->wanted);
 	sem_post(&c->go);
-	pthread_kill(c->thread, VCPU_SIGNAL);
+	vcpu_interrupt(c);
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <casemate/debug.h>
+
 #include "common/err.h"
 
 struct vm;
@@ -23,7 +25,7 @@ struct vm;
 struct vcpu {
 	struct vm *vm;
 	unsigned index; /* also the APIC id */
-	int fd; /* its thread's */
+	int fd; /* its thread's; the debug thread's while the vCPU is stopped */
 	struct kvm_run *run; /* shared with the kernel; NULL until created */
 	pthread_t thread;
 	sem_t wanted; /* posted once: create and run the vCPU */
@@ -32,6 +34,12 @@ struct vcpu {
 	unsigned faults; /* failed accesses since the last exit; its thread's */
 	uint64_t exits; /* total; written by the vCPU's thread, read at the end */
 	uint64_t exits_by_reason[VCPU_EXIT_REASONS];
+	/* TSC ticks from KVM_RUN's return to the next one, and exits by them; as struct cm_dbg_exit says. As `exits`, but read at any time. */
+	uint64_t exit_ticks[VCPU_EXIT_REASONS];
+	uint64_t exit_bucket[VCPU_EXIT_REASONS][CM_DBG_BUCKETS];
+	/* Under the lock of vm->pause. */
+	enum cm_dbg_cpu_state state;
+	struct cm_dbg_stop stop; /* reason CM_DBG_NONE: none */
 };
 
 /* Install the handler of the kick signal. Once, before any vCPU. */
@@ -42,6 +50,12 @@ int vcpu_start(struct vm *vm, unsigned index, struct cm_err *err);
 
 /* Have the vCPU created and run. Any thread, once a vCPU. */
 void vcpu_want(struct vcpu *c);
+
+/* The vCPU that the calling thread runs. */
+struct vcpu *vcpu_current(void);
+
+/* Make its running vCPU leave KVM_RUN soon, or the next one at once; its thread then looks at vm->pause. Any thread. */
+void vcpu_interrupt(struct vcpu *c);
 
 /* Make it leave the guest, or its wait, soon; its thread then looks at vm_stopping. Any thread. */
 void vcpu_kick(struct vcpu *c);

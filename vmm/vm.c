@@ -18,6 +18,7 @@
 
 #include "vmm/boot.h"
 #include "vmm/cpuid.h"
+#include "vmm/debug/server.h"
 #include "vmm/devtree.h"
 #include "vmm/guestlog.h"
 #include "vmm/hypercall.h"
@@ -196,6 +197,8 @@ static int vm_read_clock(struct vm *vm, struct devtree_machine *m, struct cm_err
 	if (r <= 0)
 		return cm_err_set(err, r < 0 ? -r : EINVAL, "frequency of the guest's TSC");
 	m->tsc_khz = (uint32_t)r;
+	vm->tsc_khz = m->tsc_khz;
+	vm->pvm = kvm_is_pvm(vm->cpu[0].fd);
 	r = kvm_get_msr(vm->cpu[0].fd, MSR_IA32_TSC, &m->tsc);
 	if (r < 0)
 		return cm_err_set(err, -r, "read the guest's TSC");
@@ -238,6 +241,7 @@ static int vm_init(struct vm *vm, const struct opts *opts, int kvm_fd, struct cm
 	atomic_init(&vm->status, -1);
 	sem_init(&vm->sealed, 0, 0);
 	sem_init(&vm->created, 0, 0);
+	pause_init(&vm->pause);
 	vm->log = guestlog_create(opts->log_fd);
 	vm->loop = eventloop_create();
 	if (!vm->log || !vm->loop)
@@ -277,7 +281,7 @@ static int vm_start_threads(struct vm *vm, struct cm_err *err)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return debug_start(vm, err);
 }
 
 static void vm_wait(sem_t *s)
@@ -315,6 +319,8 @@ int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *im
 	if (r < 0)
 		return r;
 	symtab_init(&vm->symbols, image, size);
+	vm->image = image;
+	vm->image_size = size;
 	vm->entry = plan.entry;
 	r = vm_open(vm, err);
 	if (r == 0)
@@ -385,6 +391,7 @@ static void vm_join(struct vm *vm)
 {
 	unsigned i;
 
+	pause_abandon(vm);
 	for (i = 0; i < vm->ncpus; i++)
 		vcpu_kick(&vm->cpu[i]);
 	for (i = 0; i < vm->ncpus; i++)
@@ -402,13 +409,14 @@ static void vm_report_start(void)
 /* The vCPU threads filtered themselves long ago; this one does, and the last privileged thread ends, before a device is served. */
 static int vm_seal(struct vm *vm, struct cm_err *err)
 {
-	unsigned i;
+	unsigned i, n = vm->ncpus + (vm->opts->debug_fd >= 0);
 	int r;
 
-	for (i = 0; i < vm->ncpus; i++)
+	for (i = 0; i < n; i++)
 		vm_wait(&vm->sealed);
 	if (vm_stopping(vm))
-		return cm_err_set(err, EIO, "filter the system calls of a vCPU thread");
+		return cm_err_set(err, EIO, "filter the system calls of a thread");
+	vm->started_ns = eventloop_now();
 	sem_post(&vm->cpu[0].go);
 	r = stage_seal_io(err);
 	stage_mark("seal");

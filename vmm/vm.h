@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "vmm/bus.h"
+#include "vmm/debug/pause.h"
 #include "vmm/eventloop.h"
 #include "vmm/gmem.h"
 #include "vmm/kvm.h"
@@ -60,6 +61,8 @@ struct vm {
 	struct eventloop *loop; /* the main thread's */
 	struct guestlog *log;
 	struct symtab symbols;
+	const void *image; /* the guest's ELF file */
+	size_t image_size;
 
 	unsigned ndevices;
 	struct virtio_dev *device[CM_VIRTIO_MAX]; /* by virtio page */
@@ -72,8 +75,13 @@ struct vm {
 
 	unsigned ncpus;
 	struct vcpu cpu[OPTS_CPUS_MAX];
-	sem_t sealed; /* posted by every vCPU thread that filtered itself */
+	sem_t sealed; /* posted by every vCPU thread, and the debug thread, that filtered itself */
 	sem_t created; /* posted when vCPU 0 exists, or failed to */
+
+	uint32_t tsc_khz;
+	bool pvm; /* the software KVM */
+	uint64_t started_ns; /* CLOCK_MONOTONIC, when vCPU 0 was let go */
+	struct vm_pause pause;
 
 	struct ev_source hangup; /* the parent's end of the log or ready descriptor */
 	atomic_int status; /* -1 while running, else enum vm_status */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * casemate-debug: the debug console. A program of its own, so that `casemate` stays small and static; `casemate debug` executes it.
+ *
+ * usage: casemate-debug --root=DIR [--json] [--sentry=FILE] ID [COMMAND [ARGUMENT]...]
+ */
+#include <config.h>
+
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+
+#include "control/debug/session.h"
+
+static const char help[] =
+	"usage: casemate debug [OPTIONS] ID [COMMAND [ARGUMENT]...]\n\n"
+	"Look into the sandbox of container ID, whether its guest runs, is paused, hangs or\n"
+	"died. With a command: one answer; without: a prompt.\n\n"
+	"  --json               answers as JSON\n"
+	"  --sentry FILE        the sentry's ELF file (default: the installed one)\n"
+	"  -h, --help           this text\n\n"
+	"commands:\n";
+
+static void main_help(void)
+{
+	const struct command *c;
+
+	fputs(help, stdout);
+	for (c = commands; c->name; c++) {
+		int n = printf("  %s %s", c->name, c->args);
+
+		printf("%*s%s\n", n < 30 ? 30 - n : 1, "", c->help);
+	}
+}
+
+static int main_options(struct session *s, int argc, char **argv, struct cm_err *err)
+{
+	static const struct option longs[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "sentry", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'r':
+			s->root = optarg;
+			break;
+		case 'j':
+			s->json = true;
+			break;
+		case 's':
+			s->image_path = optarg;
+			break;
+		case 'h':
+			main_help();
+			exit(0);
+		case ':':
+			return cm_err_set(err, 0, "option '%s' needs a value", argv[optind - 1]);
+		default:
+			return cm_err_set(err, 0, "unknown option '%s' (see casemate debug --help)",
+				argv[optind - 1]);
+		}
+	}
+	if (!s->root)
+		return cm_err_set(err, 0, "--root is missing");
+	if (optind == argc)
+		return cm_err_set(err, 0, "ID is missing");
+	s->id = argv[optind++];
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct session s = { 0 };
+	struct cm_err err = { 0 };
+	int r;
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	r = main_options(&s, argc, argv, &err);
+	if (r == 0) {
+		s.d = dbg_attach(s.root, s.id, &err);
+		r = s.d ? 0 : -err.code;
+	}
+	if (r == 0)
+		r = optind < argc ? session_run(&s, argc - optind, argv + optind, &err)
+				  : session_prompt(&s, &err);
+	dbg_close(s.d);
+	if (r < 0)
+		fprintf(stderr, "casemate: debug: %s\n", err.msg);
+	return r < 0 ? 1 : 0;
+}

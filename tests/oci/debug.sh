@@ -1,0 +1,146 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# casemate debug: attaching to sandboxes that run, stand, hang or died.
+: "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
+. "$top_srcdir/tests/oci/lib.sh"
+setup_bundle
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$top_builddir/casemate-debug" "$tmp/libexec/"
+mkdir "$tmp/libexec/guest" && cp "$top_builddir/guest/sentry.elf" "$tmp/libexec/guest/"
+export CASEMATE_LIBEXECDIR
+
+# debug ID COMMAND...: the answer in $tmp/out; within a second on a machine that is not slow
+debug() {
+	rc=0
+	timeout -k 5 $((10 * patience)) "$casemate" --root "$tmp/state" debug "$@" >"$tmp/out" 2>"$tmp/err" || rc=$?
+}
+# json PYTHON: an expression about the answer o
+json() { python3 -c "import json,sys; o = json.load(open('$tmp/out')); print(($1))" 2>&1; }
+has() { # has PATTERN NAME
+	grep -qE "$1" "$tmp/out" && ok 0 "$2" || { ok 1 "$2"; sed 's/^/# /' "$tmp/out" "$tmp/err" | head -30; }
+}
+start() { # start ID [OPTION...]
+	id=$1
+	shift
+	$cm run -d -b "$bundle" "$@" "$id" </dev/null >"$tmp/lines" 2>"$tmp/start" || sed 's/^/# /' "$tmp/start"
+}
+state_is() { debug --json "$1" status && [ "$(json 'o["state"]')" = "$2" ]; }
+
+# ---- a sandbox that runs
+config /bin/sh -c 'while :; do echo; sleep 0.05; done'
+start r --cpus 2 --memory 64M
+debug --json r status
+is "$rc $(json 'o["state"], o["vcpus"], o["machine"]["memory"] >> 20, len(o["machine"]["buildId"])')" \
+	"0 ('running', ['running', 'running'], 64, 40)" "status of a running sandbox"
+debug --json r regs
+is "$(json '[c["cpu"] for c in o], all(c["general"]["rip"].startswith("0x") for c in o)')" "([0, 1], True)" "its registers"
+debug r regs 1
+has '^vCPU 1$' "of one vCPU, for people"
+debug --json r exits
+is "$(json '[e["count"] > 0 and sum(b["count"] for b in e["histogram"]) <= e["count"] for e in o if e["reason"] == "io"][0]')" True "exits by reason"
+debug --json r devices
+is "$(json '[d["name"] for d in o], [d["queues"][0]["size"] > 0 for d in o if d["phase"] == "running"][0]')" \
+	"(['console', 'rng', 'vsock', 'fs'], True)" "devices"
+count() { wc -l <"$tmp/lines"; }
+moves() { a=$(count) && sleep 0.3 && [ "$(count)" != "$a" ]; }
+wait_for 5 moves
+ok $? "the program goes on after each"
+
+# ---- one that is paused
+debug r pause
+a=$(count)
+sleep 0.3
+is "$rc $(count)" "0 $a" "a paused sandbox does nothing, also when the command is gone"
+debug --json r status
+is "$(json 'o["state"], o["vcpus"]')" "('paused', ['stopped', 'stopped'])" "status says so"
+debug r regs
+has '^vCPU 1$' "registers of a paused sandbox"
+debug r resume
+wait_for 5 moves
+ok $? "it goes on after resume"
+debug r resume
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: resume: it is not paused" "but not twice"
+printf 'status\npause\nstatus\nresume\nnonsense\nquit\nstatus\n' | $cm debug r >"$tmp/out" 2>"$tmp/err"
+is "$? $(grep -c ' is ' "$tmp/out") $(cat "$tmp/err")" "0 2 casemate debug: unknown command 'nonsense' (see help)" "commands from a pipe"
+
+# ---- who may, and what is no command
+debug --json nobody status
+is "$rc $(cat "$tmp/err")" "1 casemate: container 'nobody' does not exist" "a sandbox that is not there"
+debug r regs 2
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: vCPU '2': at most 1" "a vCPU that is not there"
+debug r frobnicate
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: unknown command 'frobnicate' (see help)" "an unknown command"
+debug r kill
+is "$rc" 1 "kill refuses a guest that lives"
+python3 - "$tmp/state/r/control.sock" <<'P' >"$tmp/out" 2>&1
+import json, os, socket, struct, sys
+def attach():
+    os.chdir(os.path.dirname(sys.argv[1]))
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(20)
+    s.connect("control.sock")
+    s.send(json.dumps({"method": "debug.Attach", "arg": "r"}).encode())
+    reply = s.recv(65536)
+    assert json.loads(reply)["success"], reply
+    return s
+def frame(kind, payload=b"", magic=0x31444d43, ident=1, length=None):
+    return struct.pack("<IHHIIII", magic, 1, kind, ident, len(payload) if length is None else length, 0, 0) + payload
+hello = frame(1, struct.pack("<II", 1, 0))
+s = attach()
+s.send(frame(77))
+print("unknown", struct.unpack("<IHHIIII", s.recv(24))[5])
+for name, bad in [("magic", frame(1, magic=1)), ("id", frame(1, ident=0)), ("length", frame(1, length=1 << 20)), ("reply", frame(0x8001))]:
+    s = attach()
+    s.send(bad)
+    print(name, len(s.recv(100)))
+s = attach()
+s.send(frame(3, struct.pack("<II", 0, 0)))
+assert len(s.recv(4096)) == 168
+s.send(frame(2) * 1000)          # a peer that does not read
+t = [attach() for i in range(7)]
+u = attach()
+try:
+    u.send(hello)
+    print("ninth", len(u.recv(100)))
+except (BrokenPipeError, ConnectionResetError):
+    print("ninth", 0)
+P
+is "$(cat "$tmp/out")" "unknown 38
+magic 0
+id 0
+length 0
+reply 0
+ninth 0" "frames that break the protocol, and a ninth debugger, are hung up on"
+wait_for 5 moves
+ok $? "a hang-up takes a pause back"
+$cm delete -f r
+
+# ---- one that hangs with interrupts off
+if "$top_builddir/casemate-vmm" --help | grep -q guest-image; then
+	config /bin/sleep 1000
+	start h --guest-cmdline debugtest=loop,100
+	sleep 1
+	debug --json h status
+	is "$rc $(json 'o["state"]')" "0 running" "status of a guest that hangs"
+	debug h regs
+	has 'rip +0xffffffff8' "its registers"
+	$cm delete -f h
+
+	# ---- one that panicked
+	start p --on-panic hold --guest-cmdline debugtest=panic,100
+	wait_for 10 state_is p held
+	ok $? "a guest that panicked is held"
+	debug --json p status
+	is "$(json 'o["stop"]["reason"]')" panic "status says why"
+	debug p regs
+	has 'rip +0xffffffff8' "its registers"
+	debug p kill
+	is "$rc" 0 "kill ends it"
+	wait_for 10 is_status p stopped
+	ok $? "the container is stopped then"
+	$cm delete p
+fi
+$cm run -b "$bundle" --on-panic maybe x 2>"$tmp/err"
+is "$(cat "$tmp/err")" "casemate: --on-panic: 'maybe' is neither end nor hold" "--on-panic wants a word that it knows"
+wait_for 10 no_leftover
+is "$(leftover)$(state_entries)" "" "nothing is left"
+plan
