@@ -142,28 +142,6 @@ json_t *cmd_kill_get(struct session *s, int argc, char **argv, struct cm_err *er
 	return NULL;
 }
 
-json_t *cmd_nmi_get(struct session *s, int argc, char **argv, struct cm_err *err)
-{
-	struct cm_dbg_cpu q = { .cpu = CM_DBG_ALL_CPUS };
-	struct dbg_buf part = { &q, sizeof(q) };
-	uint64_t cpu;
-	int r;
-
-	if (cmd_words(argc, argv, 0, 1, err) < 0)
-		return NULL;
-	if (argc > 1) {
-		if (cmd_number("vCPU", argv[1], dbg_machine(s->d)->ncpus - 1, &cpu, err) < 0)
-			return NULL;
-		q.cpu = (uint32_t)cpu;
-	}
-	r = dbg_call(s->d, CM_DBG_NMI, &part, 1, NULL, 0);
-	if (r < 0) {
-		cmd_error(r, err, "send the NMI");
-		return NULL;
-	}
-	return json_object();
-}
-
 json_t *cmd_help_get(struct session *s, int argc, char **argv, struct cm_err *err)
 {
 	const struct command *c;

@@ -5,13 +5,14 @@
 
 #include <stdio.h>
 
-const char *text_escape(char *buf, size_t size, const char *src, size_t len)
+static const char *text_make(
+	char *buf, size_t size, const char *src, size_t len, const char *doubled)
 {
 	size_t at = 0, i;
 
 	for (i = 0; i < len && src[i]; i++) {
 		unsigned char c = (unsigned char)src[i];
-		size_t need = c == '\\' ? 2 : c >= 0x20 && c < 0x7f ? 1 : 4;
+		size_t need = c == (unsigned char)*doubled ? 2 : c >= 0x20 && c < 0x7f ? 1 : 4;
 
 		if (at + need >= size)
 			break;
@@ -25,4 +26,14 @@ const char *text_escape(char *buf, size_t size, const char *src, size_t len)
 	}
 	buf[at] = '\0';
 	return buf;
+}
+
+const char *text_escape(char *buf, size_t size, const char *src, size_t len)
+{
+	return text_make(buf, size, src, len, "\\");
+}
+
+const char *text_printable(char *buf, size_t size, const char *src, size_t len)
+{
+	return text_make(buf, size, src, len, "");
 }

@@ -25,6 +25,8 @@ static __attribute__((noinline)) void fault_test_deadlock(void)
 {
 	spin_lock_irq(&fault_test_lock);
 	spin_lock_irq(&fault_test_lock);
+	/* No tail call: this function stays on the stack. */
+	__asm__ volatile("");
 }
 
 static __attribute__((noinline)) void fault_test_panic(void)

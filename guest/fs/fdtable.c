@@ -5,6 +5,7 @@
  */
 #include "fs/fdtable.h"
 
+#include "debug/layout.h"
 #include "fs/internal.h"
 #include "lib/bitmap.h"
 #include "task/task.h"
@@ -22,6 +23,11 @@ struct fdtable {
 	struct file *inline_files[FD_INLINE];
 	u64 inline_open[1], inline_cloexec[1];
 };
+
+DEBUG_FIELD(fdtable, size);
+DEBUG_FIELD(fdtable, files);
+DEBUG_FIELD(fdtable, open);
+DEBUG_FIELD(fdtable, cloexec);
 
 struct fdtable *fdtable_create(void)
 {

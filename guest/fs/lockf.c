@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 
+#include "debug/layout.h"
 #include "fs/fdtable.h"
 #include "task/task.h"
 
@@ -25,6 +26,13 @@ struct lockf {
 	bool write;
 	u64 start, end; /* inclusive */
 };
+
+DEBUG_FIELD(lockf, link);
+DEBUG_FIELD(lockf, kind);
+DEBUG_FIELD(lockf, pid);
+DEBUG_FIELD(lockf, write);
+DEBUG_FIELD(lockf, start);
+DEBUG_FIELD(lockf, end);
 
 /* A POSIX owner that sleeps, and the owner that it waits for. */
 struct lockf_blocked {

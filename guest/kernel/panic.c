@@ -61,17 +61,25 @@ static bool panic_in_stack(u64 fp, u64 sp)
 }
 
 /* Frames lie on one stack, each above the one before: a broken chain ends. */
-static void panic_fill_stack(struct cm_panic *p, u64 fp, u64 sp)
+u32 panic_backtrace(u64 fp, u64 sp, u64 *pc, u32 max)
 {
-	while (p->depth < CM_PANIC_DEPTH && panic_in_stack(fp, sp)) {
+	u32 n = 0;
+
+	while (n < max && panic_in_stack(fp, sp)) {
 		const u64 *frame = (const u64 *)fp;
 
 		if (!frame[1])
 			break;
-		p->stack[p->depth++] = frame[1];
+		pc[n++] = frame[1];
 		sp = fp + 16;
 		fp = frame[0];
 	}
+	return n;
+}
+
+static void panic_fill_stack(struct cm_panic *p, u64 fp, u64 sp)
+{
+	p->depth += panic_backtrace(fp, sp, p->stack + p->depth, CM_PANIC_DEPTH - p->depth);
 }
 
 /* Waits for ever when another CPU is reporting already; a panic within the report powers off. */

@@ -44,7 +44,7 @@ void syscall_dispatch(struct regs *r)
 	struct sysargs a = { { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
 	u64 nr = r->orig_rax;
 	syscall_fn fn = nr < ARRAY_SIZE(dispatch_table) ? dispatch_table[nr] : NULL;
-	bool traced = unlikely(READ_ONCE(trace_enabled));
+	bool traced = trace_calls_on();
 	s64 ret;
 
 	if (traced)

@@ -7,7 +7,10 @@
 
 #include <asm/unistd.h>
 
+#include "debug/layout.h"
+#include "debug/trace_ring.h"
 #include "kernel/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "syscall/syscall.h"
@@ -15,49 +18,54 @@
 #include "syscall/trace_names.h"
 #include "task/task.h"
 
+DEBUG_CONST(TRACE_RING);
+DEBUG_CONST(TRACE_FUSE);
+
 struct trace_call {
 	const char *name, *kinds;
 };
 
-static const struct trace_call trace_calls[] = {
+static const struct trace_call trace_table[] = {
 #define SYS(name, handler, args, level, note) [__NR_##name] = { #name, args },
 #include "syscall/table.def"
 #undef SYS
 };
 
-bool trace_enabled;
+u32 trace_enabled;
 static void (*trace_sink)(const char *text, size_t len);
 
 void trace_start(void (*sink)(const char *text, size_t len))
 {
 	trace_sink = sink;
-	atomic_store(&trace_enabled, true);
+	atomic_or(&trace_enabled, TRACE_SINK);
 }
 
 void trace_stop(void)
 {
-	atomic_store(&trace_enabled, false);
+	atomic_and(&trace_enabled, ~TRACE_SINK);
 }
 
 static void trace_emit(struct trace_line *l)
 {
 	void (*sink)(const char *, size_t) = READ_ONCE(trace_sink);
+	u32 on = READ_ONCE(trace_enabled);
 
-	if (!sink) {
+	if (on & TRACE_SINK && !sink)
 		log_info("%s", l->text);
-		return;
-	}
 	l->len = MIN(l->len, sizeof(l->text) - 1);
 	l->text[l->len++] = '\n';
-	sink(l->text, l->len);
+	if (on & TRACE_RING)
+		trace_ring_write(l->text, l->len);
+	if (on & TRACE_SINK && sink)
+		sink(l->text, l->len);
 }
 
 static struct trace_call trace_lookup(u64 nr)
 {
 	static const struct trace_call none = { NULL, "hex,hex,hex,hex,hex,hex" };
 
-	if (nr < ARRAY_SIZE(trace_calls) && trace_calls[nr].name)
-		return trace_calls[nr];
+	if (nr < ARRAY_SIZE(trace_table) && trace_table[nr].name)
+		return trace_table[nr];
 	return none;
 }
 
@@ -174,4 +182,14 @@ void trace_exit_status(struct task *t, int status)
 		trace_put(l, "[pid %5d] +++ exited with %d +++", t->tid, status >> 8 & 0xff);
 	trace_emit(l);
 	kfree(l);
+}
+
+void trace_fuse(u32 op, u64 nodeid, s64 result, u64 ns)
+{
+	struct task *t = task_current();
+	char line[96];
+	int n = str_format(line, sizeof(line), "[pid %5d] fuse %u node %lu = %ld <%lu.%03lu us>\n",
+		t ? t->tid : 0, op, nodeid, result, ns / 1000, ns % 1000);
+
+	trace_ring_write(line, MIN((size_t)n, sizeof(line) - 1));
 }

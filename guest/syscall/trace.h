@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tracing of system calls in strace's format; off unless the boot option `trace` or the agent turns it on. */
+/*
+ * Tracing of system calls in strace's format; off unless the boot option `trace`, the agent or a debugger turns it on: the latter from outside,
+ * by writing TRACE_RING or TRACE_FUSE into trace_enabled.
+ */
 #ifndef SYSCALL_TRACE_H
 #define SYSCALL_TRACE_H
 
@@ -9,7 +12,16 @@ struct siginfo;
 struct sysargs;
 struct task;
 
-extern bool trace_enabled;
+#define TRACE_SINK 1u /* calls go to the sink or the log */
+#define TRACE_RING 2u /* calls go to debug/trace_ring.h */
+#define TRACE_FUSE 4u /* requests to the file server go there */
+extern u32 trace_enabled; /* TRACE_*; atomic */
+
+/* Are calls traced? */
+static inline bool trace_calls_on(void)
+{
+	return unlikely(READ_ONCE(trace_enabled) & (TRACE_SINK | TRACE_RING));
+}
 
 /* sink NULL = the sentry's log. The sink gets whole lines in task context, may sleep, and must not make traced system calls. */
 void trace_start(void (*sink)(const char *text, size_t len));
@@ -20,5 +32,7 @@ void trace_leave(struct task *t, u64 nr, const struct sysargs *a, s64 ret);
 /* "--- SIGX {...} ---" and "+++ exited with N +++". */
 void trace_signal(struct task *t, int sig, int code, u64 addr, int pid);
 void trace_exit_status(struct task *t, int status);
+/* One request to the file server, done: its number as in <linux/fuse.h>, the node, bytes of the reply or -errno, how long it took. */
+void trace_fuse(u32 op, u64 nodeid, s64 result, u64 ns);
 
 #endif

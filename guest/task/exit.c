@@ -164,7 +164,7 @@ void task_exit(int status)
 	struct group *g = t->group;
 	bool last = exit_begin(t, status);
 
-	if (unlikely(READ_ONCE(trace_enabled)))
+	if (trace_calls_on())
 		trace_exit_status(t, status);
 	if (last) {
 		itimers_exit(g);

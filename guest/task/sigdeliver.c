@@ -155,7 +155,7 @@ static bool signal_next(struct task *t, struct sig_frame_args *f)
 			act->handler = (u64)SIG_DFL;
 		spin_unlock(&g->sighand->lock);
 		sig_unlock(g, flags);
-		if (unlikely(READ_ONCE(trace_enabled)))
+		if (trace_calls_on())
 			trace_signal(
 				t, f->sig, f->info.si_code, (u64)f->info.si_addr, f->info.si_pid);
 		if (f->action.handler == (u64)SIG_DFL)

@@ -57,5 +57,7 @@
  * Interrupt vectors: device N of the virtio page table raises CM_VECTOR_VIRTIO + N on vCPU 0.
  */
 #define CM_VECTOR_VIRTIO 0x30
+/* On pvm an NMI that finds a program running breaks it; this interrupt takes its place then, since a program can always be interrupted. */
+#define CM_VECTOR_DEBUG 0xe0
 
 #endif

@@ -43,6 +43,7 @@ static struct opts no_options(void)
 		.vsock_dir_fd = -1,
 		.log_fd = 2,
 		.ready_fd = -1,
+		.debug_fd = -1,
 	};
 }
 

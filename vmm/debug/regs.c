@@ -12,7 +12,7 @@
 
 /* #syscalls:dbg ioctl[1=KVM_GET_REGS,KVM_GET_SREGS,KVM_GET_DEBUGREGS,KVM_GET_FPU,KVM_GET_XSAVE,KVM_GET_VCPU_EVENTS,KVM_GET_MP_STATE] */
 /* #syscalls:dbg ioctl[1=KVM_SET_REGS,KVM_SET_SREGS,KVM_SET_DEBUGREGS,KVM_SET_FPU,KVM_SET_XSAVE,KVM_SET_VCPU_EVENTS,KVM_SET_MP_STATE] */
-/* #syscalls:dbg ioctl[1=KVM_GET_MSRS,KVM_SET_GUEST_DEBUG,KVM_NMI] */
+/* #syscalls:dbg ioctl[1=KVM_GET_MSRS,KVM_SET_GUEST_DEBUG,KVM_NMI,KVM_SIGNAL_MSI] */
 
 static const struct {
 	uint32_t set;
@@ -214,6 +214,20 @@ void debug_guest_debug_off(struct vm *vm)
 	}
 }
 
+/* See CM_VECTOR_DEBUG. */
+static int nmi_send(struct vm *vm, struct vcpu *c)
+{
+	struct kvm_regs r;
+	int e = vm->pvm ? kvm_get_regs(c->fd, &r) : 0;
+
+	if (e < 0)
+		return e;
+	if (!vm->pvm || r.rip >> 63)
+		return kvm_state(c->fd, KVM_NMI, NULL);
+	e = kvm_signal_msi(vm->vm_fd, CM_GPA_LAPIC | (uint64_t)c->index << 12, CM_VECTOR_DEBUG);
+	return e < 0 ? e : 0;
+}
+
 uint32_t debug_nmi(struct debug_call *k)
 {
 	struct vm *vm = k->s->vm;
@@ -234,7 +248,7 @@ uint32_t debug_nmi(struct debug_call *k)
 			continue;
 		if (e)
 			return e;
-		r = kvm_state(c->fd, KVM_NMI, NULL);
+		r = nmi_send(vm, c);
 		if (r < 0)
 			return (uint32_t)-r;
 	}

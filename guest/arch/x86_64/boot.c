@@ -148,6 +148,7 @@ void arch_start(paddr_t fdt, u32 cpu)
 	sched_init();
 	timer_init();
 	tlb_init();
+	nmi_init();
 	vdso_update();
 	boot_init_cpu(0);
 	atomic_add(&boot_started, 1);

@@ -69,6 +69,7 @@ void desc_set_kstack(u32 cpu, u64 top)
 {
 	pcpus[cpu].kstack = top;
 	entry_areas[cpu].entry_stack[0] = top;
+	entry_areas[cpu].nmi_stack[0] = top;
 }
 
 void desc_init_cpu(u32 cpu)

@@ -44,7 +44,7 @@ struct entry_area {
 	struct tss tss __aligned(16);
 	u64 entry_stack[512] __aligned(4096); /* [0] = top of the kernel stack to go on with */
 	u64 df_stack[512] __aligned(4096);
-	u64 nmi_stack[512] __aligned(4096);
+	u64 nmi_stack[512] __aligned(4096); /* [0] as above */
 	struct iret_frame iret __aligned(4096);
 	u8 pad[4096 - sizeof(struct iret_frame)];
 };

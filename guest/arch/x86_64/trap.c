@@ -98,6 +98,10 @@ void trap_user(struct regs *r, u32 vector, u64 err)
 	percpu_account_user();
 	if (unlikely(r->rip - TRAMP_VA < PAGE_SIZE))
 		trap_leave_trampoline(r);
+	if (unlikely(vector == TRAP_NMI)) {
+		nmi_dump(r);
+		return;
+	}
 	if (vector >= 32) {
 		irq_handle(vector);
 		return;
@@ -137,6 +141,10 @@ void trap_kernel(struct regs *r, u32 vector, u64 err)
 			r->rip = (u64)idle_window_end;
 		return;
 	}
+	if (vector == TRAP_NMI) {
+		nmi_dump(r);
+		return;
+	}
 	fixup = trap_fixup(r->rip);
 	if (fixup) {
 		if (vector == TRAP_PF && trap_kernel_user_fault(r, err, addr))
@@ -144,8 +152,6 @@ void trap_kernel(struct regs *r, u32 vector, u64 err)
 		r->rip = fixup;
 		return;
 	}
-	if (vector == TRAP_NMI)
-		return;
 	if (vector == TRAP_DB) {
 		r->rflags &= ~RFLAGS_TF; /* a program's single step that reached into the kernel */
 		return;

@@ -37,4 +37,8 @@ void kthread_entry(void);
 #define TRAMP_POP_R11 1
 #define TRAMP_IRET    3
 
+/* Tell where this vCPU stood; on the NMI stack. */
+void nmi_dump(const struct regs *r);
+void nmi_init(void);
+
 #endif

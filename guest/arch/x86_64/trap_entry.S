@@ -4,7 +4,7 @@
  *
  * From user mode, exceptions and interrupts arrive on the vCPU's small entry stack (TSS.RSP0), whose lowest word holds the top of
  * the running thread's kernel stack; the frame is copied there as a struct regs. Inside the kernel they stay on the stack that
- * runs. SYSCALL comes through a stub of its own for each vCPU, which knows its struct pcpu by address: GS belongs to the program.
+ * runs. An NMI has a stack of its own in either case, and leaves it in the same way when it comes from user mode. SYSCALL comes through a stub of its own for each vCPU, which knows its struct pcpu by address: GS belongs to the program.
  */
 #include "arch/x86_64/asm.h"
 
@@ -21,7 +21,7 @@ trap_stubs:
 	push	$0
 	.endif
 	push	$vec
-	.if (vec == 2) || (vec == 8) || (vec == 18)
+	.if (vec == 8) || (vec == 18)
 	jmp	trap_kernel_entry		/* on an IST stack: reported there, never resumed in user mode */
 	.else
 	jmp	trap_entry

@@ -7,11 +7,13 @@
 
 #include "drivers/arena.h"
 #include "drivers/fs_chan.h"
+#include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "lib/atomic.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "syscall/trace.h"
 
 #define CONN_MAX_DATA (256u * 1024)
 #define CONN_SLOTS    8u
@@ -143,7 +145,7 @@ static int conn_read_reply(
 	return 0;
 }
 
-int hostfs_call(struct hostfs_conn *c, struct hostfs_req *r)
+static int conn_call(struct hostfs_conn *c, struct hostfs_req *r)
 {
 	struct conn_layout l;
 	struct fs_req q;
@@ -163,6 +165,19 @@ int hostfs_call(struct hostfs_conn *c, struct hostfs_req *r)
 	if (!err)
 		err = conn_read_reply(r, &l, mem, q.written);
 	arena_free(mem, l.pages);
+	return err;
+}
+
+int hostfs_call(struct hostfs_conn *c, struct hostfs_req *r)
+{
+	u64 start;
+	int err;
+
+	if (likely(!(READ_ONCE(trace_enabled) & TRACE_FUSE)))
+		return conn_call(c, r);
+	start = clock_monotonic();
+	err = conn_call(c, r);
+	trace_fuse(r->op, r->nodeid, err ? err : (s64)r->out_len, clock_monotonic() - start);
 	return err;
 }
 
