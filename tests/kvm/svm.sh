@@ -29,7 +29,7 @@ cp "$top_builddir"/tests/kvm/{kernel.elf,with_fs,fs_pair} "$top_srcdir"/tests/kv
 cp "$top_srcdir"/tests/oci/*.sh "$t/tests/oci/" && cp "$top_srcdir"/tests/lib/debian-rootfs "$t/tests/lib/" || exit 1
 cp "$top_srcdir"/tests/guest/{guest.sh,run-guest-tests} "$t/tests/guest/" || exit 1
 for program in "$top_builddir"/tests/guest/*; do
-	[ -f "$program" ] && [ -x "$program" ] && case $program in *.* | */run-guest-tests) ;; *) cp "$program" "$t/tests/guest/" ;; esac
+	[ -f "$program" ] && [ -x "$program" ] && case ${program##*/} in *.* | run-guest-tests) ;; *) cp "$program" "$t/tests/guest/" ;; esac
 done
 
 {
