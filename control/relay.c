@@ -26,12 +26,17 @@ bool cm_relay_is_null(int fd)
 	return fstat(fd, &st) < 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
 }
 
-/* A descriptor that someone else made non-blocking: wait as if it blocked. */
-static bool relay_wait(int fd, short events)
+static bool relay_poll(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
-	return errno == EINTR || (errno == EAGAIN && (poll(&p, 1, -1) >= 0 || errno == EINTR));
+	return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+/* A descriptor that someone else made non-blocking: wait as if it blocked. */
+static bool relay_wait(int fd, short events)
+{
+	return errno == EINTR || (errno == EAGAIN && relay_poll(fd, events));
 }
 
 static bool relay_write(int fd, const char *p, size_t len)
@@ -70,22 +75,24 @@ static bool relay_is_pipe(int fd)
 	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-/* #syscalls:sandbox splice poll read write shutdown newfstatat */
-/* Returns false when the kernel cannot splice these two: nothing was moved then. */
+/*
+ * A splice that waits holds the pipe's lock: nobody could read from the pipe what was moved before, or write to it. So the waiting is done
+ * by poll. A socket that polls writable takes RELAY_BUF bytes at once. Returns false when the kernel cannot splice these two: nothing was
+ * moved then.
+ *
+ * #syscalls:sandbox splice poll read write shutdown newfstatat
+ */
 static bool relay_splice(int in, int out)
 {
 	for (bool first = true;; first = false) {
-		ssize_t n = splice(in, NULL, out, NULL, RELAY_BUF, SPLICE_F_MOVE);
+		ssize_t n;
 
+		if (!relay_poll(in, POLLIN) || !relay_poll(out, POLLOUT))
+			return true;
+		n = splice(in, NULL, out, NULL, RELAY_BUF, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		if (n < 0 && errno == EINVAL && first)
 			return false;
-		/* Which side would block is not known: ask for both, one at a time. */
-		if (n < 0 && errno == EAGAIN && relay_wait(in, POLLIN)) {
-			errno = EAGAIN;
-			if (relay_wait(out, POLLOUT))
-				continue;
-		}
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
 			return true;

@@ -17,6 +17,28 @@ config /bin/cat
 head -c "$bytes" /dev/urandom >"$tmp/big"
 sum=$(md5sum <"$tmp/big")
 is "$(cat "$tmp/big" | $cm run -b "$bundle" ${guest:-} a | md5sum)" "$sum" "$((bytes / 1000000)) MB through cat arrive intact, pipes"
+# Each answer is read before the next question: what moves the bytes must not keep the pipes locked while it waits.
+is "$(python3 - $cm run -b "$bundle" ${guest:-} a <<'P'
+import os, subprocess, sys, threading
+p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+state = sys.argv[sys.argv.index("--root") + 1]
+kill = [sys.argv[sys.argv.index("--root") - 1], "--root", state, "kill", "a", "KILL"]
+late = threading.Timer(20 * int(os.environ.get("CASEMATE_TEST_PATIENCE", 1)), subprocess.run, [kill])
+late.start()
+n = 0
+for i in range(100):
+    try:
+        p.stdin.write(b"%03d\n" % i)
+    except BrokenPipeError:
+        break
+    if p.stdout.read(4) != b"%03d\n" % i:
+        break
+    n += 1
+late.cancel()
+p.stdin.close()
+print(n, p.wait())
+P
+)" "100 0" "questions and answers through pipes"
 $cm run -b "$bundle" ${guest:-} a <"$tmp/big" >"$tmp/big2"
 is "$(md5sum <"$tmp/big2")" "$sum" "$((bytes / 1000000)) MB through cat arrive intact, files"
 rm -f "$tmp/big" "$tmp/big2"
