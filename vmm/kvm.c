@@ -100,6 +100,31 @@ int kvm_set_msr_filter(int vm_fd, struct kvm_msr_filter *f)
 	return kvm_call(vm_fd, KVM_X86_SET_MSR_FILTER, f);
 }
 
+int kvm_set_routes(int vm_fd, struct kvm_irq_routing *r)
+{
+	return kvm_call(vm_fd, KVM_SET_GSI_ROUTING, r);
+}
+
+int kvm_irqfd(int vm_fd, uint32_t gsi, int fd)
+{
+	struct kvm_irqfd i = { .fd = (uint32_t)fd, .gsi = gsi };
+
+	return kvm_call(vm_fd, KVM_IRQFD, &i);
+}
+
+int kvm_ioeventfd(int vm_fd, uint16_t port, uint32_t value, int fd)
+{
+	struct kvm_ioeventfd e = {
+		.datamatch = value,
+		.addr = port,
+		.len = sizeof(value),
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	return kvm_call(vm_fd, KVM_IOEVENTFD, &e);
+}
+
 int kvm_run(int vcpu_fd)
 {
 	return kvm_call_value(vcpu_fd, KVM_RUN, 0);

@@ -35,6 +35,9 @@ int kvm_set_slot(int vm_fd, uint32_t slot, uint64_t gpa, uint64_t len, void *hos
 int kvm_create_vcpu(int vm_fd, uint32_t id); /* new descriptor */
 int kvm_signal_msi(int vm_fd, uint64_t address, uint32_t data); /* 0 when the guest blocked it */
 int kvm_set_msr_filter(int vm_fd, struct kvm_msr_filter *f);
+int kvm_set_routes(int vm_fd, struct kvm_irq_routing *r); /* replaces all earlier routes */
+int kvm_irqfd(int vm_fd, uint32_t gsi, int fd); /* a write to fd raises gsi from now on */
+int kvm_ioeventfd(int vm_fd, uint16_t port, uint32_t value, int fd); /* OUT of 4 bytes writes fd */
 
 /* vCPU descriptor; only its own thread uses it once it runs. */
 int kvm_run(int vcpu_fd);

@@ -184,6 +184,9 @@ void machine_describe(const struct vm *vm, struct devtree_machine *m)
 
 void machine_doorbell(struct vm *vm, uint32_t device, uint32_t queue)
 {
-	if (device < vm->ndevices)
-		virtio_doorbell(vm->device[device], queue);
+	if (device >= vm->ndevices)
+		return;
+	if (vm->device[device]->kick_fd >= 0)
+		wire_rang(vm);
+	virtio_doorbell(vm->device[device], queue);
 }

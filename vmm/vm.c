@@ -29,9 +29,7 @@
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
 
-#define VM_HUGE (2ul << 20)
-#define VM_IOAPIC_ROUTES \
-	24 /* reserved by the split irqchip; no IOAPIC is modelled, messages go straight to the local APICs */
+#define VM_HUGE	     (2ul << 20)
 #define MSR_IA32_TSC 0x10
 
 /* ---- creation */
@@ -246,7 +244,7 @@ static int vm_init(struct vm *vm, const struct opts *opts, int kvm_fd, struct cm
 	vm->loop = eventloop_create();
 	if (!vm->log || !vm->loop)
 		return cm_err_set(err, ENOMEM, "create the event loop");
-	return 0;
+	return wire_init(vm) < 0 ? cm_err_set(err, ENOMEM, "create the event loop") : 0;
 }
 
 static int vm_add_slots(struct vm *vm, struct cm_err *err)
@@ -454,6 +452,7 @@ int vm_run(struct vm *vm)
 	vm_join(vm);
 	if (vm->opts->trace_exits) {
 		vm_report_start();
+		wire_report(vm);
 		report_exits(vm);
 	}
 	return atomic_load(&vm->status);

@@ -22,6 +22,7 @@
 #include "vmm/opts.h"
 #include "vmm/symtab.h"
 #include "vmm/vcpu.h"
+#include "vmm/wire.h"
 
 /* Exit status of the process. */
 enum vm_status {
@@ -31,6 +32,9 @@ enum vm_status {
 	VM_STATUS_VMM = 3, /* the VMM or KVM failed under a running guest */
 	VM_STATUS_PARENT = 4 /* the sandbox process went away */
 };
+
+/* Reserved by the split irqchip; no IOAPIC is modelled, messages go straight to the local APICs. */
+#define VM_IOAPIC_ROUTES 24
 
 /* Slots of KVM memory. */
 enum vm_slot {
@@ -67,6 +71,7 @@ struct vm {
 	unsigned ndevices;
 	struct virtio_dev *device[CM_VIRTIO_MAX]; /* by virtio page */
 	const char *device_tag[CM_VIRTIO_MAX];
+	struct wires wires;
 
 	uint64_t entry; /* guest-virtual */
 	uint64_t fdt_gpa;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Start, end and failure of the VMM, by what its test kernel does.
 . "$top_srcdir/tests/kvm/lib.sh"
-plan 32
+plan 35
 
 boot hello
 point "$status" "a guest that powers off ends with status 0"
@@ -51,6 +51,13 @@ timeout -k 5 $((30 * patience)) "$top_builddir/tests/kvm/with_fs" "$VMM" --memor
 point $? "a guest with a file device runs"
 ! logged "not ok" && logged "ok - one for one access"
 point $? "an access to an empty part of the DAX window is the guest's machine check"
+
+timeout -k 5 $((30 * patience)) "$top_builddir/tests/kvm/with_fs" "$VMM" --memory=64M --guest-image="$KERNEL" \
+	--cmdline=test=rings --trace-exits >"$TMP/log" 2>&1
+point $? "a guest that keeps ringing a file device runs"
+logged "wires doorbells=2 interrupts=1"; point $? "KVM takes its doorbells and interrupts over"
+exits=$(sed -n 's/.*exits cpu=0 total=\([0-9]*\).*/\1/p' "$TMP/log")
+[ "${exits:-0}" -gt 0 ] && [ "$exits" -lt 100000 ]; point $? "and ends their exits (${exits:-no} exits for 100000 doorbells)"
 
 boot flood
 [ $status -eq 0 ] && [ "$(wc -c <"$TMP/log")" -lt 2000000 ]; point $? "a flood of log text is cut"

@@ -40,6 +40,8 @@ struct virtio_dev_ops {
 		struct virtio_dev *dev, unsigned int queue); /* the driver rang; RUNNING only */
 	void (*doorbell)(struct virtio_dev *dev,
 		unsigned int queue); /* optional, on the vCPU thread, instead of notify */
+	void (*wired)(struct virtio_dev *
+			dev); /* with a call_fd: KVM has taken it over, no virtio_dev_interrupt on its account any more */
 	void (*destroy)(struct virtio_dev *dev); /* free the device; its threads are gone */
 };
 
@@ -75,9 +77,15 @@ struct virtio_dev {
 	size_t config_len;
 	uint64_t shm_gpa, shm_len; /* shared memory region 0; len 0 = none */
 	struct ev_work work;
+	/*
+	 * Eventfds of a device whose queues another process serves, else -1: doorbells are written to the one, interrupts come from the
+	 * other. KVM may do both by itself (wire.h).
+	 */
+	int kick_fd, call_fd;
 
 	_Atomic uint32_t notified; /* bit = queue that rang */
 	_Atomic uint32_t isr;
+	_Atomic bool wired; /* interrupts come past us: any may be one of a queue */
 
 	pthread_mutex_t lock; /* protects: the members below, and queue[] while IDLE */
 	enum virtio_phase phase;
@@ -104,6 +112,9 @@ void virtio_dev_used(struct virtio_dev *dev, unsigned int q);
 
 /* Interrupt the driver without looking at a ring. Any thread. */
 void virtio_dev_interrupt(struct virtio_dev *dev);
+
+/* io thread: KVM has taken call_fd over. */
+void virtio_dev_wired(struct virtio_dev *dev);
 
 /* io thread: the driver broke a rule. Sets NEEDS_RESET; no op but reset is called until the driver resets the device. */
 void virtio_dev_fail(struct virtio_dev *dev);

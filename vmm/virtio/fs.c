@@ -249,6 +249,13 @@ static void fsdev_call_event(struct ev_source *src, uint32_t events)
 		virtio_dev_interrupt(&fs->dev);
 }
 
+static void fsdev_wired(struct virtio_dev *dev)
+{
+	struct fsdev *fs = (struct fsdev *)dev;
+
+	eventloop_del(dev->env.loop, &fs->call);
+}
+
 static void fsdev_destroy(struct virtio_dev *dev)
 {
 	struct fsdev *fs = (struct fsdev *)dev;
@@ -272,6 +279,7 @@ static const struct virtio_dev_ops fsdev_ops = {
 	.reset = fsdev_reset,
 	.notify = fsdev_notify,
 	.doorbell = fsdev_doorbell,
+	.wired = fsdev_wired,
 	.destroy = fsdev_destroy,
 };
 
@@ -319,6 +327,8 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
 	r = virtio_dev_init(&fs->dev, &fsdev_ops, env);
 	if (r)
 		goto err_unwatch;
+	fs->dev.kick_fd = fs->kick_fd;
+	fs->dev.call_fd = fs->call.fd;
 	fs->connected = true;
 	fs->dev.config = &fs->config;
 	fs->dev.config_len = sizeof(fs->config);

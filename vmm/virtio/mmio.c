@@ -27,6 +27,7 @@ int virtio_dev_init(
 {
 	dev->ops = ops;
 	dev->env = *env;
+	dev->kick_fd = dev->call_fd = -1;
 	dev->work = (struct ev_work){ .fn = virtio_dev_work, .arg = dev };
 	pthread_mutex_init(&dev->lock, NULL);
 	return eventloop_work_add(env->loop, &dev->work);
@@ -131,6 +132,12 @@ void virtio_doorbell(struct virtio_dev *dev, uint32_t queue)
 	}
 	atomic_fetch_or(&dev->notified, 1u << queue);
 	eventloop_post(&dev->work);
+}
+
+void virtio_dev_wired(struct virtio_dev *dev)
+{
+	atomic_store(&dev->wired, true);
+	dev->ops->wired(dev);
 }
 
 /* DRIVER_OK: freeze what was programmed. A queue that cannot work means NEEDS_RESET and no activation. */
@@ -308,7 +315,8 @@ static uint32_t virtio_read_locked(struct virtio_dev *dev, uint64_t offset)
 	case VIRTIO_MMIO_QUEUE_READY:
 		return queue ? dev->regs[dev->queue_sel].ready : 0;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
-		return atomic_load(&dev->isr);
+		return atomic_load(&dev->isr) |
+		       (atomic_load(&dev->wired) ? VIRTIO_MMIO_INT_VRING : 0);
 	case VIRTIO_MMIO_STATUS:
 		return dev->status;
 	case VIRTIO_MMIO_SHM_LEN_LOW:

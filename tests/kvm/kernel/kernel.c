@@ -253,6 +253,16 @@ static void test_flood(void)
 	off();
 }
 
+/* Longer than a machine waits before it lays wires, at any price of an exit. */
+static void test_rings(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 100000; i++)
+		out32(CM_PORT_DOORBELL, 2u << 16 | 1);
+	off();
+}
+
 struct idt_gate {
 	uint16_t offset0, selector, flags, offset1;
 	uint32_t offset2, zero;
@@ -332,6 +342,8 @@ void kernel_main(const void *fdt, uint64_t cpu)
 		test_poison(false);
 	else if (streq(args, "test=poison-pvm"))
 		test_poison(true);
+	else if (streq(args, "test=rings"))
+		test_rings();
 	else if (streq(args, "test=reason"))
 		call(CM_HC_POWER_OFF, 12345, 0);
 	else if (streq(args, "test=spin"))
