@@ -16,8 +16,13 @@ tests="
 300 oci/microvm.sh
 300 oci/debian.sh
 "
-limit=900
+limit=${CASEMATE_SVM_LIMIT:-900}
 only=${CASEMATE_SVM_TESTS:-}
+for script in $only; do
+	case $tests in *" $script
+"*) ;; *) tests="$tests$limit $script
+" ;; esac
+done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,9 +38,11 @@ for program in "$top_builddir"/tests/guest/*; do
 done
 
 {
+	echo "export CASEMATE_TEST_EMULATED='${CASEMATE_TEST_EMULATED-1}' CASEMATE_TEST_BYTES=${CASEMATE_TEST_BYTES:-4000000}"
+	echo "export RUNS=${RUNS:-100} CROWD=${CROWD:-10} KILLS=${KILLS:-5}"
 	cat <<'SCRIPT'
 export top_srcdir=/t top_builddir=/t
-export CASEMATE_TEST_EMULATED=1 CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_BYTES=4000000 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
+export CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
 one() { # one SECONDS SCRIPT
 	begin=$(date +%s)
 	echo "svm-begin $2"
