@@ -66,9 +66,11 @@ void super_abort(struct super *sb)
 {
 	struct dentry *root = sb->root;
 
-	sb->root = NULL;
-	if (root)
+	/* A super that is mounted elsewhere keeps its tree. */
+	if (root && atomic_load(&sb->active) == 0) {
+		sb->root = NULL;
 		dcache_kill_tree(root);
+	}
 	super_put(sb);
 }
 

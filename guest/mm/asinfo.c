@@ -2,6 +2,7 @@
 /* What others want to know about an address space: futex keys and /proc. */
 #include "kernel/errno.h"
 #include "mm/as_internal.h"
+#include "mm/shm.h"
 #include "mm/fault.h"
 
 int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key)
@@ -65,7 +66,7 @@ void vma_stats(struct vma *v, struct vma_stats *s)
 const char *vma_name(const struct vma *v)
 {
 	if (v->shm)
-		return "/dev/zero (deleted)";
+		return v->shm->name[0] ? v->shm->name : "/dev/zero (deleted)";
 	if (v->file)
 		return NULL;
 	if (v->flags & VMA_VDSO)

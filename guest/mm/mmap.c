@@ -23,6 +23,7 @@ struct map_request {
 	u32 prot, flags; /* PROT_*, MAP_* */
 	struct file *file; /* borrowed */
 	struct shm *shm; /* borrowed */
+	bool readonly; /* never to become writable */
 	u64 pgoff;
 };
 
@@ -81,6 +82,8 @@ static s64 map_file_rights(const struct map_request *r)
 	bool shared = r->flags & MAP_SHARED;
 	s64 may = VMA_MAYREAD | VMA_MAYWRITE | VMA_MAYEXEC;
 
+	if (r->readonly)
+		may &= ~(s64)VMA_MAYWRITE;
 	if (!f)
 		return may;
 	if (!(f->mode & FMODE_READ))
@@ -242,13 +245,14 @@ s64 as_mmap(struct as *as, uaddr_t hint, u64 len, u32 prot, u32 flags, struct fi
 	return ret;
 }
 
-s64 as_map_shm(struct as *as, uaddr_t hint, u64 len, u32 prot, u32 flags, struct shm *s, u64 pgoff)
+s64 as_map_shm(struct as *as, uaddr_t hint, u32 prot, u32 flags, struct shm *s)
 {
-	struct map_request r = { .as = as, .hint = hint, .prot = prot, .shm = s, .pgoff = pgoff };
+	struct map_request r = { .as = as, .hint = hint, .prot = prot, .shm = s };
 	s64 ret;
 
+	r.readonly = !(prot & PROT_WRITE);
 	flags = (flags & ~(u32)MAP_TYPE) | MAP_SHARED;
-	ret = map_check(len, &r.len, &flags, pgoff);
+	ret = map_check(s->mapping.fixed_size, &r.len, &flags, 0);
 	r.flags = flags;
 	return ret ? ret : map_run(&r);
 }

@@ -12,18 +12,11 @@
 #include "lib/string.h"
 #include "syscall/syscall.h"
 #include "syscall/time_user.h"
+#include "syscall/trace_kinds.h"
 #include "syscall/trace_names.h"
 #include "task/signal.h"
 
 #define TRACE_VECTOR_MAX 8 /* argv entries shown */
-
-struct trace_arg_ctx {
-	struct trace_line *l;
-	const struct sysargs *a;
-	int i;
-	u64 v;
-	s64 ret;
-};
 
 void trace_put(struct trace_line *l, const char *fmt, ...)
 {
@@ -110,7 +103,7 @@ static void trace_path(struct trace_line *l, uaddr_t src)
 	trace_put(l, "\"");
 }
 
-static void trace_flags(struct trace_line *l, const struct trace_flag *f, u64 v, const char *first)
+void trace_flags(struct trace_line *l, const struct trace_flag *f, u64 v, const char *first)
 {
 	const char *sep = "";
 
@@ -437,11 +430,7 @@ static void arg_utsname(struct trace_arg_ctx *c)
 			u.nodename);
 }
 
-static const struct trace_kind {
-	const char *name;
-	void (*fn)(struct trace_arg_ctx *c);
-	bool output;
-} trace_kinds[] = {
+static const struct trace_kind trace_kinds[] = {
 	{ "int", arg_int, false },
 	{ "fd", arg_int, false },
 	{ "pid", arg_int, false },
@@ -482,16 +471,22 @@ static const struct trace_kind {
 	{ "utsname", arg_utsname, true },
 };
 
-static const struct trace_kind *trace_kind_find(const char *kind, size_t len)
+static const struct trace_kind *trace_kind_in(
+	const struct trace_kind *kinds, size_t n, const char *kind, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(trace_kinds); i++) {
-		if (strlen(trace_kinds[i].name) == len &&
-			memcmp(trace_kinds[i].name, kind, len) == 0)
-			return &trace_kinds[i];
+	for (i = 0; i < n; i++) {
+		if (strlen(kinds[i].name) == len && memcmp(kinds[i].name, kind, len) == 0)
+			return &kinds[i];
 	}
 	return NULL;
+}
+
+static const struct trace_kind *trace_kind_find(const char *kind, size_t len)
+{
+	return trace_kind_in(trace_kinds, ARRAY_SIZE(trace_kinds), kind, len)
+		       ?: trace_kind_in(trace_ipc_kinds, trace_ipc_kind_count, kind, len);
 }
 
 bool trace_kind_is_output(const char *kind, size_t len)

@@ -8,6 +8,7 @@
 #include <asm/unistd.h>
 #include <linux/capability.h>
 
+#include "ipc/ipc.h"
 #include "lib/string.h"
 #include "mm/as.h"
 #include "mm/slab.h"
@@ -208,6 +209,7 @@ static void clone_abort(struct task *t, bool charged)
 		as_put(t->as);
 	if (t->mnt_ns)
 		mount_ns_put(t->mnt_ns);
+	sem_undo_exit(t);
 	if (charged)
 		atomic_sub(&t->cred->user->nproc, 1);
 	task_put(t);
@@ -239,6 +241,9 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	if (*err < 0)
 		goto fail;
 	*err = clone_as(t, parent, f);
+	if (*err < 0)
+		goto fail;
+	*err = sem_undo_clone(t, parent, f & CLONE_SYSVSEM);
 	if (*err < 0)
 		goto fail;
 	*err = clone_thread(t, parent, req);

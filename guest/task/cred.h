@@ -13,12 +13,12 @@
 
 struct task;
 
-/* What one real user id holds in all processes: RLIMIT_NPROC and RLIMIT_SIGPENDING are charged here. */
+/* What one real user id holds in all processes: RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE are charged here. */
 struct user_acct {
 	struct ref ref;
 	struct list_head link;
 	u32 uid;
-	s64 nproc, nsignals; /* atomic */
+	s64 nproc, nsignals, mq_bytes; /* atomic */
 };
 
 struct cred {

@@ -6,6 +6,7 @@
  */
 #include "task/signal.h"
 
+#include "ipc/ipc.h"
 #include "mm/as.h"
 #include "syscall/trace.h"
 
@@ -173,6 +174,7 @@ void task_exit(int status)
 			task_session_exit(g);
 	}
 	exit_memory(t, last);
+	sem_undo_exit(t);
 	exit_files(t);
 	if (last)
 		exit_end_namespace(g);

@@ -24,7 +24,9 @@
 struct as;
 struct futex_wait;
 struct group;
+struct mq_create;
 struct pid_ns;
+struct sem_undo_list;
 struct spawn_request;
 struct trace_line;
 struct vfork;
@@ -98,6 +100,8 @@ struct task {
 	} restart; /* restart_syscall */
 	u64 timer_slack;
 	u32 personality;
+	struct sem_undo_list *sem_undo; /* reference; NULL = nothing to undo at the end */
+	const struct mq_create *mq_create; /* what the mq_open that runs asks for; own */
 	struct trace_line *trace_line; /* of the call that runs, while traced; own */
 	int trace_arg;
 	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */

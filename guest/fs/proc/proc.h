@@ -54,7 +54,16 @@ struct proc_entry {
 	const struct proc_dyn *dyn;
 	u32 (*poll)(struct file *f, struct poll_table *pt);
 	const struct file_ops *fops; /* instead of show and write */
+	const void *data; /* of PROC_TUNABLE */
 };
+
+/* A number of the sentry that root may set; show and write of an entry whose data it is. */
+struct proc_tunable {
+	u64 *val;
+	u64 min, max;
+};
+int proc_tunable_show(struct proc_buf *b, struct proc_ctx *c);
+s64 proc_tunable_write(struct proc_ctx *c, char *text, size_t len);
 
 #define PROC_DIR(n, table) \
 	{ \
@@ -67,6 +76,12 @@ struct proc_entry {
 #define PROC_TUNE(n, fn, wr) \
 	{ \
 		.name = n, .mode = S_IFREG | 0644, .show = fn, .write = wr \
+	}
+
+#define PROC_TUNABLE(n, tunable) \
+	{ \
+		.name = n, .mode = S_IFREG | 0644, .show = proc_tunable_show, \
+		.write = proc_tunable_write, .data = tunable \
 	}
 
 struct proc_node {
@@ -107,6 +122,19 @@ int proc_pid_mounts(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_mountinfo(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_mountstats(struct proc_buf *b, struct proc_ctx *c);
 u32 proc_mounts_poll(struct file *f, struct poll_table *pt);
+
+/* ipc.c: /proc/sysvipc and the IPC tunables of /proc/sys */
+extern const struct proc_entry proc_sysvipc_table[], proc_mqueue_table[];
+extern const struct proc_tunable proc_tunable_msgmax, proc_tunable_msgmnb, proc_tunable_msgmni,
+	proc_tunable_shmall, proc_tunable_shmmax, proc_tunable_shmmni;
+int proc_sem_show(struct proc_buf *b, struct proc_ctx *c);
+s64 proc_sem_write(struct proc_ctx *c, char *text, size_t len);
+int proc_sem_next_id_show(struct proc_buf *b, struct proc_ctx *c);
+s64 proc_sem_next_id_write(struct proc_ctx *c, char *text, size_t len);
+int proc_msg_next_id_show(struct proc_buf *b, struct proc_ctx *c);
+s64 proc_msg_next_id_write(struct proc_ctx *c, char *text, size_t len);
+int proc_shm_next_id_show(struct proc_buf *b, struct proc_ctx *c);
+s64 proc_shm_next_id_write(struct proc_ctx *c, char *text, size_t len);
 
 /* cpuinfo.c */
 int proc_cpuinfo(struct proc_buf *b, struct proc_ctx *c);

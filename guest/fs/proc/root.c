@@ -250,6 +250,7 @@ const struct proc_entry proc_root_table[] = {
 	PROC_FILE("stat", root_stat),
 	PROC_FILE("swaps", root_swaps),
 	PROC_DIR("sys", proc_sys_table),
+	PROC_DIR("sysvipc", proc_sysvipc_table),
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link },
 	PROC_FILE("uptime", root_uptime),
 	PROC_FILE("version", root_version),

@@ -30,13 +30,6 @@ SHOW_NUMBER(show_zero, 0)
 SHOW_NUMBER(show_one, 1)
 SHOW_NUMBER(show_two, 2)
 SHOW_TEXT(show_core_pattern, "%s", "core")
-SHOW_NUMBER(show_msgmax, 8192)
-SHOW_NUMBER(show_msgmnb, 16384)
-SHOW_NUMBER(show_msgmni, 32000)
-SHOW_TEXT(show_sem, "%s", "32000\t1024000000\t500\t32000")
-SHOW_NUMBER(show_shmmax, 18446744073692774399UL)
-SHOW_NUMBER(show_shmall, 18446744073692774399UL)
-SHOW_NUMBER(show_shmmni, 4096)
 
 static int show_hostname(struct proc_buf *b, struct proc_ctx *c)
 {
@@ -117,9 +110,10 @@ static const struct proc_entry kernel_table[] = {
 	PROC_TUNE("hostname", show_hostname, write_hostname),
 	PROC_FILE("dmesg_restrict", show_one),
 	PROC_FILE("kptr_restrict", show_one),
-	PROC_FILE("msgmax", show_msgmax),
-	PROC_FILE("msgmnb", show_msgmnb),
-	PROC_FILE("msgmni", show_msgmni),
+	PROC_TUNE("msg_next_id", proc_msg_next_id_show, proc_msg_next_id_write),
+	PROC_TUNABLE("msgmax", &proc_tunable_msgmax),
+	PROC_TUNABLE("msgmnb", &proc_tunable_msgmnb),
+	PROC_TUNABLE("msgmni", &proc_tunable_msgmni),
 	PROC_FILE("ngroups_max", show_ngroups_max),
 	PROC_FILE("osrelease", show_osrelease),
 	PROC_FILE("ostype", show_ostype),
@@ -128,10 +122,12 @@ static const struct proc_entry kernel_table[] = {
 	PROC_FILE("pid_max", show_pid_max),
 	PROC_DIR("random", random_table),
 	PROC_FILE("randomize_va_space", show_two),
-	PROC_FILE("sem", show_sem),
-	PROC_FILE("shmall", show_shmall),
-	PROC_FILE("shmmax", show_shmmax),
-	PROC_FILE("shmmni", show_shmmni),
+	PROC_TUNE("sem", proc_sem_show, proc_sem_write),
+	PROC_TUNE("sem_next_id", proc_sem_next_id_show, proc_sem_next_id_write),
+	PROC_TUNE("shm_next_id", proc_shm_next_id_show, proc_shm_next_id_write),
+	PROC_TUNABLE("shmall", &proc_tunable_shmall),
+	PROC_TUNABLE("shmmax", &proc_tunable_shmmax),
+	PROC_TUNABLE("shmmni", &proc_tunable_shmmni),
 	PROC_FILE("tainted", show_zero),
 	PROC_FILE("threads-max", show_threads_max),
 	PROC_FILE("version", show_version),
@@ -174,6 +170,7 @@ static const struct proc_entry fs_table[] = {
 	PROC_FILE("file-max", show_file_max),
 	PROC_FILE("file-nr", show_file_nr),
 	PROC_DIR("inotify", inotify_table),
+	PROC_DIR("mqueue", proc_mqueue_table),
 	PROC_FILE("nr_open", show_nr_open),
 	PROC_FILE("pipe-max-size", show_pipe_max),
 	PROC_FILE("protected_fifos", show_zero),

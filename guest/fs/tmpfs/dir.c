@@ -208,8 +208,7 @@ static int tmpfs_lookup(struct inode *dir, struct dentry *d)
 	return 0;
 }
 
-/* Links a new inode under the dentry's name; consumes the inode reference. */
-static int tmpfs_instantiate(struct inode *dir, struct dentry *d, struct inode *inode)
+int tmpfs_instantiate(struct inode *dir, struct dentry *d, struct inode *inode)
 {
 	int err;
 

@@ -177,7 +177,7 @@ static int tmpfs_show_options(struct super *s, char *buf, size_t size)
 	return n;
 }
 
-static const struct super_ops tmpfs_super_ops = {
+const struct super_ops tmpfs_super_ops = {
 	.statfs = tmpfs_statfs,
 	.evict_inode = tmpfs_evict,
 	.destroy = tmpfs_destroy,

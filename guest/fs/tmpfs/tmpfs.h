@@ -42,6 +42,7 @@ struct tmpfs_node {
 	struct tmpfs_dirent **buckets;
 	u32 nbuckets, nentries;
 	u64 next_cookie;
+	void *special; /* what a file system made on top of this one keeps in a file */
 };
 
 static inline struct tmpfs_node *tmpfs_node(const struct inode *inode)
@@ -55,6 +56,7 @@ static inline struct tmpfs_sb *tmpfs_sb(const struct super *sb)
 
 extern const struct inode_ops tmpfs_dir_inode_ops;
 extern const struct file_ops tmpfs_dir_ops, tmpfs_file_ops;
+extern const struct super_ops tmpfs_super_ops;
 
 /* A new instance. data: size=, nr_blocks=, nr_inodes=, mode=, uid=, gid=. 0 or -errno. */
 int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out);
@@ -62,6 +64,8 @@ int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super
 struct inode *tmpfs_inode(struct super *sb, u32 mode, u32 uid, u32 gid);
 /* Adds a name without any check, for trees made by the kernel; dir is not shared yet. consumes inode. */
 int tmpfs_add(struct inode *dir, const char *name, struct inode *inode);
+/* Links a new inode (NULL: -ENOSPC) under the dentry's name; dir->lock held for writing. Consumes inode. */
+int tmpfs_instantiate(struct inode *dir, struct dentry *d, struct inode *inode);
 /* Name bookkeeping for the overlay: no link counts, no times. set: adds or replaces, consumes inode on success and failure. */
 int tmpfs_set(struct inode *dir, const char *name, struct inode *inode);
 void tmpfs_unset(struct inode *dir, const char *name);
