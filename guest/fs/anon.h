@@ -6,6 +6,8 @@
 #include "fs/vfs.h"
 
 int eventfd_create(u32 count, u32 flags, struct file **out);
+bool file_is_eventfd(const struct file *f);
+void eventfd_signal(struct file *f); /* adds 1, unless it is full */
 int signalfd_create(u64 mask, u32 flags, struct file **out);
 int signalfd_set(struct file *f, u64 mask); /* -EINVAL: not a signalfd */
 int inotify_create(u32 flags, struct file **out);

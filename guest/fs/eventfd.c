@@ -123,6 +123,19 @@ static const struct file_ops eventfd_ops = {
 	.show_fdinfo = eventfd_fdinfo,
 };
 
+bool file_is_eventfd(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+void eventfd_signal(struct file *f)
+{
+	struct eventfd *e = f->priv;
+
+	if (eventfd_add(e, 1))
+		waitq_wake(&e->rd, 1, POLLIN | POLLRDNORM);
+}
+
 int eventfd_create(u32 count, u32 flags, struct file **out)
 {
 	struct eventfd *e;

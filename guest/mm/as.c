@@ -4,6 +4,7 @@
 
 #include <linux/mman.h>
 
+#include "fs/aio.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/random.h"
@@ -123,6 +124,7 @@ static void as_destroy(struct as *as)
 	struct list_head dead;
 	struct rb_node *n;
 
+	aio_exit(as);
 	list_init(&dead);
 	/* truncation and write-back find the VMAs through their files: unlink first */
 	while ((n = rb_first(&as->vmas))) {

@@ -11,6 +11,7 @@
 #include "lib/list.h"
 #include "lib/rbtree.h"
 
+struct aio_ctx;
 struct file;
 struct mapping;
 struct page;
@@ -82,6 +83,7 @@ struct as {
 	u32 membarrier; /* atomic: MEMBARRIER_CMD_REGISTER_* bits that were asked for */
 	bool no_random; /* personality ADDR_NO_RANDOMIZE */
 	bool dumpable;
+	struct aio_ctx *aio; /* contexts of asynchronous I/O, fs/aio.c */
 };
 
 struct as *as_create(void); /* NULL = no memory; random layout, no limits but an 8 MiB stack */

@@ -4,6 +4,7 @@
 
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
+#include "syscall/rw.h"
 
 /* Through the file's own position. */
 static s64 rw_stream(struct file *f, struct uio *u, bool write)
@@ -91,28 +92,33 @@ s64 sys_pwrite64(struct task *t, const struct sysargs *a)
 	return rw_positioned(a, true);
 }
 
-/* off -1 = the file's position. flags: RWF_*. */
-static s64 rw_vector(const struct sysargs *a, s64 off, u32 flags, bool write)
+s64 rw_file(struct file *f, struct uio *u, s64 off, u32 rwf, bool write)
 {
-	struct file *f;
-	struct uvec v;
 	s64 n;
+	int err;
 
 	if (off < -1)
 		return -EINVAL;
-	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+	if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
 		return -EOPNOTSUPP;
-	f = fd_get((int)a->a[0]);
+	n = off == -1 ? rw_stream(f, u, write) : rw_at(f, u, off, write);
+	if (n <= 0 || !write || !(rwf & (RWF_DSYNC | RWF_SYNC)) || !f->ops->fsync)
+		return n;
+	err = f->ops->fsync(f, 0, ~0UL, !(rwf & RWF_SYNC));
+	return err ? err : n;
+}
+
+static s64 rw_vector(const struct sysargs *a, s64 off, u32 flags, bool write)
+{
+	struct file *f = fd_get((int)a->a[0]);
+	struct uvec v;
+	s64 n;
+
 	if (!f)
 		return -EBADF;
 	n = uvec_get(&v, a->a[1], a->a[2]);
 	if (!n) {
-		n = off == -1 ? rw_stream(f, &v.uio, write) : rw_at(f, &v.uio, off, write);
-		if (n > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync) {
-			int err = f->ops->fsync(f, 0, ~0UL, !(flags & RWF_SYNC));
-
-			n = err ? err : n;
-		}
+		n = rw_file(f, &v.uio, off, flags, write);
 		uvec_put(&v);
 	}
 	file_put(f);

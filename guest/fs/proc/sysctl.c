@@ -3,6 +3,7 @@
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 
+#include "fs/aio.h"
 #include "fs/fdtable.h"
 #include "kernel/random.h"
 #include "lib/printf.h"
@@ -152,6 +153,8 @@ static const struct proc_entry vm_table[] = {
 
 /* ---- fs ---- */
 SHOW_NUMBER(show_nr_open, 491520)
+SHOW_NUMBER(show_aio_max, AIO_MAX_EVENTS)
+SHOW_NUMBER(show_aio_nr, aio_count())
 SHOW_NUMBER(show_file_max, 1048576)
 SHOW_TEXT(show_file_nr, "%lu\t0\t%u", atomic_load(&files_open), 1048576)
 SHOW_NUMBER(show_pipe_max, 1048576)
@@ -167,6 +170,8 @@ static const struct proc_entry inotify_table[] = {
 };
 
 static const struct proc_entry fs_table[] = {
+	PROC_FILE("aio-max-nr", show_aio_max),
+	PROC_FILE("aio-nr", show_aio_nr),
 	PROC_FILE("file-max", show_file_max),
 	PROC_FILE("file-nr", show_file_nr),
 	PROC_DIR("inotify", inotify_table),
