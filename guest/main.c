@@ -17,6 +17,7 @@
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/random.h"
+#include "ipc/mqueue.h"
 #include "lib/fdt_read.h"
 #include "lib/string.h"
 #include "mm/page.h"
@@ -117,6 +118,7 @@ static void main_thread(void *arg)
 	if (main_option("trace", &len))
 		trace_start(NULL);
 	fs_init();
+	mqueue_init();
 	hostfs_init();
 	net_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)

@@ -8,6 +8,7 @@
 #include <linux/xattr.h>
 
 #include "fs/fdtable.h"
+#include "fs/lease.h"
 #include "task/task.h"
 
 #define UTIME_NOW_NSEC	0x3fffffffu
@@ -159,6 +160,8 @@ int vfs_truncate(const struct path *p, u64 size)
 	err = path_want_write(p) ?: inode_permission(inode, MAY_WRITE);
 	if (!err && size > inode->size)
 		err = file_size_limit(size - 1, &n);
+	if (!err && unlikely(READ_ONCE(inode->leases)))
+		err = lease_break(inode, true, true);
 	if (!err)
 		err = inode_get_write(inode);
 	if (err)

@@ -6,6 +6,7 @@
 #include <linux/inotify.h>
 #include <linux/magic.h>
 
+#include "fs/lease.h"
 #include "task/task.h"
 
 static struct kcache file_cache = KCACHE("file", struct file);
@@ -45,12 +46,18 @@ void file_put(struct file *f)
 		file_notify(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 		if (!list_empty(&f->inode->locks))
 			lockf_release_file(f);
+		if (unlikely(READ_ONCE(f->inode->leases)))
+			lease_release(f);
+		if (unlikely(READ_ONCE(dnotify_active)) && S_ISDIR(f->inode->mode))
+			dnotify_release(f);
 	}
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
 	if (f->inode) {
 		if (f->mode & FMODE_WRITER)
 			inode_put_write(f->inode);
+		if (f->mode & FMODE_READER)
+			atomic_sub(&f->inode->readers, 1);
 		if (f->mode & FMODE_EXEC)
 			inode_allow_write(f->inode);
 		inode_put(f->inode);

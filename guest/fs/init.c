@@ -5,13 +5,11 @@
 #include "fs/overlay/overlay.h"
 #include "fs/proc/proc.h"
 #include "fs/tmpfs/tmpfs.h"
-#include "ipc/mqueue.h"
 
 void fs_init(void)
 {
 	anon_init();
 	tmpfs_init();
-	mqueue_init();
 	chrdev_init();
 	devtmpfs_init();
 	proc_init();

@@ -7,6 +7,7 @@
 
 #include "fs/anon.h"
 #include "fs/internal.h"
+#include "fs/lease.h"
 #include "fs/poll.h"
 
 #include <asm/ioctls.h>
@@ -130,6 +131,8 @@ void inotify_event(struct inode *dir, struct inode *inode, u32 mask, const char 
 		return;
 	mutex_lock(&inotify_lock);
 	if (dir)
+		dnotify_event(dir, mask);
+	if (dir)
 		inotify_deliver(dir, mask, name, cookie);
 	else if (inode)
 		inotify_deliver(inode, mask, NULL, cookie);
@@ -147,7 +150,7 @@ void notify_dentry(struct dentry *d, u32 mask)
 	if (S_ISDIR(inode->mode))
 		mask |= IN_ISDIR;
 	parent = dentry_get_parent(d);
-	if (parent != d && dentry_inode(parent)->watches) {
+	if (parent != d && (dentry_inode(parent)->watches || READ_ONCE(dnotify_active))) {
 		dentry_copy_name(d, name, sizeof(name));
 		inotify_event(dentry_inode(parent), NULL, mask, name, 0);
 	}

@@ -108,7 +108,12 @@ static void lockf_apply(
 	}
 	if (add) {
 		*add = *want;
-		list_add_tail(&inode->locks, &add->link);
+		/* By start: F_GETLK reports the first conflict. */
+		list_for_each_entry (l, &inode->locks, link) {
+			if (l->start > add->start)
+				break;
+		}
+		list_add_tail(&l->link, &add->link);
 	}
 	kfree(spare);
 	lockf_woken();

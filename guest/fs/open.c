@@ -5,6 +5,7 @@
 #include <linux/inotify.h>
 
 #include "fs/fdtable.h"
+#include "fs/lease.h"
 #include "task/task.h"
 
 #define O_TMPFILE_BIT 020000000u /* without the O_DIRECTORY that O_TMPFILE includes */
@@ -113,6 +114,9 @@ static int open_finish(struct path *p, struct open_how_k *h, struct file **out)
 			err = inode_get_write(inode);
 			if (!err)
 				f->mode |= FMODE_WRITER;
+		} else if ((f->mode & FMODE_READ) && S_ISREG(inode->mode)) {
+			atomic_add(&inode->readers, 1);
+			f->mode |= FMODE_READER;
 		}
 		if (!err)
 			err = open_inode(inode, f);
@@ -139,6 +143,8 @@ static int open_object(struct path *p, struct open_how_k *h, struct file **out)
 		return -ENOTDIR;
 	if (!(h->flags & O_PATH))
 		err = open_check_object(p, h);
+	if (!err && unlikely(READ_ONCE(inode->leases)) && !(h->flags & O_PATH))
+		err = lease_break(inode, h->acc & MAY_WRITE, !(h->flags & O_NONBLOCK));
 	if (!err && (h->flags & O_TRUNC)) {
 		err = inode_get_write(inode);
 		if (err)
@@ -343,12 +349,14 @@ int file_open_exec(const struct path *base, const char *name, u32 lookup, struct
 {
 	struct path p;
 	struct inode *inode;
-	int err = path_lookup(base, name, lookup | LOOKUP_FOLLOW, &p);
+	int err = path_lookup(base, name, lookup, &p);
 
 	if (err)
 		return err;
 	inode = dentry_inode(p.dentry);
-	if (!S_ISREG(inode->mode) || (p.mnt->flags & MNT_NOEXEC))
+	if (S_ISLNK(inode->mode))
+		err = -ELOOP;
+	else if (!S_ISREG(inode->mode) || (p.mnt->flags & MNT_NOEXEC))
 		err = -EACCES;
 	if (!err)
 		err = inode_permission(inode, MAY_EXEC);

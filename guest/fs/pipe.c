@@ -11,6 +11,8 @@
 #include "fs/poll.h"
 #include "task/task.h"
 
+u64 pipe_max_size = 1UL << 20;
+
 static struct mutex pipe_table_lock; /* protects: inode->pipe, pipe->users */
 static const struct file_ops pipe_ops;
 
@@ -356,8 +358,11 @@ s64 pipe_set_size(struct file *f, u64 bytes)
 		return -EBADF;
 	if (!bytes)
 		return -EINVAL;
-	if (bytes > PIPE_MAX_SLOTS * PAGE_SIZE)
-		return bytes > 1UL << 31 ? -EINVAL : -EPERM;
+	if (bytes > PIPE_HARD_MAX)
+		return -EINVAL;
+	if (bytes > READ_ONCE(pipe_max_size) && bytes > p->nslots * PAGE_SIZE &&
+		!fs_capable(CAP_SYS_RESOURCE))
+		return -EPERM;
 	while (n * PAGE_SIZE < bytes)
 		n *= 2;
 	slots = kzalloc(n * sizeof(*slots));

@@ -7,8 +7,9 @@
 #include "mm/page.h"
 
 #define PIPE_DEFAULT_SLOTS 16u /* 64 KiB */
-#define PIPE_MAX_SLOTS	   256u /* /proc/sys/fs/pipe-max-size: 1 MiB */
-#define PIPE_ATOMIC	   4096u /* PIPE_BUF */
+extern u64 pipe_max_size; /* bytes without CAP_SYS_RESOURCE: /proc/sys/fs/pipe-max-size */
+#define PIPE_HARD_MAX (1UL << 31)
+#define PIPE_ATOMIC   4096u /* PIPE_BUF */
 
 struct pipe_slot {
 	struct page *page; /* reference */

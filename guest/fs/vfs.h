@@ -141,6 +141,8 @@ struct inode {
 	struct mapping *mapping; /* regular files with a page cache, else NULL */
 	struct list_head locks; /* POSIX, OFD and flock locks: fs/lockf.c */
 	s32 writers; /* open for write (ETXTBSY), < 0: denied */
+	s32 readers; /* regular files: open for reading only; atomic */
+	u32 leases; /* atomic */
 	void *pipe; /* fifo: struct pipe while open */
 	void *sock; /* bound AF_UNIX socket */
 	void *watches; /* inotify */
@@ -201,6 +203,7 @@ struct file {
 #define FMODE_EXEC    16u /* opened by execve: counted in inode->writers as a denial */
 #define FMODE_WRITER  32u /* counted in inode->writers */
 #define FMODE_NOATIME 64u
+#define FMODE_READER  128u /* counted in inode->readers */
 
 /* A file without a name: pipe, eventfd, epoll, socket. consumes nothing; name as in "anon_inode:[eventpoll]". NULL = no memory. */
 struct file *file_create_anon(const struct file_ops *ops, void *priv, u32 flags, const char *name);

@@ -3,6 +3,7 @@
 #include <asm/ioctls.h>
 #include <linux/fs.h>
 
+#include "fs/lease.h"
 #include "fs/pipe.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "syscall/fsarg.h"
@@ -126,7 +127,7 @@ static s64 fcntl_owner(struct file *f, int cmd, u64 arg)
 }
 
 /* Commands that O_PATH files refuse. */
-static s64 fcntl_file(struct file *f, int cmd, u64 arg)
+static s64 fcntl_file(struct file *f, int fd, int cmd, u64 arg)
 {
 	switch (cmd) {
 	case F_SETFL:
@@ -151,9 +152,11 @@ static s64 fcntl_file(struct file *f, int cmd, u64 arg)
 	case F_GETSIG:
 		return f->owner_sig;
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(f);
 	case F_SETLEASE:
-		return arg == F_UNLCK ? -EAGAIN : -EINVAL;
+		return lease_set(f, fd, (int)arg);
+	case F_NOTIFY:
+		return dnotify_set(f, fd, (u32)arg);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(f, (u32)arg);
 	case F_GETPIPE_SZ:
@@ -199,7 +202,7 @@ s64 sys_fcntl(struct task *t, const struct sysargs *a)
 	else if (f->mode & FMODE_PATH)
 		ret = -EBADF;
 	else
-		ret = fcntl_file(f, cmd, arg);
+		ret = fcntl_file(f, fd, cmd, arg);
 	file_put(f);
 	return ret;
 }

@@ -8,7 +8,7 @@
 #include "task/sigset.h"
 #include "task/task.h"
 
-#define PID_MAX	     32768
+#define PID_MAX	     32768 /* table size; /proc/sys/kernel/pid_max is below */
 #define NPROC_MAX    16384 /* default RLIMIT_NPROC and RLIMIT_SIGPENDING */
 #define W_EXIT(code) (((code)&0xff) << 8)
 
@@ -37,6 +37,7 @@ struct pid_ns {
 	struct waitq empty_wq; /* init waits until it is alone */
 };
 extern struct pid_ns pid_ns_root;
+extern u64 pid_max; /* ids stay below */
 enum pid_use {
 	PID_GROUP,
 	PID_SESSION

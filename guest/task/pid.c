@@ -44,6 +44,8 @@ static bool pid_slot_free(const struct pid_slot *s)
 	return !s->task && !s->users[PID_GROUP] && !s->users[PID_SESSION];
 }
 
+u64 pid_max = PID_MAX;
+
 /* The next free number after ns->last; -EAGAIN: none, -ENOMEM. */
 static int pid_next(struct pid_ns *ns)
 {
@@ -53,7 +55,7 @@ static int pid_next(struct pid_ns *ns)
 	for (i = 0; i < PID_MAX; i++) {
 		struct pid_chunk **c;
 
-		if (++id >= PID_MAX)
+		if (++id >= (int)READ_ONCE(pid_max))
 			id = PID_RESERVED;
 		c = &ns->chunks[id / PID_CHUNK];
 		if (!*c)

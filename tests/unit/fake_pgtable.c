@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fake_guest.h"
+#include "fs/aio.h"
 #include "fs/vfs.h"
 #include "kernel/random.h"
 #include "mm/page.h"
@@ -206,6 +207,11 @@ int arch_cmpxchg_user32(uaddr_t p, u32 expected, u32 new_value, u32 *old)
 void file_get(struct file *f)
 {
 	ref_get(&f->ref);
+}
+
+void aio_exit(struct as *as)
+{
+	FAKE_PT_CHECK(!as->aio);
 }
 
 void file_put(struct file *f)

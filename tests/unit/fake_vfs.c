@@ -3,6 +3,7 @@
 #include "fake_guest.h"
 
 #include "fs/internal.h"
+#include "fs/lease.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
 #include "mm/filemap_internal.h"
@@ -10,7 +11,7 @@
 #include "mm/rmap.h"
 #include "task/task.h"
 
-u32 inotify_active;
+u32 inotify_active, dnotify_active;
 const struct file_ops sock_inode_ops, chrdev_ops, blkdev_ops, fifo_ops;
 
 /* Without a task there are no credentials, and none of these is reached. */
@@ -80,6 +81,24 @@ void notify_dentry(struct dentry *d, u32 mask)
 }
 
 void lockf_release_file(struct file *f)
+{
+	(void)f;
+}
+
+int lease_break(struct inode *inode, bool write, bool wait)
+{
+	(void)inode;
+	(void)write;
+	(void)wait;
+	return 0;
+}
+
+void lease_release(struct file *f)
+{
+	(void)f;
+}
+
+void dnotify_release(const struct file *f)
 {
 	(void)f;
 }

@@ -14,7 +14,7 @@
 
 static u64 proc_next_ino = 0x1000;
 static const struct inode_ops proc_inode_ops, proc_magic_ops;
-static const struct file_ops proc_file_ops, proc_dir_ops;
+static const struct file_ops proc_file_ops, proc_poll_ops, proc_dir_ops;
 
 /* ---- text ---- */
 static bool proc_reserve(struct proc_buf *b, size_t n)
@@ -108,7 +108,7 @@ static struct inode *proc_inode(struct super *sb, const struct proc_entry *e, st
 	if (S_ISDIR(e->mode))
 		inode->fops = &proc_dir_ops;
 	else
-		inode->fops = e->fops ? e->fops : &proc_file_ops;
+		inode->fops = e->fops ? e->fops : e->poll ? &proc_poll_ops : &proc_file_ops;
 	if (ctx->task) {
 		c = task_cred(ctx->task);
 		inode->uid = c->euid;
@@ -378,6 +378,13 @@ static void proc_release(struct file *f)
 }
 
 static const struct file_ops proc_file_ops = {
+	.read = proc_read,
+	.write = proc_file_write,
+	.llseek = proc_llseek,
+	.release = proc_release,
+};
+/* Files that announce changes. */
+static const struct file_ops proc_poll_ops = {
 	.read = proc_read,
 	.write = proc_file_write,
 	.poll = proc_poll,

@@ -5,6 +5,8 @@
 
 #include "fs/aio.h"
 #include "fs/fdtable.h"
+#include "fs/lease.h"
+#include "fs/pipe.h"
 #include "kernel/random.h"
 #include "lib/printf.h"
 #include "task/internal.h"
@@ -23,7 +25,7 @@
 SHOW_TEXT(show_ostype, "%s", UTS_SYSNAME)
 SHOW_TEXT(show_osrelease, "%s", UTS_RELEASE)
 SHOW_TEXT(show_version, "%s", UTS_VERSION)
-SHOW_NUMBER(show_pid_max, PID_MAX)
+static const struct proc_tunable pid_max_tunable = { &pid_max, 301, PID_MAX };
 SHOW_NUMBER(show_threads_max, PID_MAX)
 SHOW_NUMBER(show_cap_last_cap, CAP_LAST_CAP)
 SHOW_NUMBER(show_ngroups_max, 65536)
@@ -120,7 +122,7 @@ static const struct proc_entry kernel_table[] = {
 	PROC_FILE("ostype", show_ostype),
 	PROC_FILE("overflowgid", show_zero),
 	PROC_FILE("overflowuid", show_zero),
-	PROC_FILE("pid_max", show_pid_max),
+	PROC_TUNABLE("pid_max", &pid_max_tunable),
 	PROC_DIR("random", random_table),
 	PROC_FILE("randomize_va_space", show_two),
 	PROC_TUNE("sem", proc_sem_show, proc_sem_write),
@@ -157,7 +159,6 @@ SHOW_NUMBER(show_aio_max, AIO_MAX_EVENTS)
 SHOW_NUMBER(show_aio_nr, aio_count())
 SHOW_NUMBER(show_file_max, 1048576)
 SHOW_TEXT(show_file_nr, "%lu\t0\t%u", atomic_load(&files_open), 1048576)
-SHOW_NUMBER(show_pipe_max, 1048576)
 SHOW_NUMBER(show_watches, 65536)
 SHOW_NUMBER(show_instances, 1024)
 SHOW_NUMBER(show_queued, 16384)
@@ -169,15 +170,19 @@ static const struct proc_entry inotify_table[] = {
 	{ .name = NULL },
 };
 
+static const struct proc_tunable pipe_size_tunable = { &pipe_max_size, PAGE_SIZE, PIPE_HARD_MAX };
+static const struct proc_tunable lease_tunable = { &lease_break_time, 0, INT_MAX };
+
 static const struct proc_entry fs_table[] = {
 	PROC_FILE("aio-max-nr", show_aio_max),
 	PROC_FILE("aio-nr", show_aio_nr),
 	PROC_FILE("file-max", show_file_max),
 	PROC_FILE("file-nr", show_file_nr),
 	PROC_DIR("inotify", inotify_table),
+	PROC_TUNABLE("lease-break-time", &lease_tunable),
 	PROC_DIR("mqueue", proc_mqueue_table),
 	PROC_FILE("nr_open", show_nr_open),
-	PROC_FILE("pipe-max-size", show_pipe_max),
+	PROC_TUNABLE("pipe-max-size", &pipe_size_tunable),
 	PROC_FILE("protected_fifos", show_zero),
 	PROC_FILE("protected_hardlinks", show_zero),
 	PROC_FILE("protected_regular", show_zero),
