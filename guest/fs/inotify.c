@@ -9,11 +9,12 @@
 #include "fs/internal.h"
 #include "fs/lease.h"
 #include "fs/poll.h"
+#include "lib/printf.h"
+#include "task/internal.h"
 
 #include <asm/ioctls.h>
 
-#define INOTIFY_MAX_QUEUED  16384u
-#define INOTIFY_MAX_WATCHES 65536u
+struct inotify_limits inotify_limits = { 16384, 1024, 65536 };
 
 struct inotify_item {
 	struct list_head link;
@@ -30,6 +31,7 @@ struct inotify {
 	struct list_head queue, watches;
 	u32 nqueued, nwatches;
 	int next_wd;
+	struct user_acct *user; /* reference: counts instances */
 };
 
 struct inotify_watch {
@@ -52,11 +54,12 @@ static const struct file_ops inotify_ops;
 static void inotify_push(struct inotify *g, int wd, u32 mask, u32 cookie, const char *name)
 {
 	size_t len = name ? strlen(name) + 1 : 0;
+	u64 max = READ_ONCE(inotify_limits.queued);
 	struct inotify_item *it;
 
-	if (g->nqueued > INOTIFY_MAX_QUEUED)
+	if (g->nqueued > max)
 		return;
-	if (g->nqueued == INOTIFY_MAX_QUEUED) {
+	if (g->nqueued == max) {
 		wd = -1;
 		mask = IN_Q_OVERFLOW;
 		len = 0;
@@ -262,7 +265,27 @@ static void inotify_release(struct file *f)
 		list_del(&it->link);
 		kfree(it);
 	}
+	atomic_sub(&g->user->ninotify, 1);
+	user_put(g->user);
 	kfree(g);
+}
+
+static int inotify_fdinfo(struct file *f, char *buf, size_t size)
+{
+	struct inotify *g = f->priv;
+	struct inotify_watch *w;
+	int n = 0;
+
+	mutex_lock(&inotify_lock);
+	list_for_each_entry (w, &g->watches, in_group) {
+		if ((size_t)n >= size)
+			break;
+		n += str_format(buf + n, size - (size_t)n,
+			"inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0\n", (u32)w->wd,
+			w->inode->ino, w->inode->sb->dev, w->mask);
+	}
+	mutex_unlock(&inotify_lock);
+	return MIN(n, (int)size);
 }
 
 static const struct file_ops inotify_ops = {
@@ -270,6 +293,7 @@ static const struct file_ops inotify_ops = {
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
 	.release = inotify_release,
+	.show_fdinfo = inotify_fdinfo,
 };
 
 int inotify_create(u32 flags, struct file **out)
@@ -281,6 +305,13 @@ int inotify_create(u32 flags, struct file **out)
 	g = kzalloc(sizeof(*g));
 	if (!g)
 		return -ENOMEM;
+	g->user = cred_current()->user;
+	if ((u64)atomic_add(&g->user->ninotify, 1) > READ_ONCE(inotify_limits.instances)) {
+		atomic_sub(&g->user->ninotify, 1);
+		kfree(g);
+		return -EMFILE;
+	}
+	user_ref(g->user);
 	waitq_init(&g->wq);
 	list_init(&g->queue);
 	list_init(&g->watches);
@@ -288,6 +319,8 @@ int inotify_create(u32 flags, struct file **out)
 	*out = file_create_anon(&inotify_ops, g, flags & O_NONBLOCK, "anon_inode:inotify");
 	if (*out)
 		return 0;
+	atomic_sub(&g->user->ninotify, 1);
+	user_put(g->user);
 	kfree(g);
 	return -ENFILE;
 }
@@ -308,7 +341,7 @@ static int inotify_watch_new(struct inotify *g, struct inode *inode, u32 mask)
 	struct inotify_watch *w;
 	struct inode_watches *iw = inode->watches;
 
-	if (g->nwatches >= INOTIFY_MAX_WATCHES)
+	if (g->nwatches >= READ_ONCE(inotify_limits.watches))
 		return -ENOSPC;
 	w = kzalloc(sizeof(*w));
 	if (w && !iw) {

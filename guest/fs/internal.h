@@ -144,6 +144,9 @@ static inline u32 dev_minor(u32 dev)
 }
 
 /* ---- notifications ---- */
+extern struct inotify_limits { /* /proc/sys/fs/inotify */
+	u64 queued, instances, watches;
+} inotify_limits;
 extern u32 inotify_active; /* watches in all; 0: nobody listens */
 /* dir (may be NULL) hears `mask` with the name; inode (may be NULL) hears it alone when dir is NULL. */
 void inotify_event(struct inode *dir, struct inode *inode, u32 mask, const char *name, u32 cookie);

@@ -60,7 +60,7 @@ int walk_begin(struct walk *w, const struct path *base, const char *name, u32 fl
 		return -ENOENT;
 	if (*name == '/' && (flags & LOOKUP_BENEATH))
 		return -EXDEV;
-	walk_context(w, base, *name == '/' && !(flags & LOOKUP_IN_ROOT && base));
+	walk_context(w, base, *name == '/' && !(flags & LOOKUP_IN_ROOT));
 	if (!w->cur.dentry) {
 		walk_end(w);
 		return -ENOENT;

@@ -356,8 +356,6 @@ s64 pipe_set_size(struct file *f, u64 bytes)
 
 	if (!p)
 		return -EBADF;
-	if (!bytes)
-		return -EINVAL;
 	if (bytes > PIPE_HARD_MAX)
 		return -EINVAL;
 	if (bytes > READ_ONCE(pipe_max_size) && bytes > p->nslots * PAGE_SIZE &&

@@ -51,6 +51,15 @@ int dir_may_create(const struct path *dir)
 	return err ? err : inode_permission(inode, MAY_WRITE | MAY_EXEC);
 }
 
+/* One name less: a file's link count changed; with the last one it goes. */
+static void unlink_notify(struct inode *inode)
+{
+	if (!S_ISDIR(inode->mode))
+		inotify_event(NULL, inode, IN_ATTRIB, NULL, 0);
+	if (!inode->nlink)
+		inotify_event(NULL, inode, IN_DELETE_SELF, NULL, 0);
+}
+
 /* ---- creating ---- */
 /* Walk to the parent and get the negative dentry of the last component. On success the parent's inode is locked for writing. */
 static struct dentry *create_begin(
@@ -276,7 +285,7 @@ static int remove_name(const struct path *base, const char *name, bool isdir)
 	rwsem_write_unlock(&dir->lock);
 	if (!err) {
 		inotify_event(dir, inode, IN_DELETE | (isdir ? IN_ISDIR : 0), d->name, 0);
-		inotify_event(NULL, inode, inode->nlink ? IN_ATTRIB : IN_DELETE_SELF, NULL, 0);
+		unlink_notify(inode);
 	}
 	if (d)
 		dentry_put(d);
@@ -422,7 +431,7 @@ static void rename_notify(struct rename *r, struct inode *inode, struct inode *t
 	inotify_event(r->ndir, NULL, IN_MOVED_TO | isdir, nname, cookie);
 	inotify_event(NULL, inode, IN_MOVE_SELF, NULL, 0);
 	if (target && !(r->flags & RENAME_EXCHANGE))
-		inotify_event(NULL, target, target->nlink ? IN_ATTRIB : IN_DELETE_SELF, NULL, 0);
+		unlink_notify(target);
 }
 
 static int rename_locked(struct rename *r)

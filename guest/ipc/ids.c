@@ -121,7 +121,8 @@ struct ipc_obj *ipc_find_by(struct ipc_ids *ids, int id, enum ipc_by by, s64 *er
 
 	if (by == IPC_BY_ID)
 		return ipc_find(ids, id, err);
-	o = id >= 0 && (u32)id < ids->size ? ids->slot[id] : NULL;
+	/* As in Linux an id names its place, too. */
+	o = id >= 0 && IPC_INDEX(id) < ids->size ? ids->slot[IPC_INDEX(id)] : NULL;
 	if (!o)
 		*err = -EINVAL;
 	return o;
@@ -182,8 +183,6 @@ struct ipc_obj *ipc_get_existing(struct ipc_ids *ids, s32 key, int flags, s64 *e
 		*err = -ENOENT;
 	if (o && (flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
 		*err = -EEXIST;
-	if (o && !*err)
-		*err = ipc_access(o, (u32)flags & 0777);
 	return *err ? NULL : o;
 }
 

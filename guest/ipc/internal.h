@@ -47,7 +47,7 @@ void ipc_put(struct ipc_ids *ids, struct ipc_obj *o); /* lock held */
 /* May the caller do what the low three bits of any octal digit of `flags` say? 0 or -EACCES. */
 int ipc_access(const struct ipc_obj *o, u32 flags);
 int ipc_owner(const struct ipc_obj *o); /* IPC_SET, IPC_RMID: 0 or -EPERM */
-/* The get calls: an existing object (borrowed), or NULL with *err 0 when one is to be made. lock held. */
+/* The get calls: an existing object (borrowed; the caller checks access), or NULL with *err 0 when one is to be made. lock held. */
 struct ipc_obj *ipc_get_existing(struct ipc_ids *ids, s32 key, int flags, s64 *err);
 void ipc_set_perm(struct ipc_obj *o, const struct ipc_change *c);
 void ipc_fill_perm(struct ipc64_perm *p, const struct ipc_obj *o);

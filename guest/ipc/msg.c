@@ -80,7 +80,7 @@ s64 msg_get(s32 key, int flags)
 	mutex_lock(&msg_ids.lock);
 	o = ipc_get_existing(&msg_ids, key, flags, &ret);
 	if (o)
-		ret = o->id;
+		ret = ipc_access(o, (u32)flags & 0777) ?: o->id;
 	else if (!ret)
 		ret = msg_create(key, flags);
 	mutex_unlock(&msg_ids.lock);

@@ -55,7 +55,9 @@ s64 sem_get(s32 key, s32 n, int flags)
 	mutex_lock(&sem_ids.lock);
 	o = ipc_get_existing(&sem_ids, key, flags, &ret);
 	if (o)
-		ret = (u32)n > list_entry(o, struct sem_set, obj)->n ? -EINVAL : o->id;
+		ret = (u32)n > list_entry(o, struct sem_set, obj)->n
+			      ? -EINVAL
+			      : ipc_access(o, (u32)flags & 0777) ?: o->id;
 	else if (!ret)
 		ret = sem_create(key, n, flags);
 	mutex_unlock(&sem_ids.lock);

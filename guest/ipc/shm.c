@@ -126,7 +126,9 @@ s64 shm_get_segment(s32 key, u64 size, int flags)
 	mutex_lock(&shm_ids.lock);
 	o = ipc_get_existing(&shm_ids, key, flags, &ret);
 	if (o)
-		ret = size > list_entry(o, struct segment, obj)->size ? -EINVAL : o->id;
+		ret = size > list_entry(o, struct segment, obj)->size
+			      ? -EINVAL
+			      : ipc_access(o, (u32)flags & 0777) ?: o->id;
 	else if (!ret)
 		ret = segment_create(key, size, flags);
 	mutex_unlock(&shm_ids.lock);

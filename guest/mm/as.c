@@ -119,6 +119,8 @@ struct as *as_create(void)
 	return as;
 }
 
+u64 as_max_vmas = 65530;
+
 static void as_destroy(struct as *as)
 {
 	struct list_head dead;
@@ -176,19 +178,19 @@ static struct page *as_get_page(struct as *as, uaddr_t addr, u32 access)
 	return NULL;
 }
 
-static size_t as_copy(struct as *as, uaddr_t at, char *buf, size_t n, bool write)
+static size_t as_copy(struct as *as, uaddr_t at, char *buf, size_t n, u32 access)
 {
 	size_t done = 0;
 
 	while (done < n && at < USER_TOP) {
 		u64 off = at & (PAGE_SIZE - 1), part = MIN(PAGE_SIZE - off, n - done);
-		struct page *p = as_get_page(as, at, (write ? FAULT_WRITE : 0) | FAULT_FORCE);
+		struct page *p = as_get_page(as, at, access);
 		char *mem;
 
 		if (!p)
 			break;
 		mem = (char *)page_va(p) + off;
-		if (write)
+		if (access & FAULT_WRITE)
 			memcpy(mem, buf + done, part);
 		else
 			memcpy(buf + done, mem, part);
@@ -201,12 +203,16 @@ static size_t as_copy(struct as *as, uaddr_t at, char *buf, size_t n, bool write
 
 size_t as_copy_to(struct as *as, uaddr_t dst, const void *src, size_t n)
 {
-	return as_copy(as, dst, (char *)(uintptr_t)src, n, true);
+	return as_copy(as, dst, (char *)(uintptr_t)src, n, FAULT_WRITE | FAULT_FORCE);
 }
 
 size_t as_copy_from(struct as *as, void *dst, uaddr_t src, size_t n)
 {
-	return as_copy(as, src, dst, n, false);
+	return as_copy(as, src, dst, n, FAULT_FORCE);
+}
+size_t as_copy_checked(struct as *as, uaddr_t at, void *buf, size_t n, bool write)
+{
+	return as_copy(as, at, buf, n, write ? FAULT_WRITE : 0);
 }
 
 int as_populate(struct as *as, uaddr_t start, u64 len, bool write)

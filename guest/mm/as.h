@@ -53,7 +53,7 @@ struct vma {
 };
 
 #define AS_AUXV_WORDS 64
-#define AS_MAX_VMAS   65530u
+extern u64 as_max_vmas; /* /proc/sys/vm/max_map_count */
 
 struct as {
 	struct ref ref; /* tasks that use it */
@@ -107,8 +107,14 @@ s64 as_mremap(struct as *as, uaddr_t old, u64 old_len, u64 new_len, u32 flags, u
 int as_madvise(struct as *as, uaddr_t start, u64 len, int advice);
 uaddr_t as_brk(struct as *as, uaddr_t brk); /* new or unchanged break, as brk(2) */
 int as_msync(struct as *as, uaddr_t start, u64 len, int flags);
-int as_mlock(struct as *as, uaddr_t start, u64 len, bool on);
-int as_mlockall(struct as *as, bool current, bool future, bool on);
+enum as_lock {
+	AS_UNLOCK,
+	AS_LOCK,
+	AS_LOCK_ONFAULT /* pages stay once they are there */
+};
+int as_mlock(struct as *as, uaddr_t start, u64 len, enum as_lock how);
+/* how: of what is there; future: of what comes. */
+int as_mlockall(struct as *as, bool current, bool future, enum as_lock how);
 int as_mincore(struct as *as, uaddr_t start, u64 len, uaddr_t vec); /* as is the current one */
 /* Map kernel pages read-only for the user (vDSO), with VMA_EXEC in vma_flags executable. pages become PG_RESERVED. 0 or -errno. */
 int as_map_special(struct as *as, uaddr_t at, struct page **pages, u32 n, u32 vma_flags);
@@ -118,6 +124,8 @@ int as_populate(struct as *as, uaddr_t start, u64 len, bool write);
  * protection is ignored as ptrace does where the mapping could be made writable. */
 size_t as_copy_to(struct as *as, uaddr_t dst, const void *src, size_t n);
 size_t as_copy_from(struct as *as, void *dst, uaddr_t src, size_t n);
+/* As the program itself could (process_vm_readv): no access beyond the protection. */
+size_t as_copy_checked(struct as *as, uaddr_t at, void *buf, size_t n, bool write);
 struct vma *as_find_vma(
 	struct as *as, uaddr_t addr); /* first vma with end > addr, or NULL; lock held */
 struct vma *vma_next(struct vma *v);
@@ -132,8 +140,8 @@ int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key
 
 /* For /proc/PID: pages of one VMA by kind, as->lock held for reading. */
 struct vma_stats {
-	u64 rss, anon, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		swap; /* pages */
+	u64 rss, anon, shared_clean, shared_dirty, private_clean, private_dirty, referenced, swap,
+		locked; /* pages */
 };
 void vma_stats(struct vma *v, struct vma_stats *s);
 /* "[heap]", "[stack]", "[vdso]", "[vvar]", "/dev/zero (deleted)" for shared anonymous memory, or NULL: the file's path, or nothing. */

@@ -61,6 +61,7 @@ void vma_stats(struct vma *v, struct vma_stats *s)
 		}
 	}
 	spin_unlock(&v->as->pt_lock);
+	s->locked = v->flags & VMA_LOCKED ? s->rss : 0;
 }
 
 const char *vma_name(const struct vma *v)

@@ -215,6 +215,18 @@ static struct file *msync_next(
 	return file;
 }
 
+/* MS_INVALIDATE does not touch what is locked. */
+static bool msync_busy(struct as *as, uaddr_t start, uaddr_t end)
+{
+	bool busy = false;
+
+	rwsem_read_lock(&as->lock);
+	for (struct vma *v = as_find_vma(as, start); v && v->start < end; v = vma_next(v))
+		busy |= (v->flags & VMA_LOCKED) != 0;
+	rwsem_read_unlock(&as->lock);
+	return busy;
+}
+
 int as_msync(struct as *as, uaddr_t start, u64 len, int flags)
 {
 	bool hole = false;
@@ -229,6 +241,8 @@ int as_msync(struct as *as, uaddr_t start, u64 len, int flags)
 	len = page_align_len(len);
 	if (!len || __builtin_add_overflow(start, len, &end) || end > USER_TOP)
 		return -ENOMEM;
+	if ((flags & MS_INVALIDATE) && msync_busy(as, start, end))
+		return -EBUSY;
 	while (start < end && !ret) {
 		u64 from, to;
 		struct file *f = msync_next(as, &start, end, &from, &to, &hole);

@@ -145,7 +145,8 @@ static s64 map_locked(const struct map_request *r, u32 vma_flags, struct list_he
 	if ((r->flags & MAP_FIXED_NOREPLACE) &&
 		!vma_range_free(as, (uaddr_t)at, (uaddr_t)at + r->len))
 		return -EEXIST;
-	if (as->nvmas >= AS_MAX_VMAS || !as_may_expand(as, r->len >> PAGE_SHIFT, vma_flags))
+	if (as->nvmas >= READ_ONCE(as_max_vmas) ||
+		!as_may_expand(as, r->len >> PAGE_SHIFT, vma_flags))
 		return -ENOMEM;
 	v = vma_create(as, (uaddr_t)at, (uaddr_t)at + r->len, vma_flags);
 	if (!v)
@@ -276,7 +277,7 @@ static bool brk_grow(struct as *as, uaddr_t from, uaddr_t to, struct list_head *
 		vma_resize(v, v->start, to);
 		return true;
 	}
-	v = as->nvmas < AS_MAX_VMAS ? vma_create(as, from, to, flags) : NULL;
+	v = as->nvmas < READ_ONCE(as_max_vmas) ? vma_create(as, from, to, flags) : NULL;
 	if (!v)
 		return false;
 	vma_insert(v);

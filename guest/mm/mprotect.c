@@ -169,8 +169,9 @@ static void lock_populate(struct as *as, uaddr_t start, uaddr_t end)
 	}
 }
 
-int as_mlock(struct as *as, uaddr_t start, u64 len, bool on)
+int as_mlock(struct as *as, uaddr_t start, u64 len, enum as_lock how)
 {
+	bool on = how != AS_UNLOCK;
 	struct list_head dead;
 	uaddr_t end;
 	int ret = 0;
@@ -194,13 +195,14 @@ int as_mlock(struct as *as, uaddr_t start, u64 len, bool on)
 			as, start, end, on ? VMA_LOCKED : 0, on ? 0 : VMA_LOCKED, &dead);
 	rwsem_write_unlock(&as->lock);
 	vma_free_list(&dead);
-	if (!ret && on)
+	if (!ret && how == AS_LOCK)
 		lock_populate(as, start, end);
 	return ret;
 }
 
-int as_mlockall(struct as *as, bool current, bool future, bool on)
+int as_mlockall(struct as *as, bool current, bool future, enum as_lock how)
 {
+	bool on = how != AS_UNLOCK;
 	struct list_head dead;
 	int ret = 0;
 
@@ -218,7 +220,7 @@ int as_mlockall(struct as *as, bool current, bool future, bool on)
 	}
 	rwsem_write_unlock(&as->lock);
 	vma_free_list(&dead);
-	if (!ret && on && current)
+	if (!ret && how == AS_LOCK && current)
 		lock_populate(as, MMAP_MIN_ADDR, USER_TOP);
 	return ret;
 }

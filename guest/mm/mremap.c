@@ -85,7 +85,7 @@ static s64 remap_move(struct remap *r, struct vma *v, struct list_head *dead)
 
 	if (to < 0)
 		return to;
-	if (as->nvmas >= AS_MAX_VMAS)
+	if (as->nvmas >= READ_ONCE(as_max_vmas))
 		return -ENOMEM;
 	ret = remap_tables(as, v->start, (uaddr_t)to, keep);
 	if (ret)

@@ -220,7 +220,7 @@ int vma_split(struct vma *v, uaddr_t at)
 {
 	struct vma *hi;
 
-	if (v->as->nvmas >= AS_MAX_VMAS)
+	if (v->as->nvmas >= READ_ONCE(as_max_vmas))
 		return -ENOMEM;
 	hi = vma_create(v->as, at, v->end, v->flags);
 	if (!hi)

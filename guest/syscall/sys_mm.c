@@ -76,19 +76,19 @@ s64 sys_mincore(struct task *t, const struct sysargs *a)
 
 s64 sys_mlock(struct task *t, const struct sysargs *a)
 {
-	return as_mlock(t->as, a->a[0], a->a[1], true);
+	return as_mlock(t->as, a->a[0], a->a[1], AS_LOCK);
 }
 
 s64 sys_mlock2(struct task *t, const struct sysargs *a)
 {
 	if (a->a[2] & ~(u64)MLOCK_ONFAULT)
 		return -EINVAL;
-	return as_mlock(t->as, a->a[0], a->a[1], true);
+	return as_mlock(t->as, a->a[0], a->a[1], a->a[2] ? AS_LOCK_ONFAULT : AS_LOCK);
 }
 
 s64 sys_munlock(struct task *t, const struct sysargs *a)
 {
-	return as_mlock(t->as, a->a[0], a->a[1], false);
+	return as_mlock(t->as, a->a[0], a->a[1], AS_UNLOCK);
 }
 
 s64 sys_mlockall(struct task *t, const struct sysargs *a)
@@ -98,13 +98,14 @@ s64 sys_mlockall(struct task *t, const struct sysargs *a)
 	if (!(flags & (MCL_CURRENT | MCL_FUTURE)) ||
 		(flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)))
 		return -EINVAL;
-	return as_mlockall(t->as, flags & MCL_CURRENT, flags & MCL_FUTURE, true);
+	return as_mlockall(t->as, flags & MCL_CURRENT, flags & MCL_FUTURE,
+		flags & MCL_ONFAULT ? AS_LOCK_ONFAULT : AS_LOCK);
 }
 
 s64 sys_munlockall(struct task *t, const struct sysargs *a)
 {
 	(void)a;
-	return as_mlockall(t->as, false, false, false);
+	return as_mlockall(t->as, false, false, AS_UNLOCK);
 }
 
 /* ---- membarrier ---- */

@@ -2,6 +2,7 @@
 /* poll, select, epoll. */
 #include <asm/poll.h>
 #include <linux/eventpoll.h>
+#include <linux/personality.h>
 
 #include "fs/anon.h"
 #include "fs/poll.h"
@@ -47,7 +48,7 @@ static void deadline_put(uaddr_t p, u64 deadline, u64 unit)
 	struct timespec_k ts = { 0, 0 };
 	u64 now, left;
 
-	if (!p || deadline == WAIT_FOREVER)
+	if (!p || deadline == WAIT_FOREVER || (task_current()->personality & STICKY_TIMEOUTS))
 		return;
 	now = clock_monotonic();
 	left = deadline > now ? deadline - now : 0;

@@ -202,7 +202,7 @@ s64 sys_prctl(struct task *t, const struct sysargs *a)
 		v = t->group->subreaper;
 		return put_user(v, arg);
 	case PR_SET_TIMERSLACK:
-		t->timer_slack = (s64)arg > 0 ? arg : 50000;
+		t->timer_slack = (s64)arg > 0 ? arg : t->timer_slack_default;
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return (s64)MIN(t->timer_slack, (u64)INT64_MAX);

@@ -13,7 +13,6 @@
 #define RR_INTERVAL_NS	(100 * NSEC_PER_MSEC)
 #define NICE_MIN	(-20)
 #define NICE_MAX	19
-#define IOPRIO_NONE	0
 #define PRIO_PROCESS	0
 #define PRIO_PGRP	1
 #define PRIO_USER	2
@@ -288,6 +287,9 @@ static bool prio_selects(const struct task *t, struct group *g, int which, int w
 	}
 }
 
+/* What is done to each of the tasks that `which` and `who` name: the result so far (-ESRCH at first) in, the new one out. */
+typedef s64 (*prio_fn)(struct task *t, struct task *other, const s32 *arg, s64 so_far);
+
 /* Applies one change, or finds the highest priority when nice == NULL. */
 static s64 prio_one(struct task *t, struct task *other, const s32 *nice, s64 best)
 {
@@ -304,7 +306,7 @@ static s64 prio_one(struct task *t, struct task *other, const s32 *nice, s64 bes
 	return best == -ESRCH ? 0 : best;
 }
 
-static s64 prio_walk(struct task *t, int which, int who, const s32 *nice)
+static s64 prio_walk(struct task *t, int which, int who, prio_fn fn, const s32 *arg)
 {
 	s64 ret = -ESRCH;
 	struct group *g;
@@ -317,7 +319,7 @@ static s64 prio_walk(struct task *t, int which, int who, const s32 *nice)
 	if (which == PRIO_PROCESS) {
 		pos = who ? pid_task(t->group->ns, who) : t;
 		if (pos)
-			ret = prio_one(t, pos, nice, ret);
+			ret = fn(t, pos, arg, ret);
 		tree_unlock(flags);
 		return ret;
 	}
@@ -325,7 +327,7 @@ static s64 prio_walk(struct task *t, int which, int who, const s32 *nice)
 		if (!prio_selects(t, g, which, who))
 			continue;
 		list_for_each_entry (pos, &g->tasks, group_link)
-			ret = prio_one(t, pos, nice, ret);
+			ret = fn(t, pos, arg, ret);
 	}
 	tree_unlock(flags);
 	return ret;
@@ -334,28 +336,71 @@ static s64 prio_walk(struct task *t, int which, int who, const s32 *nice)
 /* The system call answers 40..1, libc turns it into -20..19. */
 s64 sys_getpriority(struct task *t, const struct sysargs *a)
 {
-	return prio_walk(t, (int)a->a[0], (int)a->a[1], NULL);
+	return prio_walk(t, (int)a->a[0], (int)a->a[1], prio_one, NULL);
 }
 
 s64 sys_setpriority(struct task *t, const struct sysargs *a)
 {
 	s32 nice = MIN(MAX((s32)a->a[2], NICE_MIN), NICE_MAX);
 
-	return prio_walk(t, (int)a->a[0], (int)a->a[1], &nice);
+	return prio_walk(t, (int)a->a[0], (int)a->a[1], prio_one, &nice);
+}
+
+/* ---- I/O priority: kept and reported ---- */
+
+#define IOPRIO_CLASS(v) ((u32)(v) >> 13)
+#define IOPRIO_LEVEL(v) ((u32)(v)&7)
+enum ioprio_class {
+	IOPRIO_CLASS_NONE,
+	IOPRIO_CLASS_RT,
+	IOPRIO_CLASS_BE,
+	IOPRIO_CLASS_IDLE
+};
+
+static s64 ioprio_set_one(struct task *t, struct task *other, const s32 *ioprio, s64 so_far)
+{
+	if (!sched_may_change(t, other))
+		return -EPERM;
+	other->ioprio = (u16)*ioprio;
+	return so_far == -ESRCH ? 0 : so_far;
+}
+
+/* Of several the best: the lowest number, where none counts as best effort of the middle level. */
+static s64 ioprio_best_one(struct task *t, struct task *other, const s32 *arg, s64 best)
+{
+	u16 own = other->ioprio;
+	u16 rank = own ? own : IOPRIO_CLASS_BE << 13 | 4;
+
+	(void)t;
+	(void)arg;
+	if (best == -ESRCH)
+		return own;
+	return rank < (best ? best : IOPRIO_CLASS_BE << 13 | 4) ? own : best;
 }
 
 s64 sys_ioprio_get(struct task *t, const struct sysargs *a)
 {
-	if (a->a[0] < 1 || a->a[0] > 3)
-		return -EINVAL;
-	return IOPRIO_NONE;
+	return prio_walk(t, (int)a->a[0] - 1, (int)a->a[1], ioprio_best_one, NULL);
 }
 
 s64 sys_ioprio_set(struct task *t, const struct sysargs *a)
 {
-	u64 class = a->a[2] >> 13;
+	s32 ioprio = (s32)a->a[2];
 
-	if (a->a[0] < 1 || a->a[0] > 3 || class > 3 || (a->a[2] & 0x1fff) > 7)
+	switch (IOPRIO_CLASS(ioprio)) {
+	case IOPRIO_CLASS_RT:
+		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
+			return -EPERM;
+		break;
+	case IOPRIO_CLASS_BE:
+	case IOPRIO_CLASS_IDLE:
+		break;
+	case IOPRIO_CLASS_NONE:
+		if (IOPRIO_LEVEL(ioprio))
+			return -EINVAL;
+		break;
+	default:
 		return -EINVAL;
-	return class == 1 && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE) ? -EPERM : 0;
+	}
+	return prio_walk(t, (int)a->a[0] - 1, (int)a->a[1], ioprio_set_one, &ioprio);
 }

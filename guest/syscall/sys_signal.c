@@ -219,6 +219,15 @@ static s64 kill_many(struct task *t, int pid, int sig, const siginfo_t *info)
 	return ok ? 0 : ret;
 }
 
+/* A thread's number means its process. tree lock held; borrowed. */
+static struct group *signal_target(struct task *t, int pid)
+{
+	struct group *g = group_leader_of(t->group->ns, pid);
+	struct task *thread = g ? NULL : pid_task(t->group->ns, pid);
+
+	return thread ? thread->group : g;
+}
+
 s64 sys_kill(struct task *t, const struct sysargs *a)
 {
 	int pid = (int)a->a[0];
@@ -235,10 +244,7 @@ s64 sys_kill(struct task *t, const struct sysargs *a)
 	if (pid <= 0)
 		return kill_many(t, pid ? pid : -t->group->pgid, sig, &info);
 	flags = tree_lock();
-	g = group_leader_of(t->group->ns, pid);
-	/* A thread's number means its process. */
-	if (!g && pid_task(t->group->ns, pid))
-		g = pid_task(t->group->ns, pid)->group;
+	g = signal_target(t, pid);
 	if (g)
 		ret = kill_group_locked(t, g, sig, &info);
 	tree_unlock(flags);
@@ -314,7 +320,7 @@ s64 sys_rt_sigqueueinfo(struct task *t, const struct sysargs *a)
 	if (sig < 0 || sig > SIG_MAX)
 		return -EINVAL;
 	flags = tree_lock();
-	g = group_leader_of(t->group->ns, pid);
+	g = signal_target(t, pid);
 	ret = g ? kill_group_locked(t, g, sig, &info) : -ESRCH;
 	tree_unlock(flags);
 	return ret;
@@ -344,7 +350,7 @@ s64 sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 
 	if (a->a[3] || sig < 0 || sig > SIG_MAX)
 		return -EINVAL;
-	g = pidfd_group((int)a->a[0]);
+	g = pidfd_group_or_proc((int)a->a[0]);
 	if (!g)
 		return -EBADF;
 	if (a->a[2]) {

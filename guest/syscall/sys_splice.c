@@ -83,7 +83,7 @@ static s64 copy_end_put(struct copy_end *e, s64 ret)
 		if (ret > 0)
 			e->file->pos = e->pos;
 		mutex_unlock(&e->file->pos_lock);
-	} else if (e->uoff && ret > 0) {
+	} else if (e->uoff && ret >= 0) {
 		err = put_user(e->pos, e->uoff);
 	}
 	file_put(e->file);

@@ -302,6 +302,7 @@ s64 sys_waitid(struct task *t, const struct sysargs *a)
 {
 	u32 options = (u32)a->a[3];
 	struct wait_request w = { .options = options };
+	bool nonblock;
 	siginfo_t info;
 	s64 ret;
 
@@ -313,9 +314,14 @@ s64 sys_waitid(struct task *t, const struct sysargs *a)
 	ret = waitid_select(t, (int)a->a[0], (int)a->a[1], &w);
 	if (ret < 0)
 		return ret;
+	nonblock = (int)a->a[0] == P_PIDFD && pidfd_nonblocking((int)a->a[1]);
+	if (nonblock)
+		w.options |= WNOHANG;
 	ret = family_wait(t, &w);
 	if (ret < 0)
 		return ret;
+	if (nonblock && !w.pid && !(options & WNOHANG))
+		return -EAGAIN;
 	if (w.pid && a->a[4] && copy_to_user(a->a[4], &w.usage, sizeof(w.usage)) < 0)
 		return -EFAULT;
 	if (!a->a[2])

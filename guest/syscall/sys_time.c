@@ -194,6 +194,10 @@ s64 sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 	case CLOCK_TAI:
 		break;
 	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_REALTIME_COARSE:
 		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;

@@ -161,9 +161,10 @@ static void clone_copy_plain(struct task *t, const struct task *parent, u64 flag
 	t->mnt_ns = parent->mnt_ns;
 	t->blocked = parent->restore_blocked ? parent->saved_blocked : parent->blocked;
 	t->nice = parent->nice;
+	t->ioprio = parent->ioprio;
 	t->policy = parent->policy;
 	t->rt_priority = parent->rt_priority;
-	t->timer_slack = parent->timer_slack;
+	t->timer_slack = t->timer_slack_default = parent->timer_slack;
 	t->personality = parent->personality;
 	/* A thread of the same memory must not run on its creator's alternate stack. */
 	if (!(flags & CLONE_VM) || (flags & CLONE_VFORK))

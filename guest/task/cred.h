@@ -18,7 +18,7 @@ struct user_acct {
 	struct ref ref;
 	struct list_head link;
 	u32 uid;
-	s64 nproc, nsignals, mq_bytes; /* atomic */
+	s64 nproc, nsignals, mq_bytes, ninotify; /* atomic */
 };
 
 struct cred {

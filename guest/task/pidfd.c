@@ -3,6 +3,7 @@
 #include "task/pidfd.h"
 
 #include "fs/poll.h"
+#include "fs/proc/proc.h"
 #include "kernel/errno.h"
 #include "lib/printf.h"
 #include "task/internal.h"
@@ -63,5 +64,26 @@ struct group *pidfd_group(int fd)
 		group_get(g);
 	}
 	file_put(f);
+	return g;
+}
+
+bool pidfd_nonblocking(int fd)
+{
+	struct file *f = fd_get(fd);
+	bool nonblock = f && f->ops == &pidfd_ops && (READ_ONCE(f->flags) & O_NONBLOCK);
+
+	file_put(f);
+	return nonblock;
+}
+
+struct group *pidfd_group_or_proc(int fd)
+{
+	struct group *g = pidfd_group(fd);
+	struct file *f = g ? NULL : fd_get(fd);
+
+	if (f) {
+		g = proc_pid_group(f);
+		file_put(f);
+	}
 	return g;
 }

@@ -12,5 +12,8 @@ struct group;
 int pidfd_install(struct group *g, u32 flags);
 /* The process of a descriptor, with a reference, or NULL: no pidfd. It may have ended. */
 struct group *pidfd_group(int fd);
+bool pidfd_nonblocking(int fd);
+/* A directory /proc/PID stands for its process, too. */
+struct group *pidfd_group_or_proc(int fd);
 
 #endif

@@ -94,11 +94,12 @@ struct task {
 	u64 min_flt, maj_flt;
 	s32 nice;
 	u32 policy, rt_priority;
+	u16 ioprio; /* IOPRIO_PRIO_VALUE; 0 = none */
 	struct {
 		s64 (*fn)(struct task *t);
 		u64 arg[5];
 	} restart; /* restart_syscall */
-	u64 timer_slack;
+	u64 timer_slack, timer_slack_default; /* ns; default: what the creator had */
 	u32 personality;
 	struct sem_undo_list *sem_undo; /* reference; NULL = nothing to undo at the end */
 	const struct mq_create *mq_create; /* what the mq_open that runs asks for; own */

@@ -279,8 +279,8 @@ START_TEST(test_limits)
 	must(as_mmap(as, 0, 6 * PAGE_SIZE, PROT_READ, ANON, NULL, 0) > 0);
 	as->limit_data = ~0UL;
 	as->limit_memlock = 4 * PAGE_SIZE;
-	must((as_mlock(as, map_anon(5), 5 * PAGE_SIZE, true)) == -ENOMEM);
-	must((as_mlock(as, map_anon(4), 4 * PAGE_SIZE, true)) == 0);
+	must((as_mlock(as, map_anon(5), 5 * PAGE_SIZE, AS_LOCK)) == -ENOMEM);
+	must((as_mlock(as, map_anon(4), 4 * PAGE_SIZE, AS_LOCK)) == 0);
 	must(as->locked_vm == 4);
 	must(as_mlockall(as, false, false, false) == 0);
 	must(as->locked_vm == 0);

@@ -19,6 +19,7 @@
 #include "lib/printf.h"
 #include "mm/as.h"
 #include "syscall/handlers.h"
+#include "task/internal.h"
 #include "task/task.h"
 
 void *malloc(size_t n);
@@ -548,10 +549,17 @@ void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
 
 /* ---- process groups: the one task leads everything ---- */
 void (*task_session_exit)(struct group *leader);
-struct pid_ns *pid_ns_current(void);
 struct pid_ns *pid_ns_current(void)
 {
 	return NULL;
+}
+void user_ref(struct user_acct *u)
+{
+	ref_get(&u->ref);
+}
+void user_put(struct user_acct *u)
+{
+	ref_put(&u->ref);
 }
 void file_set_owner(struct file *f)
 {
@@ -593,9 +601,11 @@ void sysfs_init(void)
 /* ---- what tests call ---- */
 void fake_fs_user(unsigned uid, unsigned gid)
 {
+	static struct user_acct account = { .ref = { 1 } };
 	struct cred *c = kzalloc(sizeof(*c));
 
 	ref_init(&c->ref);
+	c->user = &account;
 	c->uid = c->euid = c->suid = c->fsuid = uid;
 	c->gid = c->egid = c->sgid = c->fsgid = gid;
 	c->cap_effective = c->cap_permitted = uid ? 0 : ~0UL;

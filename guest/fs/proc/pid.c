@@ -61,6 +61,24 @@ static s64 pid_oom_write(struct proc_ctx *c, char *text, size_t len)
 	return (s64)len;
 }
 
+static int pid_timerslack(struct proc_buf *b, struct proc_ctx *c)
+{
+	proc_printf(b, "%lu\n", c->task->timer_slack);
+	return 0;
+}
+
+static s64 pid_timerslack_write(struct proc_ctx *c, char *text, size_t len)
+{
+	s64 v;
+
+	if (!parse_int(text, &v) || v < 0)
+		return -EINVAL;
+	if (c->task != task_current() && !fs_capable(CAP_SYS_NICE))
+		return -EPERM;
+	c->task->timer_slack = v ? (u64)v : c->task->timer_slack_default;
+	return (s64)len;
+}
+
 static int pid_oom_score(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct page_stats st;
@@ -325,6 +343,7 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_DIR("ns", ns_table), PROC_FILE("oom_score", pid_oom_score), \
 		PROC_TUNE("oom_score_adj", pid_oom_score_adj, pid_oom_write), \
 		PROC_FILE("personality", pid_personality), PROC_MAGIC("root", root), \
+		PROC_TUNE("timerslack_ns", pid_timerslack, pid_timerslack_write), \
 		PROC_FILE("schedstat", pid_schedstat), PROC_FILE("sessionid", pid_sessionid), \
 		PROC_FILE("setgroups", pid_setgroups), PROC_FILE("smaps", proc_pid_smaps), \
 		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), \
@@ -342,6 +361,19 @@ const struct proc_entry proc_pid_table[] = {
 	{ .name = NULL },
 };
 static const struct proc_entry pid_entry = PROC_DIR("pid", proc_pid_table);
+
+struct group *proc_pid_group(const struct file *f)
+{
+	struct proc_node *n;
+
+	if (f->ops != &proc_dir_ops)
+		return NULL;
+	n = proc_node(f->inode);
+	if (n->entry != &pid_entry)
+		return NULL;
+	group_get(n->ctx.task->group);
+	return n->ctx.task->group;
+}
 
 /* ---- processes ---- */
 static int pids_lookup(struct proc_ctx *c, const char *name, struct proc_child *out)

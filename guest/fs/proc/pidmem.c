@@ -75,8 +75,9 @@ static void smaps_stats(struct proc_buf *b, const struct vma_stats *s, u64 size_
 		s->private_dirty * 4);
 	proc_printf(b, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\n", s->referenced * 4,
 		s->anon * 4);
-	proc_printf(b, "Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8u kB\n",
-		s->swap * 4, s->swap * 4, 0);
+	proc_printf(b,
+		"Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
+		s->swap * 4, s->swap * 4, s->locked * 4);
 }
 
 static void smaps_flags(struct proc_buf *b, const struct vma *v)

@@ -14,7 +14,7 @@
 
 static u64 proc_next_ino = 0x1000;
 static const struct inode_ops proc_inode_ops, proc_magic_ops;
-static const struct file_ops proc_file_ops, proc_poll_ops, proc_dir_ops;
+static const struct file_ops proc_file_ops, proc_poll_ops;
 
 /* ---- text ---- */
 static bool proc_reserve(struct proc_buf *b, size_t n)
@@ -246,7 +246,7 @@ static s64 proc_dir_llseek(struct file *f, s64 off, int whence)
 	return file_llseek_generic(f, off, whence, 0);
 }
 
-static const struct file_ops proc_dir_ops = {
+const struct file_ops proc_dir_ops = {
 	.readdir = proc_readdir,
 	.llseek = proc_dir_llseek,
 };

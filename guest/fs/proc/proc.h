@@ -8,6 +8,7 @@
 
 #include "fs/super.h"
 
+struct group;
 struct task;
 struct vma;
 
@@ -101,6 +102,7 @@ bool proc_number(const char *s, u64 *out); /* decimal without leading zeroes */
 extern const struct proc_entry proc_root_table[], proc_sys_table[], proc_pid_table[];
 extern const struct proc_entry proc_root_entry;
 extern const struct proc_dyn proc_pids;
+extern const struct file_ops proc_dir_ops;
 
 /* pidmem.c */
 int proc_pid_maps(struct proc_buf *b, struct proc_ctx *c);
@@ -139,6 +141,8 @@ s64 proc_shm_next_id_write(struct proc_ctx *c, char *text, size_t len);
 /* cpuinfo.c */
 int proc_cpuinfo(struct proc_buf *b, struct proc_ctx *c);
 
+/* The process of an open /proc/PID directory, with a reference, or NULL. */
+struct group *proc_pid_group(const struct file *f);
 /* May the caller look into the task's memory and files (ptrace rule)? */
 bool proc_may_inspect(struct task *t);
 

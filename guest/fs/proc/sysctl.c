@@ -9,6 +9,7 @@
 #include "fs/pipe.h"
 #include "kernel/random.h"
 #include "lib/printf.h"
+#include "mm/as.h"
 #include "task/internal.h"
 #include "task/uts.h"
 
@@ -138,13 +139,13 @@ static const struct proc_entry kernel_table[] = {
 };
 
 /* ---- vm ---- */
-SHOW_NUMBER(show_max_map_count, 65530)
+static const struct proc_tunable map_count_tunable = { &as_max_vmas, 0, INT_MAX };
 SHOW_NUMBER(show_min_addr, 65536)
 SHOW_NUMBER(show_swappiness, 60)
 SHOW_NUMBER(show_overcommit_ratio, 50)
 
 static const struct proc_entry vm_table[] = {
-	PROC_FILE("max_map_count", show_max_map_count),
+	PROC_TUNABLE("max_map_count", &map_count_tunable),
 	PROC_FILE("mmap_min_addr", show_min_addr),
 	PROC_FILE("nr_hugepages", show_zero),
 	PROC_FILE("overcommit_memory", show_one),
@@ -159,14 +160,14 @@ SHOW_NUMBER(show_aio_max, AIO_MAX_EVENTS)
 SHOW_NUMBER(show_aio_nr, aio_count())
 SHOW_NUMBER(show_file_max, 1048576)
 SHOW_TEXT(show_file_nr, "%lu\t0\t%u", atomic_load(&files_open), 1048576)
-SHOW_NUMBER(show_watches, 65536)
-SHOW_NUMBER(show_instances, 1024)
-SHOW_NUMBER(show_queued, 16384)
 
+static const struct proc_tunable queued_tunable = { &inotify_limits.queued, 0, INT_MAX };
+static const struct proc_tunable instances_tunable = { &inotify_limits.instances, 0, INT_MAX };
+static const struct proc_tunable watches_tunable = { &inotify_limits.watches, 0, INT_MAX };
 static const struct proc_entry inotify_table[] = {
-	PROC_FILE("max_queued_events", show_queued),
-	PROC_FILE("max_user_instances", show_instances),
-	PROC_FILE("max_user_watches", show_watches),
+	PROC_TUNABLE("max_queued_events", &queued_tunable),
+	PROC_TUNABLE("max_user_instances", &instances_tunable),
+	PROC_TUNABLE("max_user_watches", &watches_tunable),
 	{ .name = NULL },
 };
 
