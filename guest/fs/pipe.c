@@ -212,9 +212,10 @@ static s64 pipe_fill(struct pipe *p, struct uio *u, bool packet)
 	return (s64)got;
 }
 
-static s64 pipe_write_locked(struct pipe *p, struct file *f, struct uio *u)
+/* flags: O_DIRECT, O_NONBLOCK; partial: what fits is enough, only the first byte is waited for. */
+static s64 pipe_write_locked(struct pipe *p, u32 flags, bool partial, struct uio *u)
 {
-	bool packet = f->flags & O_DIRECT;
+	bool packet = flags & O_DIRECT;
 	s64 done = 0, n = 0;
 
 	if (!p->readers)
@@ -228,7 +229,7 @@ static s64 pipe_write_locked(struct pipe *p, struct file *f, struct uio *u)
 	while (u->left) {
 		if (pipe_full(p) && done) /* let readers run before sleeping */
 			waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
-		n = pipe_wait_writable(p, f->flags & O_NONBLOCK);
+		n = pipe_wait_writable(p, (flags & O_NONBLOCK) || (partial && done));
 		if (!n && !p->readers)
 			n = pipe_broken();
 		if (!n)
@@ -249,7 +250,7 @@ static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
 	if (!u->left)
 		return 0;
 	mutex_lock(&p->lock);
-	n = pipe_write_locked(p, f, u);
+	n = pipe_write_locked(p, f->flags, false, u);
 	mutex_unlock(&p->lock);
 	if (n > 0)
 		waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
@@ -339,6 +340,21 @@ int pipe_create(u32 flags, struct file **rd, struct file **wr)
 	(*rd)->ops = (*wr)->ops = &pipe_ops;
 	(*rd)->priv = (*wr)->priv = p;
 	return 0;
+}
+
+s64 pipe_write_some(struct file *f, struct uio *u, bool nonblock)
+{
+	struct pipe *p = f->priv;
+	s64 n;
+
+	if (!u->left)
+		return 0;
+	mutex_lock(&p->lock);
+	n = pipe_write_locked(p, nonblock ? O_NONBLOCK : 0, true, u);
+	mutex_unlock(&p->lock);
+	if (n > 0)
+		waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
+	return n;
 }
 
 s64 pipe_get_size(struct file *f)

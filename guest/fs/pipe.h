@@ -33,6 +33,8 @@ struct pipe {
 struct pipe *pipe_of(struct file *f); /* NULL when f is no pipe */
 int pipe_create(u32 flags, struct file **rd, struct file **wr);
 s64 pipe_set_size(struct file *f, u64 bytes); /* F_SETPIPE_SZ: the new size or -errno */
+/* vmsplice(2): waits for room for the first byte (unless nonblock), then takes what fits. f is open for writing. */
+s64 pipe_write_some(struct file *f, struct uio *u, bool nonblock);
 s64 pipe_get_size(struct file *f);
 static inline bool pipe_empty(const struct pipe *p)
 {

@@ -119,7 +119,7 @@ struct as *as_create(void)
 	return as;
 }
 
-u64 as_max_vmas = 65530;
+u64 as_max_vmas = AS_MAX_VMAS;
 
 static void as_destroy(struct as *as)
 {

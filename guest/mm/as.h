@@ -53,6 +53,7 @@ struct vma {
 };
 
 #define AS_AUXV_WORDS 64
+#define AS_MAX_VMAS   65530u
 extern u64 as_max_vmas; /* /proc/sys/vm/max_map_count */
 
 struct as {

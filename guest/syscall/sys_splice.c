@@ -429,8 +429,11 @@ s64 sys_vmsplice(struct task *t, const struct sysargs *a)
 		return -EBADF;
 	ret = pipe_of(f) ? uvec_get(&v, a->a[1], a->a[2]) : -EBADF;
 	if (!ret) {
-		ret = f->mode & FMODE_WRITE ? vfs_write(f, &v.uio, &pos)
-					    : vfs_read(f, &v.uio, &pos);
+		if (f->mode & FMODE_WRITE)
+			ret = pipe_write_some(f, &v.uio,
+				(f->flags & O_NONBLOCK) || (a->a[3] & SPLICE_F_NONBLOCK));
+		else
+			ret = vfs_read(f, &v.uio, &pos);
 		uvec_put(&v);
 	}
 	file_put(f);

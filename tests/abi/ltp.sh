@@ -6,7 +6,7 @@
 # LTP_RUNTIME  casemate (default), or an OCI runtime to compare with, such as runc
 # LTP_ENTRIES  only the entries whose name matches this extended regular expression
 # LTP_LIMIT    seconds that one entry may take (120)
-# LTP_MEMORY   memory of the sandbox (2G); LTP_CPUS its virtual CPUs (2)
+# LTP_MEMORY   memory of the sandbox (4G); LTP_CPUS its virtual CPUs (2)
 # LTP_OUT      where RUNTIME.tsv (NAME RESULT SECONDS) and RUNTIME.log (what the entries printed) go (abi/ in the build directory)
 #
 # One container runs all entries in a loop. When the sandbox ends within an entry (PANIC) or prints nothing for long after the entry's limit
@@ -62,7 +62,7 @@ total=$(wc -l <"$work/rootfs/opt/list")
 if [ "$runtime" = casemate ]; then
 	export CASEMATE_LIBEXECDIR=$top_builddir
 	runner=("$top_builddir/casemate" --root "$work/state")
-	options=(--memory "${LTP_MEMORY:-2G}" --cpus "${LTP_CPUS:-2}")
+	options=(--memory "${LTP_MEMORY:-4G}" --cpus "${LTP_CPUS:-2}")
 	kconfig=/opt/kconfig
 else
 	runner=("$runtime" --root "$work/state")
