@@ -132,8 +132,11 @@ void eventfd_signal(struct file *f)
 {
 	struct eventfd *e = f->priv;
 
-	if (eventfd_add(e, 1))
-		waitq_wake(&e->rd, 1, POLLIN | POLLRDNORM);
+	/* Unlike write(2) it may reach the overflow mark, which poll reports as an error. */
+	spin_lock(&e->lock);
+	e->count += e->count < ~0UL;
+	spin_unlock(&e->lock);
+	waitq_wake(&e->rd, 1, POLLIN | POLLRDNORM);
 }
 
 int eventfd_create(u32 count, u32 flags, struct file **out)

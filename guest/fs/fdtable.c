@@ -77,6 +77,8 @@ static int fdtable_grow_locked(struct fdtable *t, u32 fd)
 	return 0;
 }
 
+u64 fd_nr_open = 1048576;
+
 struct fdtable *fdtable_dup(struct fdtable *src, int *err)
 {
 	struct fdtable *t = fdtable_create();
@@ -85,6 +87,11 @@ struct fdtable *fdtable_dup(struct fdtable *src, int *err)
 	*err = -ENOMEM;
 	if (!t)
 		return NULL;
+	if (fdtable_next(src, (int)READ_ONCE(fd_nr_open)) >= 0) {
+		*err = -EMFILE;
+		kfree(t);
+		return NULL;
+	}
 	spin_lock(&src->lock);
 	for (top = src->size; top > FD_INLINE && !src->open[top / 64 - 1]; top -= 64)
 		;

@@ -7,6 +7,7 @@
 
 struct fdtable;
 
+extern u64 fd_nr_open; /* descriptors of a process, at most: /proc/sys/fs/nr_open */
 struct fdtable *fdtable_create(void); /* NULL = no memory */
 struct fdtable *fdtable_dup(struct fdtable *src, int *err); /* fork without CLONE_FILES */
 void fdtable_get(struct fdtable *t);

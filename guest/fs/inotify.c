@@ -14,6 +14,9 @@
 
 #include <asm/ioctls.h>
 
+#define IN_UNLINKED \
+	0x00010000u /* of an event: the file has no name any more; no bit of <linux/inotify.h> */
+
 struct inotify_limits inotify_limits = { 16384, 1024, 65536 };
 
 struct inotify_item {
@@ -107,6 +110,7 @@ static void inotify_drop_watch(struct inotify_watch *w, bool tell)
 static void inotify_deliver(struct inode *inode, u32 mask, const char *name, u32 cookie)
 {
 	struct inode_watches *iw = inode->watches;
+	bool unlinked = mask & IN_UNLINKED;
 	struct list_head *at;
 
 	if (!iw)
@@ -117,8 +121,13 @@ static void inotify_deliver(struct inode *inode, u32 mask, const char *name, u32
 		bool last = at->next == &iw->list;
 
 		at = at->next;
+		if (unlinked && (w->mask & IN_EXCL_UNLINK)) {
+			if (last)
+				break;
+			continue;
+		}
 		if (w->mask & mask & IN_ALL_EVENTS)
-			inotify_push(w->group, w->wd, mask, cookie, name);
+			inotify_push(w->group, w->wd, mask & ~IN_UNLINKED, cookie, name);
 		if ((mask & IN_DELETE_SELF) ||
 			((w->mask & IN_ONESHOT) && (w->mask & mask & IN_ALL_EVENTS)))
 			inotify_drop_watch(w, true);
@@ -155,7 +164,8 @@ void notify_dentry(struct dentry *d, u32 mask)
 	parent = dentry_get_parent(d);
 	if (parent != d && (dentry_inode(parent)->watches || READ_ONCE(dnotify_active))) {
 		dentry_copy_name(d, name, sizeof(name));
-		inotify_event(dentry_inode(parent), NULL, mask, name, 0);
+		inotify_event(dentry_inode(parent), NULL, mask | (inode->nlink ? 0 : IN_UNLINKED),
+			name, 0);
 	}
 	dentry_put(parent);
 	inotify_event(NULL, inode, mask, NULL, 0);

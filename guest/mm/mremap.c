@@ -132,6 +132,7 @@ static s64 remap_locked(struct remap *r, struct list_head *dead)
 		ret = as_unmap_locked(as, r->target, r->target + r->new_len, dead);
 		if (ret)
 			return ret;
+		v = vma_find_exact(as, r->old); /* it may have been one with the target */
 	}
 	if (r->old_len > r->new_len) {
 		ret = as_unmap_locked(as, r->old + r->new_len, old_end, dead);

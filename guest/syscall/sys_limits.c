@@ -2,13 +2,12 @@
 /* Resource limits and usage. */
 #include <linux/capability.h>
 
+#include "fs/fdtable.h"
 #include "lib/string.h"
 #include "mm/as.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "task/signal.h"
-
-#define RLIM_NOFILE_MAX 1048576UL
 
 /* The address space enforces some limits itself from its own copy. */
 static void rlimit_propagate(struct task *t, u32 which, u64 soft)
@@ -48,7 +47,7 @@ static s64 rlimit_change(
 		return -EINVAL;
 	if (new_limit && new_limit->rlim_cur > new_limit->rlim_max)
 		return -EINVAL;
-	if (new_limit && which == RLIMIT_NOFILE && new_limit->rlim_max > RLIM_NOFILE_MAX)
+	if (new_limit && which == RLIMIT_NOFILE && new_limit->rlim_max > READ_ONCE(fd_nr_open))
 		return -EPERM;
 	flags = sig_lock(g);
 	r = &g->rlim[which];

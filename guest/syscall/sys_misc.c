@@ -4,6 +4,7 @@
 #include <linux/random.h>
 #include <linux/sysinfo.h>
 
+#include "fs/proc/proc.h"
 #include "kernel/clock.h"
 #include "kernel/random.h"
 #include "lib/string.h"
@@ -57,6 +58,7 @@ s64 sys_sysinfo(struct task *t, const struct sysargs *a)
 	info.uptime = (s64)(clock_monotonic() / NSEC_PER_SEC);
 	info.totalram = s.total * PAGE_SIZE;
 	info.freeram = s.free * PAGE_SIZE;
+	info.loads[0] = info.loads[1] = info.loads[2] = (u64)proc_running() << SI_LOAD_SHIFT;
 	info.procs = (u16)MIN(pid_count(), 65535u);
 	info.mem_unit = 1;
 	return copy_to_user(a->a[0], &info, sizeof(info));

@@ -140,6 +140,7 @@ static int sigtimedwait(struct task *t, u64 set, u64 deadline, siginfo_t *info)
 	u64 flags = sig_lock(g);
 	int sig = signal_dequeue_locked(t, ~set, info);
 	int ret = 0;
+	bool again;
 
 	if (!sig)
 		t->waiting = set;
@@ -147,12 +148,17 @@ static int sigtimedwait(struct task *t, u64 set, u64 deadline, siginfo_t *info)
 	sig_unlock(g, flags);
 	if (sig)
 		return sig;
-	ret = sched_sleep_until(deadline, true);
-	flags = sig_lock(g);
-	t->waiting = 0;
-	sig = signal_dequeue_locked(t, ~set, info);
-	signal_recalc_locked(t);
-	sig_unlock(g, flags);
+	do {
+		ret = sched_sleep_until(deadline, true);
+		flags = sig_lock(g);
+		sig = signal_dequeue_locked(t, ~set, info);
+		/* Woken for a signal that somebody else took meanwhile: sleep again. */
+		again = !sig && !ret && clock_monotonic() < deadline;
+		if (!again)
+			t->waiting = 0;
+		signal_recalc_locked(t);
+		sig_unlock(g, flags);
+	} while (again);
 	if (sig)
 		return sig;
 	return ret < 0 ? -EINTR : -EAGAIN;
@@ -296,10 +302,12 @@ s64 sys_tgkill(struct task *t, const struct sysargs *a)
 }
 
 /* A program may not pretend to be the kernel or another's kill(2), except to itself. */
-static s64 sigqueue_copy(struct task *t, int pid, int sig, uaddr_t src, siginfo_t *info)
+static s64 sigqueue_copy(struct task *t, int pid, int sig, uaddr_t src, bool exact, siginfo_t *info)
 {
 	if (copy_from_user(info, src, sizeof(*info)) < 0)
 		return -EFAULT;
+	if (exact && info->si_signo != sig)
+		return -EINVAL;
 	info->si_signo = sig;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != t->group->pid)
 		return -EPERM;
@@ -313,7 +321,7 @@ s64 sys_rt_sigqueueinfo(struct task *t, const struct sysargs *a)
 	struct group *g;
 	siginfo_t info;
 	u64 flags;
-	s64 ret = sigqueue_copy(t, pid, sig, a->a[2], &info);
+	s64 ret = sigqueue_copy(t, pid, sig, a->a[2], false, &info);
 
 	if (ret < 0)
 		return ret;
@@ -336,7 +344,7 @@ s64 sys_rt_tgsigqueueinfo(struct task *t, const struct sysargs *a)
 
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
-	ret = sigqueue_copy(t, tgid, sig, a->a[3], &info);
+	ret = sigqueue_copy(t, tgid, sig, a->a[3], false, &info);
 	return ret < 0 ? ret : kill_thread(t, tgid, tid, sig, &info);
 }
 
@@ -354,9 +362,7 @@ s64 sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 	if (!g)
 		return -EBADF;
 	if (a->a[2]) {
-		ret = sigqueue_copy(t, g->pid, sig, a->a[2], &info);
-		if (ret == 0 && info.si_signo != sig)
-			ret = -EINVAL;
+		ret = sigqueue_copy(t, g->pid, sig, a->a[2], true, &info);
 	}
 	if (ret == 0) {
 		flags = tree_lock();

@@ -425,6 +425,11 @@ s64 sys_pidfd_open(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
+#define UNSHARE_FLAGS \
+	(CLONE_THREAD | CLONE_FS | CLONE_NEWNS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | \
+		CLONE_SYSVSEM | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER | \
+		CLONE_NEWPID | CLONE_NEWCGROUP | CLONE_NEWTIME)
+
 /* Takes a private copy of what clone shared. */
 s64 sys_unshare(struct task *t, const struct sysargs *a)
 {
@@ -433,6 +438,8 @@ s64 sys_unshare(struct task *t, const struct sysargs *a)
 	u64 irq;
 	int ret;
 
+	if (flags & ~(u64)UNSHARE_FLAGS)
+		return -EINVAL;
 	if (flags & ~(u64)(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM))
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	if (flags & CLONE_FS) {

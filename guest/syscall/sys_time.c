@@ -105,6 +105,24 @@ s64 sys_clock_getres(struct task *t, const struct sysargs *a)
 /* A guest has no say over the host's clock. */
 s64 sys_clock_settime(struct task *t, const struct sysargs *a)
 {
+	s64 ns;
+
+	if ((int)a->a[0] != CLOCK_REALTIME)
+		return -EINVAL;
+	ns = get_timespec(a->a[1]);
+	return ns < 0 ? ns : -EPERM;
+}
+
+s64 sys_settimeofday(struct task *t, const struct sysargs *a)
+{
+	struct {
+		s64 sec, usec;
+	} tv;
+
+	if (a->a[0] && copy_from_user(&tv, a->a[0], sizeof(tv)) < 0)
+		return -EFAULT;
+	if (a->a[0] && (tv.sec < 0 || tv.usec < 0 || tv.usec > 1000000))
+		return -EINVAL;
 	return -EPERM;
 }
 
@@ -354,6 +372,9 @@ s64 sys_timer_delete(struct task *t, const struct sysargs *a)
 }
 
 /* The clock is the host's, which disciplines it: a query says "synchronised". */
+#define TIMEX_ADJTIME	 0x8000u /* adjtime(3): wants TIMEX_SINGLESHOT, too */
+#define TIMEX_SINGLESHOT 0x0001u
+
 static s64 timex_query(uaddr_t p)
 {
 	u64 now = clock_realtime();
@@ -361,6 +382,8 @@ static s64 timex_query(uaddr_t p)
 
 	if (copy_from_user(&tx, p, sizeof(tx)) < 0)
 		return -EFAULT;
+	if ((tx.modes & TIMEX_ADJTIME) && !(tx.modes & TIMEX_SINGLESHOT))
+		return -EINVAL;
 	if (tx.modes)
 		return -EPERM;
 	memset(&tx, 0, sizeof(tx));

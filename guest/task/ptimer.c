@@ -71,7 +71,8 @@ static void ptimer_fired(struct ktimer *k)
 
 		p->due += (missed + 1) * p->interval;
 		if (!list_empty(&p->sig.link) && missed)
-			p->sig.info.si_overrun += (int)MIN(missed, 1000000UL);
+			p->sig.info.si_overrun =
+				(int)MIN((u64)p->sig.info.si_overrun + missed, (u64)INT_MAX);
 		ktimer_arm(k, MAX(p->due, now + PTIMER_REPEAT));
 	} else {
 		p->due = 0;

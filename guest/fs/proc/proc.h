@@ -146,6 +146,9 @@ struct group *proc_pid_group(const struct file *f);
 /* May the caller look into the task's memory and files (ptrace rule)? */
 bool proc_may_inspect(struct task *t);
 
+/* Tasks that run or want to, now. */
+u32 proc_running(void);
+
 void proc_init(void);
 void sysfs_init(void);
 

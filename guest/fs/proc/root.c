@@ -56,6 +56,14 @@ static bool count_group(struct group *g, void *arg)
 	return true;
 }
 
+u32 proc_running(void)
+{
+	struct count n = { 0 };
+
+	group_for_each(count_group, &n);
+	return n.running;
+}
+
 static int root_loadavg(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct count n = { 0 };

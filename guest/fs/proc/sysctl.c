@@ -57,6 +57,18 @@ static s64 write_hostname(struct proc_ctx *c, char *text, size_t len)
 	return uts_set_hostname(text, n) ?: (s64)len;
 }
 
+static s64 write_domainname(struct proc_ctx *c, char *text, size_t len)
+{
+	size_t n = len;
+
+	(void)c;
+	if (!fs_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (n && text[n - 1] == '\n')
+		n--;
+	return uts_set_domainname(text, n) ?: (s64)len;
+}
+
 static int show_domainname(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct new_utsname u;
@@ -110,7 +122,7 @@ static const struct proc_entry random_table[] = {
 static const struct proc_entry kernel_table[] = {
 	PROC_FILE("cap_last_cap", show_cap_last_cap),
 	PROC_FILE("core_pattern", show_core_pattern),
-	PROC_FILE("domainname", show_domainname),
+	PROC_TUNE("domainname", show_domainname, write_domainname),
 	PROC_TUNE("hostname", show_hostname, write_hostname),
 	PROC_FILE("dmesg_restrict", show_one),
 	PROC_FILE("kptr_restrict", show_one),
@@ -155,7 +167,7 @@ static const struct proc_entry vm_table[] = {
 };
 
 /* ---- fs ---- */
-SHOW_NUMBER(show_nr_open, 491520)
+static const struct proc_tunable nr_open_tunable = { &fd_nr_open, 64, 1073741816 };
 SHOW_NUMBER(show_aio_max, AIO_MAX_EVENTS)
 SHOW_NUMBER(show_aio_nr, aio_count())
 SHOW_NUMBER(show_file_max, 1048576)
@@ -182,7 +194,7 @@ static const struct proc_entry fs_table[] = {
 	PROC_DIR("inotify", inotify_table),
 	PROC_TUNABLE("lease-break-time", &lease_tunable),
 	PROC_DIR("mqueue", proc_mqueue_table),
-	PROC_FILE("nr_open", show_nr_open),
+	PROC_TUNABLE("nr_open", &nr_open_tunable),
 	PROC_TUNABLE("pipe-max-size", &pipe_size_tunable),
 	PROC_FILE("protected_fifos", show_zero),
 	PROC_FILE("protected_hardlinks", show_zero),
