@@ -7,6 +7,7 @@
 # LTP_ENTRIES  only the entries whose name matches this extended regular expression
 # LTP_LIMIT    seconds that one entry may take (120)
 # LTP_MEMORY   memory of the sandbox (4G); LTP_CPUS its virtual CPUs (2)
+# LTP_REFERENCE  RUNTIME.tsv of another run: docs/CONFORMANCE.md is rewritten to compare with it
 # LTP_OUT      where RUNTIME.tsv (NAME RESULT SECONDS) and RUNTIME.log (what the entries printed) go (abi/ in the build directory)
 #
 # One container runs all entries in a loop. When the sandbox ends within an entry (PANIC) or prints nothing for long after the entry's limit
@@ -141,4 +142,6 @@ while :; do
 done
 "$here/ltp-table" "$out/$runtime.log" >"$out/$runtime.tsv"
 cut -f 2 "$out/$runtime.tsv" | sort | uniq -c | awk -v r="$runtime" 'BEGIN { s = r ": " } { printf "%s%s %s", s, $1, $2; s = ", " } END { print "" }'
+[ -z "${LTP_REFERENCE:-}" ] ||
+	"$here/ltp-table" --doc "$top_srcdir/docs/CONFORMANCE.md" "$out/$runtime.tsv" "$LTP_REFERENCE" "$here/ltp-reasons" || exit 2
 exit $broken
