@@ -61,7 +61,7 @@ SCRIPT
 } >"$work/script"
 expected=$(sed -n 's/^one [0-9]* //p' "$work/script" | tr '\n' ' ')
 
-# One emulated CPU: with two, whole runs of the emulated machine were seen to stand still now and then; the guests have two all the same.
+# One emulated CPU: two need two processors of the host for themselves (docs/MACHINE.md); the guests have two all the same.
 # Points are numbered through. A script counts as ended when it printed its plan and as many points, and its status fits them.
 "$top_srcdir/tests/kvm/svm-leg" -c "${CASEMATE_SVM_CPUS:-1}" -m 4096 -t "$limit" "$work/script" "$t" | tee "$top_builddir/tests/kvm/svm.raw" | awk -v expected="$expected" '
 function point(ok, text) { n++; print (ok ? "ok " : "not ok ") n " - svm: " text; fflush() }
