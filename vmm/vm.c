@@ -239,6 +239,7 @@ static int vm_init(struct vm *vm, const struct opts *opts, int kvm_fd, struct cm
 	atomic_init(&vm->status, -1);
 	sem_init(&vm->sealed, 0, 0);
 	sem_init(&vm->created, 0, 0);
+	sem_init(&vm->debug_sealed, 0, 0);
 	pause_init(&vm->pause);
 	vm->log = guestlog_create(opts->log_fd);
 	vm->loop = eventloop_create();
@@ -353,6 +354,7 @@ void vm_fail(struct vm *vm, const struct cm_err *err)
 	vlog_printf("%s", err->msg);
 	vm_stop(vm, VM_STATUS_VMM);
 	sem_post(&vm->sealed);
+	sem_post(&vm->debug_sealed);
 	sem_post(&vm->created);
 }
 
@@ -407,16 +409,19 @@ static void vm_report_start(void)
 /* The vCPU threads filtered themselves long ago; this one does, and the last privileged thread ends, before a device is served. */
 static int vm_seal(struct vm *vm, struct cm_err *err)
 {
-	unsigned i, n = vm->ncpus + (vm->opts->debug_fd >= 0);
+	unsigned i;
 	int r;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < vm->ncpus; i++)
 		vm_wait(&vm->sealed);
 	if (vm_stopping(vm))
 		return cm_err_set(err, EIO, "filter the system calls of a thread");
 	vm->started_ns = eventloop_now();
 	sem_post(&vm->cpu[0].go);
 	r = stage_seal_io(err);
+	/* The debug thread did the same beside the guest's first instructions. */
+	if (vm->opts->debug_fd >= 0)
+		vm_wait(&vm->debug_sealed);
 	stage_mark("seal");
 	if (r == 0)
 		r = stage_isolated(err);

@@ -80,7 +80,8 @@ struct vm {
 
 	unsigned ncpus;
 	struct vcpu cpu[OPTS_CPUS_MAX];
-	sem_t sealed; /* posted by every vCPU thread, and the debug thread, that filtered itself */
+	sem_t sealed; /* posted by every vCPU thread that filtered itself */
+	sem_t debug_sealed; /* posted by the debug thread */
 	sem_t created; /* posted when vCPU 0 exists, or failed to */
 
 	uint32_t tsc_khz;

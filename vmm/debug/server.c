@@ -237,7 +237,7 @@ static void *server_main(void *arg)
 		vm_fail(s->vm, &err);
 		return NULL;
 	}
-	vm_sealed(s->vm);
+	sem_post(&s->vm->debug_sealed);
 	while (!vm_stopping(s->vm))
 		server_round(s);
 	return NULL;

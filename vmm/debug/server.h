@@ -10,7 +10,7 @@
 
 struct vm;
 
-/* Start the thread; nothing without --debug-fd. It posts vm->sealed. Main thread, once. 0 or -errno with err filled. */
+/* Start the thread; nothing without --debug-fd. It posts vm->debug_sealed. Main thread, once. 0 or -errno with err filled. */
 int debug_start(struct vm *vm, struct cm_err *err);
 
 #endif

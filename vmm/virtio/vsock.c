@@ -2,6 +2,7 @@
 /* virtio vsock device: queues, routing of packets, and the listening socket for host clients. */
 #include <config.h>
 
+#include "vmm/debug/trace.h"
 #include "vmm/virtio/devices.h"
 
 #include <errno.h>
@@ -102,8 +103,36 @@ static bool vsock_take_rx(struct vsock *vs)
 	return r > 0;
 }
 
+/* For the debugger. */
+static void vsock_trace(const struct virtio_vsock_hdr *hdr, bool from_guest)
+{
+	const struct cm_dbg_trace_entry e = {
+		.tsc = trace_clock(),
+		.kind = CM_DBG_TRACE_VSOCK,
+		.what = hdr->op,
+		.flags = from_guest,
+		.addr = (uint64_t)hdr->src_port << 32 | hdr->dst_port,
+		.value = hdr->len,
+	};
+
+	trace_add(&e);
+}
+
+/* The header as it lies in the guest's buffer: what the guest makes of it meanwhile is its own loss. */
+static void vsock_trace_rx(const struct vq_chain *c)
+{
+	struct virtio_vsock_hdr hdr;
+
+	if (c->nwrite == 0 || c->iov[c->nread].iov_len < sizeof(hdr))
+		return;
+	memcpy(&hdr, c->iov[c->nread].iov_base, sizeof(hdr));
+	vsock_trace(&hdr, false);
+}
+
 static void vsock_give_rx(struct vsock *vs, uint32_t written)
 {
+	if (trace_wants(CM_DBG_TRACE_VSOCK))
+		vsock_trace_rx(&vs->rx_chain);
 	vq_push(&vs->dev.queue[VSOCK_RX], vs->rx_chain.head, written);
 	vs->have_rx = false;
 	vs->rx_used = true;
@@ -191,6 +220,8 @@ static bool vsock_serve_tx(struct vsock *vs)
 			virtio_dev_fail(&vs->dev);
 			return false;
 		}
+		if (trace_wants(CM_DBG_TRACE_VSOCK))
+			vsock_trace(&hdr, true);
 		vsock_packet(vs, &hdr);
 		vq_push(q, vs->tx_chain.head, 0);
 		vs->tx_used = true;
