@@ -13,6 +13,17 @@ debug() {
 	rc=0
 	timeout -k 5 $((10 * patience)) "$casemate" --root "$tmp/state" debug "$@" >"$tmp/out" 2>"$tmp/err" || rc=$?
 }
+# Every state must answer these: questions ID NAME [PATTERN of the stack]
+questions() {
+	begin=$(date +%s%N)
+	for question in status regs stack; do
+		debug "$1" $question
+		[ "$rc" = 0 ] || break
+	done
+	echo "# $2: status, regs and stack took $((($(date +%s%N) - begin) / 1000000)) ms"
+	is "$rc $(cat "$tmp/err")" "0 " "$2 tells status, registers and stack"
+	[ $# -lt 3 ] || has "$3" "$2: the stack shows where"
+}
 # json PYTHON: an expression about the answer o
 json() { python3 -c "import json,sys; o = json.load(open('$tmp/out')); print(($1))" 2>&1; }
 has() { # has PATTERN NAME
@@ -45,6 +56,65 @@ moves() { a=$(count) && sleep 0.3 && [ "$(count)" != "$a" ]; }
 wait_for 5 moves
 ok $? "the program goes on after each"
 
+# ---- what the guest's structures say
+debug --json r tasks
+is "$(json 'sorted((t["comm"], t["ppid"]) for t in o if t["comm"] != "sleep")')" "[('sh', 0)]" "tasks"
+debug r stack task 1
+has 'syscall_dispatch\+0x' "the kernel stack of a task"
+has '^  user:' "and where its program stands"
+debug --json r maps 1
+is "$(json '[v["prot"] for v in o if v["name"] == "/bin/busybox"][0], [v["prot"] for v in o if v["name"] == "[stack]"]')" \
+	"('r--p', ['rw-p'])" "mappings of a task"
+base=$(json '[v["start"] for v in o if v["name"] == "/bin/busybox"][0]')
+debug --json r mem "$base" 16 1
+is "$(json 'o[0]["hex"][:8]')" 7f454c46 "memory of a task: the program's header"
+debug --json r xlate "$base" 1
+is "$(json 'o["mapped"], [s["level"] for s in o["steps"]]')" "(True, ['PML4E', 'PDPTE', 'PDE', 'PTE'])" "its page table walk"
+phys=$(json 'o["physical"]')
+debug --json r mem "$phys" 4 phys
+is "$(json 'o[0]["hex"]')" 7f454c46 "the same memory by its physical address"
+debug --json r xlate kmain
+is "$(json 'o["mapped"]')" True "a symbol of the sentry is an address"
+debug r dis kmain 3
+has ' kmain ' "disassembly"
+debug --json r fds 1
+is "$(json '[d["path"] for d in o if d["fd"] == 0]')" "['/dev/null']" "open files"
+debug --json r mounts
+is "$(json '[(m["target"], m["type"]) for m in o][0]')" "('/', 'virtiofs')" "mounts"
+debug --json r locks
+is "$rc" 0 "locks"
+debug --json r top 1
+is "$(json 'any(t["comm"] == "sh" for t in o)')" True "top"
+debug r maps 99999
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: no task 99999" "a task that is not there"
+debug r mem 0x800000000000000 8
+is "$rc" 1 "memory that is not there"
+debug r stack vcpu 7
+is "$rc" 1 "the stack of a vCPU that is not there"
+debug --sentry "$busybox" r tasks
+is "$rc" 1 "another file than the sentry is refused"
+
+# ---- traces, log, NMI
+printf 'trace on calls exits vsock fuse\n' >"$tmp/in"
+(
+	cat "$tmp/in"
+	sleep 1
+	printf 'trace show\ntrace off\n'
+) | timeout -k 5 60 $cm debug r >"$tmp/out" 2>"$tmp/err"
+has 'write\(1, "\\n", 1\) = 1' "system calls are traced, in strace's form"
+has 'exit io write 0xd0[04]' "VM exits"
+has 'vsock (from|to) guest op 5 port' "vsock packets"
+debug r trace show write
+is "$rc" 0 "the sentry's ring can be read later"
+debug r trace on nonsense
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: trace: 'nonsense' is not calls, fuse, exits, vsock or all" "a wrong kind of trace"
+debug r log debug
+has debug "the log's level"
+debug r nmi
+has '^nmi: cpu 1 (user|kernel) thread' "an NMI makes every vCPU say where it stands"
+wait_for 5 moves
+ok $? "and the program goes on"
+
 # ---- one that is paused
 debug r pause
 a=$(count)
@@ -52,8 +122,9 @@ sleep 0.3
 is "$rc $(count)" "0 $a" "a paused sandbox does nothing, also when the command is gone"
 debug --json r status
 is "$(json 'o["state"], o["vcpus"]')" "('paused', ['stopped', 'stopped'])" "status says so"
-debug r regs
-has '^vCPU 1$' "registers of a paused sandbox"
+questions r "a paused sandbox"
+debug r nmi
+is "$rc" 1 "an NMI needs a guest that runs"
 debug r resume
 wait_for 5 moves
 ok $? "it goes on after resume"
@@ -118,11 +189,18 @@ $cm delete -f r
 if "$top_builddir/casemate-vmm" --help | grep -q guest-image; then
 	config /bin/sleep 1000
 	start h --guest-cmdline debugtest=loop,100
-	sleep 1
+	hangs() { debug h stack && grep -q fault_test_loop "$tmp/out"; }
+	wait_for 10 hangs
+	questions h "a guest that hangs" 'fault_test_loop\+0x'
 	debug --json h status
-	is "$rc $(json 'o["state"]')" "0 running" "status of a guest that hangs"
-	debug h regs
-	has 'rip +0xffffffff8' "its registers"
+	is "$(json 'o["state"]')" running "its state is running all the same"
+	debug h nmi 0
+	has 'fault_test_loop' "an NMI reaches it"
+	$cm delete -f h
+	start h --guest-cmdline debugtest=deadlock,100
+	waits() { debug h locks && grep -q 'spin_lock_irq in fault_test_deadlock' "$tmp/out"; }
+	wait_for 10 waits
+	ok $? "locks says who waits in a deadlock"
 	$cm delete -f h
 
 	# ---- one that panicked
@@ -131,8 +209,9 @@ if "$top_builddir/casemate-vmm" --help | grep -q guest-image; then
 	ok $? "a guest that panicked is held"
 	debug --json p status
 	is "$(json 'o["stop"]["reason"]')" panic "status says why"
-	debug p regs
-	has 'rip +0xffffffff8' "its registers"
+	questions p "a guest that panicked" 'fault_test_panic\+0x'
+	debug p tasks
+	has 'sleep' "its tasks can be listed"
 	debug p kill
 	is "$rc" 0 "kill ends it"
 	wait_for 10 is_status p stopped
