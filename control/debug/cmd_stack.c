@@ -9,7 +9,8 @@
 #include "control/debug/cmds.h"
 #include "control/debug/tasks.h"
 
-#define STACK_USER_TOP 0x0000800000000000ull
+#define STACK_USER_TOP	0x0000800000000000ull
+#define STACK_RFLAGS_IF 0x200u
 
 static json_t *stack_frames(const struct stack_frame *f, unsigned n)
 {
@@ -70,12 +71,22 @@ static void stack_add_user(struct guest *g, json_t *o, const struct task_info *t
 				guest_get(g, regs, F_REGS_RBP)));
 }
 
+/* Does the vCPU take interrupts? On pvm a byte that it shares with the hypervisor says so: the first of a page for each. */
+static bool stack_irqs_on(struct guest *g, uint32_t cpu, const struct kvm_regs *r)
+{
+	if (!g->pvm || r->rip < STACK_USER_TOP)
+		return r->rflags & STACK_RFLAGS_IF;
+	return guest_number(g, guest_const(g, S_pvm_pages) + (uint64_t)cpu * GUEST_PAGE, 1) != 0;
+}
+
 static json_t *stack_cpu(struct session *s, struct guest *g, uint32_t cpu, struct cm_err *err)
 {
 	json_t *o = json_pack("{s:I}", "cpu", (json_int_t)cpu);
 	struct stack_frame f[STACK_DEPTH];
+	char name[TASK_COMM];
 	struct task_info t;
 	struct kvm_regs r;
+	uint64_t thread;
 	bool has_task;
 	int e = dbg_get_regs(s->d, cpu, &r, NULL);
 
@@ -88,9 +99,13 @@ static json_t *stack_cpu(struct session *s, struct guest *g, uint32_t cpu, struc
 		json_decref(o);
 		return NULL;
 	}
-	tasks_running(g, cpu, &t, &has_task);
+	json_object_set_new(o, "interrupts", json_boolean(stack_irqs_on(g, cpu, &r)));
+	thread = tasks_running(g, cpu, &t, &has_task);
 	if (has_task)
 		stack_add_task(o, &t);
+	else if (thread)
+		json_object_set_new(o, "thread",
+			json_string(guest_text(g, thread, F_THREAD_NAME, name, sizeof(name))));
 	if (r.rip >= STACK_USER_TOP) {
 		json_object_set_new(o, "frames",
 			stack_frames(f, stack_unwind(g, r.rip, r.rbp, f, STACK_DEPTH)));
@@ -192,6 +207,10 @@ void cmd_stack_print(const json_t *o, FILE *f)
 		if (json_object_get(e, "cpu"))
 			fprintf(f, "vCPU %lld%s", json_number(e, "cpu"),
 				json_object_get(e, "off") ? " is off" : "");
+		if (json_is_false(json_object_get(e, "interrupts")))
+			fprintf(f, ", interrupts off");
+		if (json_object_get(e, "thread"))
+			fprintf(f, ", thread %s", json_text(e, "thread"));
 		if (json_object_get(e, "tid"))
 			fprintf(f, "%stask %lld %s", json_object_get(e, "cpu") ? ", " : "",
 				json_number(e, "tid"), json_text(e, "comm"));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/debug/cmds.h"
+#include "control/debug/text.h"
 
 static const char *const state_names[] = { "running", "paused", "held", "ending" };
 static const char *const cpu_names[] = { "off", "running", "stopped", "ended" };
@@ -27,6 +28,24 @@ static json_t *status_machine(const struct cm_dbg_machine *m)
 		m->backend == CM_DBG_PVM ? "pvm" : "std", "vmm", m->program, "buildId", id,
 		"protocol", (json_int_t)m->version, "abi", (json_int_t)m->abi, "memory",
 		(json_int_t)ram, "tscKhz", (json_int_t)m->tsc_khz);
+}
+
+/* "console", "fs root"... */
+static json_t *status_devices(struct session *s)
+{
+	char name[4 * 16 + 1], tag[4 * 40 + 1], both[256];
+	struct cm_dbg_device d[32];
+	json_t *list = json_array();
+	int r = dbg_call(s->d, CM_DBG_DEVICES, NULL, 0, d, sizeof(d)), i;
+
+	for (i = 0; i < r / (int)sizeof(d[0]); i++) {
+		snprintf(both, sizeof(both), "%s%s%s",
+			text_escape(name, sizeof(name), d[i].name, sizeof(d[i].name)),
+			d[i].tag[0] ? " " : "",
+			text_escape(tag, sizeof(tag), d[i].tag, sizeof(d[i].tag)));
+		json_array_append_new(list, json_string(both));
+	}
+	return list;
 }
 
 static json_t *status_stop(const struct cm_dbg_stop *stop)
@@ -55,14 +74,14 @@ json_t *cmd_status_get(struct session *s, int argc, char **argv, struct cm_err *
 	cpus = json_array();
 	for (i = 0; i < m->ncpus; i++)
 		json_array_append_new(cpus, json_string(NAME(cpu_names, st.cpu[i])));
-	o = json_pack("{s:s, s:s, s:s, s:f, s:o, s:I, s:I, s:I, s:b, s:o*}", "id", s->id, "sandbox",
-		"VM", "state", NAME(state_names, st.state), "uptime", (double)st.uptime_ns / 1e9,
-		"vcpus", cpus, "resident", (json_int_t)st.memory_resident, "debuggers",
-		(json_int_t)st.conns, "pauses", (json_int_t)st.pauses, "kept", (int)st.kept, "stop",
+	o = json_pack("{s:s, s:s, s:f, s:o, s:I, s:I, s:I, s:b, s:o*}", "id", s->id, "state",
+		NAME(state_names, st.state), "uptime", (double)st.uptime_ns / 1e9, "vcpus", cpus,
+		"resident", (json_int_t)st.memory_resident, "debuggers", (json_int_t)st.conns,
+		"pauses", (json_int_t)st.pauses, "kept", (int)st.kept, "stop",
 		status_stop(&st.stop));
 	if (o) {
-		json_object_del(o, "sandbox");
 		json_object_set_new(o, "machine", status_machine(m));
+		json_object_set_new(o, "devices", status_devices(s));
 	}
 	return o;
 }
@@ -70,7 +89,7 @@ json_t *cmd_status_get(struct session *s, int argc, char **argv, struct cm_err *
 void cmd_status_print(const json_t *o, FILE *f)
 {
 	const json_t *m = json_object_get(o, "machine"), *stop = json_object_get(o, "stop");
-	const json_t *cpus = json_object_get(o, "vcpus");
+	const json_t *cpus = json_object_get(o, "vcpus"), *devices = json_object_get(o, "devices");
 	size_t i;
 
 	fprintf(f, "%s is %s", json_text(o, "id"), json_text(o, "state"));
@@ -85,6 +104,9 @@ void cmd_status_print(const json_t *o, FILE *f)
 	fprintf(f, "\nmemory: %lld MiB", json_number(m, "memory") >> 20);
 	if (json_number(o, "resident"))
 		fprintf(f, ", %lld KiB resident", json_number(o, "resident") >> 10);
+	fprintf(f, "\ndevices:");
+	for (i = 0; i < json_array_size(devices); i++)
+		fprintf(f, "%s %s", i ? "," : "", json_string_value(json_array_get(devices, i)));
 	fprintf(f, "\nbackend %s, %s, protocol %lld, ABI %lld, TSC %lld kHz\nsentry %s\n",
 		json_text(m, "backend"), json_text(m, "vmm"), json_number(m, "protocol"),
 		json_number(m, "abi"), json_number(m, "tscKhz"), json_text(m, "buildId"));

@@ -10,6 +10,9 @@
 #include "kernel/sched.h"
 #include "lib/atomic.h"
 #include "lib/string.h"
+#include "task/internal.h"
+
+#define FAULT_TEST_POLL (20 * NSEC_PER_MSEC)
 
 static struct spinlock fault_test_lock;
 static u32 fault_test_spins;
@@ -55,6 +58,9 @@ static void fault_test_thread(void *arg)
 		for (i++; word[i] >= '0' && word[i] <= '9'; i++)
 			ms = ms * 10 + (u64)(word[i] - '0');
 	}
+	/* The container is to be up first, however long that takes. */
+	while (!READ_ONCE(pid_ns_root.ngroups))
+		sched_sleep_until(clock_monotonic() + FAULT_TEST_POLL, false);
 	sched_sleep_until(clock_monotonic() + ms * NSEC_PER_MSEC, false);
 	for (i = 0; i < ARRAY_SIZE(fault_tests); i++) {
 		if (strncmp(word, fault_tests[i].name, strlen(fault_tests[i].name)) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Developer images: ways to break the sentry on purpose, for tests of the debugger. Boot option debugtest=KIND,MS: after MS milliseconds
+ * Developer images: ways to break the sentry on purpose, for tests of the debugger. Boot option debugtest=KIND,MS: MS
+ * milliseconds after the first program began
  *   loop      a kernel thread loops with interrupts off
  *   deadlock  a kernel thread waits with interrupts off for a spinlock that it holds
  *   panic     a kernel thread panics

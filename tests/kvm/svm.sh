@@ -15,6 +15,7 @@ tests="
 240 guest/guest.sh
 300 oci/microvm.sh
 300 oci/debian.sh
+300 oci/debug.sh
 "
 limit=${CASEMATE_SVM_LIMIT:-900}
 patience=${CASEMATE_TEST_PATIENCE:-1}
@@ -31,6 +32,10 @@ trap 'exit 1' HUP INT TERM
 t=$work/t
 mkdir -p "$t/tests/kvm" "$t/tests/oci" "$t/tests/guest" "$t/tests/lib"
 cp "$top_builddir"/casemate "$top_builddir"/casemate-vmm "$top_builddir"/casemate-fsd "$t/" || exit 1
+mkdir -p "$t/guest" "$t/lib"
+cp "$top_builddir/casemate-debug" "$t/" && cp "$top_builddir/guest/sentry.elf" "$t/guest/" || exit 1
+# It is the only program of ours that is not static.
+ldd "$top_builddir/casemate-debug" | sed -n 's/.* => \(.*\) (.*/\1/p' | grep -v '/libc\.so' | xargs -I{} cp {} "$t/lib/" || exit 1
 cp "$top_builddir"/tests/kvm/{kernel.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.sh "$t/tests/kvm/" || exit 1
 cp "$top_srcdir"/tests/oci/*.sh "$t/tests/oci/" && cp "$top_srcdir"/tests/lib/debian-rootfs "$t/tests/lib/" || exit 1
 cp "$top_srcdir"/tests/guest/{guest.sh,run-guest-tests} "$t/tests/guest/" || exit 1
@@ -42,7 +47,7 @@ done
 	echo "export CASEMATE_TEST_EMULATED='${CASEMATE_TEST_EMULATED-1}' CASEMATE_TEST_BYTES=${CASEMATE_TEST_BYTES:-4000000}"
 	echo "export RUNS=${RUNS:-100} CROWD=${CROWD:-10} KILLS=${KILLS:-5}"
 	cat <<'SCRIPT'
-export top_srcdir=/t top_builddir=/t
+export top_srcdir=/t top_builddir=/t LD_LIBRARY_PATH=/t/lib
 export CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
 one() { # one SECONDS SCRIPT
 	begin=$(date +%s)
