@@ -15,6 +15,7 @@
 #include <casemate/hypercall.h>
 
 #include "vmm/debug/pause.h"
+#include "vmm/debug/trap.h"
 #include "vmm/guestlog.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
@@ -139,6 +140,11 @@ static int hc_log(struct vm *vm, const struct cm_hypercall *hc)
 	return 0;
 }
 
+static int hc_trap(struct vm *vm, const struct cm_hypercall *hc)
+{
+	return vcpu_current() ? trap_report(vcpu_current(), hc->arg[0], hc->arg[1]) : -ENOENT;
+}
+
 static int (*const hc_ops[])(struct vm *vm, const struct cm_hypercall *hc) = {
 	[CM_HC_NONE] = NULL,
 	[CM_HC_MMIO_BATCH] = hc_mmio_batch,
@@ -147,6 +153,7 @@ static int (*const hc_ops[])(struct vm *vm, const struct cm_hypercall *hc) = {
 	[CM_HC_CPU_START] = hc_cpu_start,
 	[CM_HC_MEM_RELEASE] = hc_mem_release,
 	[CM_HC_LOG] = hc_log,
+	[CM_HC_TRAP] = hc_trap,
 };
 _Static_assert(sizeof(hc_ops) / sizeof(hc_ops[0]) == CM_HC_COUNT, "one function per request");
 

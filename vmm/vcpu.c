@@ -15,6 +15,7 @@
 #include "vmm/cpuid.h"
 #include "vmm/debug/pause.h"
 #include "vmm/debug/trace.h"
+#include "vmm/debug/trap.h"
 #include "vmm/report.h"
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
@@ -120,6 +121,7 @@ static bool vcpu_exit_debug(struct vcpu *c)
 		.dr7 = c->run->debug.arch.dr7,
 	};
 
+	trap_exited(c);
 	pause_trapped(c, &stop);
 	return true;
 }

@@ -39,6 +39,11 @@ struct vcpu {
 	uint64_t exit_bucket[VCPU_EXIT_REASONS][CM_DBG_BUCKETS];
 	/* Under the lock of vm->pause. */
 	enum cm_dbg_cpu_state state;
+	/* The debug thread's, while the vCPU stands. */
+	atomic_uint debug_flags; /* CM_DBG_GD_*, 0 = nobody debugs */
+	bool stepping; /* the trap flag is the debugger's */
+	uint64_t
+		frame; /* gpa of the registers of the trap that the vCPU reports, 0 = none; its thread's */
 	struct cm_dbg_stop stop; /* reason CM_DBG_NONE: none */
 };
 

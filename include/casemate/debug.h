@@ -248,7 +248,12 @@ struct cm_dbg_device {
 #define CM_DBG_GD_SW	 0x4u /* int3 stops the VM */
 #define CM_DBG_GD_HW	 0x8u /* dr[] and dr7 are used */
 #define CM_DBG_GD_INJECT \
-	0x10u /* the int3 that stopped this vCPU is the guest's own: it gets its #BP */
+	0x10u /* the exception that stopped this vCPU is the guest's own: it gets it */
+#define CM_DBG_GD_HOLD \
+	0x20u /* this vCPU stands when the others go on, until the next GUEST_DEBUG without it */
+#define CM_DBG_GD_TRAP \
+	0x40u /* the client put a trap flag into saved registers: a #DB that comes when nobody debugs any more is taken for that */
+#define CM_DBG_GD_ALL 0x7fu
 struct cm_dbg_guest_debug {
 	uint32_t cpu; /* or CM_DBG_ALL_CPUS; must be stopped */
 	uint32_t flags; /* CM_DBG_GD_* */

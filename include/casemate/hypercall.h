@@ -24,6 +24,8 @@ enum cm_hc_op {
 	CM_HC_CPU_START, /* arg0 = vCPU index */
 	CM_HC_MEM_RELEASE, /* arg0 = gpa of struct cm_range[], arg1 = count (<= CM_RANGES_MAX): pages are free, content may vanish */
 	CM_HC_LOG, /* arg0 = gpa of text, arg1 = length (<= CM_LOG_MAX): one block of the sentry's log */
+	CM_HC_TRAP, /* arg0 = gpa of struct cm_trap_regs, arg1 = vector (1, 3): returns when the debugger lets go on with the registers as they are
+			then; -ENOENT: none wants it, the exception is the guest's own */
 	CM_HC_COUNT
 };
 
@@ -52,6 +54,13 @@ struct cm_range {
 };
 #define CM_RANGES_MAX 512
 #define CM_LOG_MAX    4096
+
+/* Registers where the exception happened; 8-byte aligned, in RAM. The debugger may change them. */
+struct cm_trap_regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint64_t orig_rax;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
 
 #define CM_PANIC_TEXT	  512
 #define CM_PANIC_DEPTH	  32

@@ -25,7 +25,14 @@ void pause_init(struct vm_pause *p)
 	pthread_condattr_destroy(&attr);
 	atomic_init(&p->wanted, 0);
 	p->event_fd = -1;
+	atomic_init(&p->stepped, false);
 	p->held = false;
+}
+
+/* While the debugger lets another vCPU make a step. */
+static bool pause_held_back(const struct vcpu *c)
+{
+	return atomic_load(&c->debug_flags) & CM_DBG_GD_HOLD;
 }
 
 /* Stand until nobody wants it; under the lock. */
@@ -33,7 +40,7 @@ static void pause_stand_locked(struct vcpu *c)
 {
 	struct vm_pause *p = &c->vm->pause;
 
-	while (atomic_load(&p->wanted) > 0 && !vm_stopping(c->vm)) {
+	while ((atomic_load(&p->wanted) > 0 || pause_held_back(c)) && !vm_stopping(c->vm)) {
 		if (c->state != CM_DBG_CPU_STOPPED) {
 			c->state = CM_DBG_CPU_STOPPED;
 			pthread_cond_broadcast(&p->changed);
@@ -56,7 +63,7 @@ void pause_point(struct vcpu *c)
 {
 	struct vm_pause *p = &c->vm->pause;
 
-	if (atomic_load(&p->wanted) == 0)
+	if (atomic_load(&p->wanted) == 0 && !pause_held_back(c))
 		return;
 	pthread_mutex_lock(&p->lock);
 	pause_stand_locked(c);

@@ -25,6 +25,8 @@ struct vm_pause {
 	pthread_cond_t changed; /* CLOCK_MONOTONIC */
 	atomic_uint wanted; /* changed under the lock; read without it by a vCPU that was kicked */
 	int event_fd; /* eventfd of the debug thread: a vCPU stopped by itself; -1 = nobody debugs */
+	atomic_bool
+		stepped; /* a debugger asked for a step: its #DB may come when nobody debugs any more */
 	bool held; /* the guest died and waits for pause_let_go */
 };
 

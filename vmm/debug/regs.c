@@ -7,6 +7,7 @@
 
 #include "vmm/debug/internal.h"
 #include "vmm/debug/pause.h"
+#include "vmm/debug/trap.h"
 #include "vmm/kvm.h"
 #include "vmm/vm.h"
 
@@ -89,6 +90,10 @@ uint32_t debug_regs_get(struct debug_call *k)
 		memset(k->reply + at, 0, regs_sets[i].wire);
 		if (kvm_state(c->fd, regs_sets[i].get, k->reply + at) < 0)
 			continue;
+		if (regs_sets[i].set == CM_DBG_REGS_GENERAL)
+			trap_get_regs(c, (struct kvm_regs *)(void *)(k->reply + at));
+		else if (regs_sets[i].set == CM_DBG_REGS_SYSTEM)
+			trap_get_sregs(c, (struct kvm_sregs *)(void *)(k->reply + at));
 		out->sets |= regs_sets[i].set;
 		at += regs_sets[i].wire;
 	}
@@ -128,7 +133,10 @@ uint32_t debug_regs_set(struct debug_call *k)
 		if (!(q.sets & regs_sets[i].set))
 			continue;
 		memcpy(buf, k->arg + at, regs_sets[i].wire);
-		n = kvm_state(c->fd, regs_sets[i].put, buf);
+		n = 0;
+		if (regs_sets[i].set != CM_DBG_REGS_GENERAL ||
+			!trap_set_regs(c, (const struct kvm_regs *)(const void *)buf))
+			n = kvm_state(c->fd, regs_sets[i].put, buf);
 		if (n < 0)
 			return (uint32_t)-n;
 		at += regs_sets[i].wire;
@@ -140,19 +148,8 @@ uint32_t debug_regs_set(struct debug_call *k)
 
 static uint32_t gd_set(struct vcpu *c, const struct cm_dbg_guest_debug *q)
 {
-	struct kvm_guest_debug g = { 0 };
-	int r;
+	int r = trap_set_debug(c, q);
 
-	if (q->flags & CM_DBG_GD_ENABLE) {
-		g.control = KVM_GUESTDBG_ENABLE;
-		g.control |= q->flags & CM_DBG_GD_STEP ? KVM_GUESTDBG_SINGLESTEP : 0;
-		g.control |= q->flags & CM_DBG_GD_SW ? KVM_GUESTDBG_USE_SW_BP : 0;
-		g.control |= q->flags & CM_DBG_GD_HW ? KVM_GUESTDBG_USE_HW_BP : 0;
-		g.control |= q->flags & CM_DBG_GD_INJECT ? KVM_GUESTDBG_INJECT_BP : 0;
-		memcpy(g.arch.debugreg, q->dr, sizeof(q->dr));
-		g.arch.debugreg[7] = q->dr7;
-	}
-	r = kvm_state(c->fd, KVM_SET_GUEST_DEBUG, &g);
 	return r < 0 ? (uint32_t)-r : 0;
 }
 
@@ -180,7 +177,7 @@ uint32_t debug_guest_debug(struct debug_call *k)
 	if (k->len != sizeof(q))
 		return EINVAL;
 	memcpy(&q, k->arg, sizeof(q));
-	if (q.flags & ~0x1fu)
+	if (q.flags & ~CM_DBG_GD_ALL)
 		return EINVAL;
 	if (gd_other_debugs(k))
 		return EBUSY;

@@ -106,7 +106,13 @@ void trap_user(struct regs *r, u32 vector, u64 err)
 		irq_handle(vector);
 		return;
 	}
+	if (vector == TRAP_DB || vector == TRAP_BP) {
+		if (debug_trap(r, vector))
+			return;
+	}
 	irq_enable();
+	if (vector == TRAP_BP && debug_stale_user(r))
+		return;
 	if (vector == TRAP_PF)
 		trap_user_fault(r, err, addr);
 	else if (!thread_current()->task)
@@ -144,6 +150,10 @@ void trap_kernel(struct regs *r, u32 vector, u64 err)
 	if (vector == TRAP_NMI) {
 		nmi_dump(r);
 		return;
+	}
+	if (vector == TRAP_DB || vector == TRAP_BP) {
+		if (debug_trap(r, vector) || (vector == TRAP_BP && debug_stale_kernel(r)))
+			return;
 	}
 	fixup = trap_fixup(r->rip);
 	if (fixup) {
