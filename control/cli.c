@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "casemate/guestmem.h"
 #include "control/parse.h"
@@ -82,6 +83,21 @@ static int cli_trace(struct cm_sandbox_options *o, struct cm_err *err)
 	return o->trace_fd < 0 ? cm_err_set(err, errno, "--trace: open '%s'", optarg) : 0;
 }
 
+/* A core of the guest is written there by a process without this one's working directory. */
+static int cli_core_dir(struct cm_sandbox_options *o, struct cm_err *err)
+{
+	struct stat st;
+
+	o->core_dir = realpath(optarg, NULL);
+	if (o->core_dir && stat(o->core_dir, &st) == 0 && !S_ISDIR(st.st_mode))
+		return cm_err_set(err, ENOTDIR, "--core-on-panic: '%s'", optarg);
+	if (!o->core_dir || access(o->core_dir, W_OK | X_OK) < 0)
+		return cm_err_set(err, errno, "--core-on-panic: '%s'", optarg);
+	if (o->vm.hold_on_panic == CM_HOLD_NOT)
+		o->vm.hold_on_panic = CM_HOLD_FOR_CORE;
+	return 0;
+}
+
 int cm_cli_vm_option(struct cm_sandbox_options *o, int option, struct cm_err *err)
 {
 	long n;
@@ -104,8 +120,11 @@ int cm_cli_vm_option(struct cm_sandbox_options *o, int option, struct cm_err *er
 		if (strcmp(optarg, "hold") != 0 && strcmp(optarg, "end") != 0)
 			return cm_err_set(
 				err, 0, "--on-panic: '%s' is neither end nor hold", optarg);
-		o->vm.hold_on_panic = optarg[0] == 'h';
+		if (optarg[0] == 'h')
+			o->vm.hold_on_panic = CM_HOLD;
 		return 0;
+	case CM_OPT_CORE:
+		return cli_core_dir(o, err);
 	case CM_OPT_CMDLINE:
 		if (strlen(optarg) > 80)
 			return cm_err_set(err, 0, "--guest-cmdline: longer than 80 characters");

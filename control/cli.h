@@ -59,6 +59,7 @@ enum cm_cli_vm_option {
 	CM_OPT_TRACE_EXITS,
 	CM_OPT_CMDLINE,
 	CM_OPT_ON_PANIC,
+	CM_OPT_CORE,
 	CM_OPT_COMMAND /* first value that a command may use for its own */
 };
 #define CM_CLI_VM_LONGS \
@@ -67,6 +68,7 @@ enum cm_cli_vm_option {
 		{ "trace", optional_argument, NULL, CM_OPT_TRACE }, \
 		{ "trace-exits", no_argument, NULL, CM_OPT_TRACE_EXITS }, \
 		{ "on-panic", required_argument, NULL, CM_OPT_ON_PANIC }, \
+		{ "core-on-panic", required_argument, NULL, CM_OPT_CORE }, \
 	{ \
 		"guest-cmdline", required_argument, NULL, CM_OPT_CMDLINE \
 	}
@@ -76,6 +78,7 @@ enum cm_cli_vm_option {
 	"  --trace[=FILE]       print the program's system calls, on stderr or into FILE\n" \
 	"  --trace-exits        count VM exits by reason, print the counts at the end\n" \
 	"  --on-panic WHAT      end (default), or hold a guest that died for `casemate debug`\n" \
+	"  --core-on-panic DIR  write a core of a guest that died into DIR\n" \
 	"  --guest-cmdline STR  words for the sentry (for development)\n"
 
 /* Defaults of the options above. */

@@ -207,7 +207,7 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 	args_add(&a, "--vsock-dir-fd=%d", args_fd(&a, vsock_dir));
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
 	args_add(&a, "--debug-fd=%d", args_fd(&a, debug));
-	if (o->hold_on_panic)
+	if (o->hold_on_panic != CM_HOLD_NOT)
 		args_add(&a, "--hold-on-panic");
 	if (o->trace_exits)
 		args_add(&a, "--trace-exits");

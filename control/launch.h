@@ -15,10 +15,16 @@
 
 #define CM_LAUNCH_FDS 96
 
+enum cm_hold {
+	CM_HOLD_NOT,
+	CM_HOLD, /* until it is told to end */
+	CM_HOLD_FOR_CORE /* until its core is written */
+};
+
 struct cm_launch_options {
 	uint64_t memory; /* bytes of guest RAM */
 	unsigned cpus;
-	bool hold_on_panic; /* a guest that died waits for a debugger */
+	enum cm_hold hold_on_panic; /* does a guest that died wait for a debugger? */
 	bool trace_exits; /* count VM exits by reason, report at the end */
 	const char *cmdline; /* for the sentry; may be empty */
 };

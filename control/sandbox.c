@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "casemate/abi_version.h"
 #include "common/cleanup.h"
@@ -126,6 +127,37 @@ static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 	if (sandbox_vsock_listen(s, err) < 0)
 		return -err->code;
 	return cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err);
+}
+
+/*
+ * For --core-on-panic: a debugger that waits for the guest's death from the start. This process cannot make one later, and must not see the guest's
+ * memory. It ends with the VMM.
+ */
+static int sandbox_launch_dumper(struct sandbox *s, struct cm_err *err)
+{
+	cleanup_free char *file = NULL;
+	char path[4096], id[] = "-";
+	char *argv[] = { (char[]){ "casemate-debug" }, (char[]){ "--fd=3" }, id, (char[]){ "core" },
+		(char[]){ "--on-panic" }, NULL, NULL, NULL };
+	int pair[2], r;
+	pid_t pid;
+
+	if (asprintf(&file, "%s/%s-%lld.core", s->o->core_dir, s->o->id, (long long)time(NULL)) < 0)
+		return cm_err_set(err, ENOMEM, "--core-on-panic");
+	argv[5] = file;
+	/* Without --on-panic=hold the guest ends when it is written. */
+	argv[6] = s->o->vm.hold_on_panic == CM_HOLD_FOR_CORE ? (char[]){ "--let-go" } : NULL;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return cm_err_set(err, errno, "--core-on-panic");
+	r = sandbox_hand_over(s->l.debug_fd, pair[0]);
+	pid = r < 0 ? -1
+		    : cm_launch_spawn(cm_launch_path("casemate-debug", path, sizeof(path)), argv,
+			      &pair[1], 1, s->l.log_wr, err);
+	close(pair[0]);
+	close(pair[1]);
+	if (r < 0)
+		return cm_err_set(err, -r, "--core-on-panic");
+	return pid < 0 ? -err->code : 0;
 }
 
 /* The guest cannot make them in a read-only root; those inside another mount are not in the root. */
@@ -261,6 +293,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
 	if (r == 0)
 		r = sandbox_launch_vmm(s, err);
+	if (r == 0 && o->core_dir)
+		r = sandbox_launch_dumper(s, err);
 	if (r == 0 && !s->spec)
 		r = cm_spec_load(o->bundle_fd, &s->spec, err);
 	if (r == 0)

@@ -23,6 +23,7 @@ struct cm_sandbox_options {
 	int bundle_fd; /* the bundle's directory */
 	struct cm_spec *spec; /* NULL: config.json of the bundle, parsed while the VMM starts */
 	struct cm_launch_options vm;
+	const char *core_dir; /* absolute: a core of a guest that died goes there; NULL = none */
 	bool overlay; /* writes stay in the guest */
 	bool keep; /* the record stays after the end, until delete */
 	bool publish_first; /* someone will act on the start: the record and the control socket must be there */

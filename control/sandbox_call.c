@@ -76,7 +76,7 @@ static void call_state(struct sandbox *s, struct cm_urpc_client *c, const json_t
  * A debugger: its connection goes to the VMM, which cannot see from its own user namespace who it is; cm_urpc_poll_serve has checked that.
  * #syscalls:sandbox sendmsg
  */
-static int call_hand_over(int to, int fd)
+int sandbox_hand_over(int to, int fd)
 {
 	union {
 		struct cmsghdr head;
@@ -108,7 +108,7 @@ static void call_attach(struct sandbox *s, struct cm_urpc_client *c, const json_
 		return;
 	}
 	/* Bytes behind the request would be lost. */
-	r = c->rx.len > 0 ? -EPROTO : call_hand_over(s->l.debug_fd, c->fd);
+	r = c->rx.len > 0 ? -EPROTO : sandbox_hand_over(s->l.debug_fd, c->fd);
 	if (r < 0)
 		cm_urpc_reply(c, r, r == -EPIPE ? "the VMM is gone" : strerror(-r), NULL);
 	else

@@ -55,6 +55,9 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f);
 /* Ask the guest to signal; the reply is matched by the id returned. -errno when it cannot be asked. */
 int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode);
 
+/* Give a descriptor to whoever reads from the socket `to`. 0 or -errno. */
+int sandbox_hand_over(int to, int fd);
+
 /* Take in what the log pipe holds. */
 void sandbox_read_log(struct sandbox *s);
 

@@ -2,11 +2,12 @@
 /*
  * casemate-debug: the debug console. A program of its own, so that `casemate` stays small and static; `casemate debug` executes it.
  *
- * usage: casemate-debug --root=DIR [--json] [--sentry=FILE] ID [COMMAND [ARGUMENT]...]
+ * usage: casemate-debug --root=DIR|--fd=N [--json] [--sentry=FILE] ID [COMMAND [ARGUMENT]...]
  */
 #include <config.h>
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -37,11 +38,13 @@ static int main_options(struct session *s, int argc, char **argv, struct cm_err 
 {
 	static const struct option longs[] = {
 		{ "root", required_argument, NULL, 'r' },
+		{ "fd", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "sentry", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	uint64_t fd;
 	int c;
 
 	opterr = 0;
@@ -49,6 +52,11 @@ static int main_options(struct session *s, int argc, char **argv, struct cm_err 
 		switch (c) {
 		case 'r':
 			s->root = optarg;
+			break;
+		case 'f':
+			if (cmd_number("--fd", optarg, INT_MAX, &fd, err) < 0)
+				return -1;
+			s->fd = (int)fd;
 			break;
 		case 'j':
 			s->json = true;
@@ -66,7 +74,7 @@ static int main_options(struct session *s, int argc, char **argv, struct cm_err 
 				argv[optind - 1]);
 		}
 	}
-	if (!s->root)
+	if (!s->root && s->fd < 0)
 		return cm_err_set(err, 0, "--root is missing");
 	if (optind == argc)
 		return cm_err_set(err, 0, "ID is missing");
@@ -77,14 +85,14 @@ static int main_options(struct session *s, int argc, char **argv, struct cm_err 
 int main(int argc, char **argv)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct session s = { 0 };
+	struct session s = { .fd = -1 };
 	struct cm_err err = { 0 };
 	int r;
 
 	sigaction(SIGPIPE, &ignore, NULL);
 	r = main_options(&s, argc, argv, &err);
 	if (r == 0) {
-		s.d = dbg_attach(s.root, s.id, &err);
+		s.d = s.fd >= 0 ? dbg_open(s.fd, &err) : dbg_attach(s.root, s.id, &err);
 		r = s.d ? 0 : -err.code;
 	}
 	if (r == 0)

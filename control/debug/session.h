@@ -16,6 +16,7 @@
 
 struct session {
 	const char *root, *id;
+	int fd; /* of the connection, when whoever started us made it; else -1 */
 	const char
 		*image_path; /* of the sentry's ELF file as asked for, NULL = the installed one */
 	struct dbg *d;

@@ -135,7 +135,8 @@ enum cm_dbg_reason {
 struct cm_dbg_stop {
 	uint32_t reason; /* enum cm_dbg_reason */
 	uint32_t cpu;
-	uint32_t exception; /* TRAP: 1 = #DB, 3 = #BP */
+	uint32_t
+		exception; /* TRAP: 1 = #DB, 3 = #BP, else one that would be a panic: GD_INJECT lets it be */
 	uint32_t reserved;
 	uint64_t pc, dr6, dr7; /* TRAP */
 };

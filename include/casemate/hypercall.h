@@ -24,8 +24,8 @@ enum cm_hc_op {
 	CM_HC_CPU_START, /* arg0 = vCPU index */
 	CM_HC_MEM_RELEASE, /* arg0 = gpa of struct cm_range[], arg1 = count (<= CM_RANGES_MAX): pages are free, content may vanish */
 	CM_HC_LOG, /* arg0 = gpa of text, arg1 = length (<= CM_LOG_MAX): one block of the sentry's log */
-	CM_HC_TRAP, /* arg0 = gpa of struct cm_trap_regs, arg1 = vector (1, 3): returns when the debugger lets go on with the registers as they are
-			then; -ENOENT: none wants it, the exception is the guest's own */
+	CM_HC_TRAP, /* arg0 = gpa of struct cm_trap_regs, arg1 = vector (1, 3, or one that the kernel cannot handle): returns when the debugger lets
+			go on with the registers as they are then; -ENOENT: none wants it, the exception is the guest's own */
 	CM_HC_COUNT
 };
 

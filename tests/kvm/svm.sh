@@ -43,11 +43,26 @@ for program in "$top_builddir"/tests/guest/*; do
 	[ -f "$program" ] && [ -x "$program" ] && case ${program##*/} in *.* | run-guest-tests) ;; *) cp "$program" "$t/tests/guest/" ;; esac
 done
 
+# gdb, with the libraries that the Debian system lacks.
+libraries() {
+	ldd "$1" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | while read -r file; do
+		[ -e "$rootfs$file" ] || [ -e "$rootfs/usr$file" ] || cp "$file" "$t/lib/"
+	done
+}
+if case $only in *gdb*) ;; *) false ;; esac && rootfs=$("$top_srcdir/tests/lib/debian-rootfs") && command -v gdb >/dev/null; then
+	mkdir -p "$t/tools/gdb"
+	cp "$top_srcdir"/tools/gdb/*.py "$t/tools/gdb/" || exit 1
+	cp "$(command -v gdb)" "$t/lib/gdb" && cp -r /usr/share/gdb "$t/lib/gdb-data" || exit 1
+	libraries "$t/lib/gdb"
+	printf '#!/bin/sh\nexec /t/lib/gdb --data-directory=/t/lib/gdb-data "$@"\n' >"$t/gdb"
+	chmod +x "$t/gdb"
+fi
+
 {
 	echo "export CASEMATE_TEST_EMULATED='${CASEMATE_TEST_EMULATED-1}' CASEMATE_TEST_BYTES=${CASEMATE_TEST_BYTES:-4000000}"
 	echo "export RUNS=${RUNS:-100} CROWD=${CROWD:-10} KILLS=${KILLS:-5}"
 	cat <<'SCRIPT'
-export top_srcdir=/t top_builddir=/t LD_LIBRARY_PATH=/t/lib
+export top_srcdir=/t top_builddir=/t GDB=/t/gdb LD_LIBRARY_PATH=/t/lib
 export CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
 one() { # one SECONDS SCRIPT
 	begin=$(date +%s)

@@ -21,6 +21,7 @@
 
 #define TRAP_DB	  1u
 #define TRAP_BP	  3u
+#define TRAP_MAX  31u
 #define RFLAGS_TF 0x100u
 #define DR6_STEP  0x4000u
 #define CS_USER	  3u
@@ -59,13 +60,13 @@ int trap_report(struct vcpu *c, uint64_t gpa, uint64_t vector)
 	struct cm_dbg_stop stop = { .reason = CM_DBG_TRAP, .cpu = c->index };
 	uint32_t flags;
 
-	if (!f || (vector != TRAP_DB && vector != TRAP_BP))
+	if (!f || vector > TRAP_MAX)
 		return -EINVAL;
 	if (!(atomic_load(&c->debug_flags) & CM_DBG_GD_ENABLE))
 		return trap_unwanted(c, f, (uint32_t)vector);
 	if (vector == TRAP_BP)
 		f->rip--;
-	else
+	else if (vector == TRAP_DB)
 		stop.dr6 = DR6_STEP;
 	f->rflags &= ~(uint64_t)RFLAGS_TF;
 	stop.exception = (uint32_t)vector;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Breakpoints and single steps of a debugger outside.
+ * Breakpoints and single steps of a debugger outside, and what it sees of the sentry's faults before they are a panic.
  *
  * KVM's own debugging tells the VMM of them where it works, and the sentry never sees them. On pvm it does not work, on some nested
  * hypervisors only in part (docs/MACHINE.md): there the exceptions arrive here. The VMM is asked first; while a debugger looks at this CPU, the

@@ -166,7 +166,8 @@ void trap_kernel(struct regs *r, u32 vector, u64 err)
 		r->rflags &= ~RFLAGS_TF; /* a program's single step that reached into the kernel */
 		return;
 	}
-	panic_trap(r, vector, err, addr);
+	if (!debug_trap(r, vector))
+		panic_trap(r, vector, err, addr);
 }
 
 void trap_syscall(struct regs *r)

@@ -12,7 +12,7 @@ void trap_kernel(struct regs *r, u32 vector, u64 err);
 void trap_syscall(struct regs *r);
 /* Last thing before user mode: pending work, then how to return (enum trap_return). Ends with interrupts off. */
 u32 trap_exit(struct regs *r);
-/* debug.c. #DB or #BP, interrupts off: true when a debugger outside had it and r says where to go on. */
+/* debug.c. #DB, #BP, or what would be a panic, interrupts off: true when a debugger outside had it and r says where to go on. */
 bool debug_trap(struct regs *r, u32 vector);
 /* A #BP that no debugger wants: its breakpoint was taken away between the exception and here. True: r->rip is at the instruction again. */
 bool debug_stale_kernel(struct regs *r);

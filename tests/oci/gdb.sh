@@ -1,0 +1,220 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# gdb on sandboxes that run, and on cores of them: the sentry, and a process inside.
+: "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
+. "$top_srcdir/tests/oci/lib.sh"
+gdb=${GDB:-gdb}
+command -v "$gdb" >/dev/null || skip_all "gdb is not installed"
+[ "$(id -u)" -eq 0 ] || skip_all "needs root"
+if [ -z "${CASEMATE_TEST_ROOTFS:-}" ]; then
+	rootfs=$("$top_srcdir/tests/lib/debian-rootfs") || skip_all "$rootfs"
+fi
+setup_bundle
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$top_builddir/casemate-debug" "$tmp/libexec/"
+mkdir "$tmp/libexec/guest" && cp "$top_builddir/guest/sentry.elf" "$tmp/libexec/guest/"
+sentry=$tmp/libexec/guest/sentry.elf
+if [ -n "${CASEMATE_TEST_ROOTFS:-}" ]; then
+	rootfs=$tmp/rootfs
+	mkdir "$rootfs"
+	mount --bind "$CASEMATE_TEST_ROOTFS" "$rootfs" || exit 1
+	trap 'umount "$rootfs"; rm -rf "$tmp"' EXIT
+fi
+debug() {
+	rc=0
+	timeout -k 5 $((20 * patience)) "$casemate" --root "$tmp/state" debug "$@" >"$tmp/out" 2>"$tmp/err" || rc=$?
+}
+has() { # has PATTERN NAME
+	grep -qE "$1" "$tmp/out" && ok 0 "$2" || { ok 1 "$2"; tail -n 40 "$tmp/out" | sed 's/^/# /'; }
+}
+# session PROGRAM [CORE]: commands from standard input, answers in $tmp/out
+session() {
+	{ printf 'set pagination off\nset confirm off\nset height 0\nset sysroot %s\n' "$rootfs" && cat; } >"$tmp/commands"
+	timeout -k 5 $((100 * patience)) "$gdb" -nx -q -batch -x "$tmp/commands" "$@" >"$tmp/out" 2>&1 </dev/null
+}
+attach="target remote | $casemate --root $tmp/state debug"
+count() { wc -l <"$tmp/lines.$1"; }
+moves() { a=$(count "$1") && sleep 0.3 && [ "$(count "$1")" != "$a" ]; }
+
+# ---- two sandboxes: a shell's loop, and python with two threads
+config /bin/sh -c 'while :; do echo; sleep 0.05; done'
+$cm run -d -b "$bundle" --cpus 2 --memory 64M s </dev/null >"$tmp/lines.s" 2>"$tmp/start" || sed 's/^/# /' "$tmp/start"
+config /usr/bin/python3 -c '
+import threading, time
+def other():
+    while True:
+        time.sleep(0.2)
+threading.Thread(target=other, daemon=True).start()
+while True:
+    print("x", flush=True)
+    time.sleep(0.05)
+'
+edit "c['root']['path'] = sys.argv[2]" "$rootfs"
+$cm run -d -b "$bundle" --overlay --cpus 2 --memory 256M p </dev/null >"$tmp/lines.p" 2>"$tmp/start" || sed 's/^/# /' "$tmp/start"
+wait_for 30 moves s
+ok $? "a shell runs"
+wait_for 60 moves p
+ok $? "python runs"
+
+# ---- the sentry, live
+session "$sentry" <<END
+source $top_srcdir/tools/gdb/casemate.py
+$attach s gdb -
+info threads
+break sys_clock_nanosleep
+continue
+bt
+stepi
+next
+print t->comm
+print \$fs_base
+x/2i \$pc
+monitor status
+cm-tasks
+cm-vmas 1
+cm-pgtable &pcpus
+cm-virtqueue
+info registers mxcsr st0 xmm0
+delete
+detach
+END
+has 'Thread 2 .*vCPU 1' "vCPUs are threads"
+has 'hit Breakpoint 1, sys_clock_nanosleep' "a breakpoint in the sentry is hit"
+has '#[0-9].* in syscall_dispatch ' "its backtrace"
+has '\$1 = "sleep' "a task is printed, after a step"
+has '^s is paused' "monitor runs console commands"
+has ' 1 +1 +0 . +[0-9] sh +' "cm-tasks lists the tasks"
+has ' r-xp .* /bin/busybox' "cm-vmas lists mappings"
+has 'a page of (4|2048) KiB' "cm-pgtable walks"
+has 'vsock 0: size 16' "cm-virtqueue shows rings"
+has 'mxcsr +0x1f[8-f]' "the FPU's registers"
+has 'detached' "gdb detaches"
+wait_for 10 moves s
+ok $? "the shell goes on"
+
+# ---- the second gdb, and those that cannot be
+mkfifo "$tmp/fifo"
+"$casemate" --root "$tmp/state" debug s gdb - <"$tmp/fifo" >"$tmp/first" 2>&1 &
+first=$!
+exec 7>"$tmp/fifo"
+printf '+$?#3f' >&7
+answered() { grep -q T05 "$tmp/first"; }
+wait_for 20 answered
+debug s gdb - </dev/null
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: another gdb is attached to this sandbox: Device or resource busy" "a second gdb is refused"
+# A breakpoint where the shell goes by, and no end in peace.
+address=$(nm "$sentry" | sed -n 's/^\([0-9a-f]*\) T sys_clock_nanosleep$/\1/p')
+python3 -c "
+import sys
+for p in ('Z0,$address,1', 'c'):
+    sys.stdout.write('+\$%s#%02x' % (p, sum(p.encode()) & 255))" >&7
+hit() { grep -q 'swbreak' "$tmp/first"; }
+wait_for 20 hit
+ok $? "it meets a breakpoint"
+kill -9 $first
+wait $first 2>/dev/null
+exec 7>&-
+wait_for 10 moves s
+ok $? "a debugger that is killed leaves nothing behind"
+debug s gdb -p 4711 -
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: no process 4711 in the sandbox" "a process that is not there"
+debug s gdb 70000
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: port '70000': not between 1 and 65535" "a port that is none"
+debug s gdb -x
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: gdb: unexpected argument '-x'" "an option that is none"
+
+# ---- by a socket
+"$casemate" --root "$tmp/state" debug s gdb "$tmp/gdb.sock" >"$tmp/first" 2>&1 &
+first=$!
+listens() { [ -S "$tmp/gdb.sock" ]; }
+wait_for 20 listens
+is "$(stat -c %a "$tmp/gdb.sock" 2>/dev/null)" 600 "the socket is its owner's"
+session "$sentry" <<END
+target remote $tmp/gdb.sock
+info threads
+detach
+END
+has 'vCPU 0' "gdb comes by a socket"
+wait $first
+is "$? $(ls "$tmp/gdb.sock" 2>/dev/null)" "0 " "the server ends with gdb, and its socket"
+
+# ---- python, live
+python=$(readlink -f "$rootfs/usr/bin/python3")
+session "$python" <<END
+$attach p gdb -p 1 -
+info threads
+info sharedlibrary
+info auxv
+break clock_nanosleep
+continue
+bt 3
+stepi
+stepi
+info registers rip fs_base
+continue
+monitor maps 1
+delete
+detach
+END
+has 'Thread [0-9]+ .*python3' "tasks are threads"
+has 'Yes .*libc.so.6' "shared libraries are found"
+has 'AT_ENTRY' "the auxiliary vector"
+has 'hit Breakpoint 1, .*clock_nanosleep' "a breakpoint in libc is hit"
+has '#1 ' "its backtrace"
+has 'r-xp .*libc.so.6' "its mappings"
+has 'detached' "gdb detaches from python"
+wait_for 10 moves p
+ok $? "python goes on"
+
+# ---- the same from cores
+debug s core "$tmp/s.core"
+is "$rc $(stat -c %a "$tmp/s.core")" "0 600" "a core of the sandbox"
+session "$sentry" "$tmp/s.core" <<END
+source $top_srcdir/tools/gdb/casemate.py
+info threads
+bt
+cm-tasks
+cm-bt 1
+END
+has ' 2 +LWP 2' "has the vCPUs"
+has '#[0-9] .* in (sched_idle|syscall_dispatch|trap_user|kthread_entry) ' "and their stacks"
+has ' 1 +1 +0 . +[0-9] sh +sys_wait4' "and the tasks"
+has 'syscall_dispatch\+0x.* at .*dispatch.c:' "and the stacks of those that sleep"
+debug p core -p 1 "$tmp/p.core"
+is "$rc" 0 "a core of python"
+session "$python" "$tmp/p.core" <<END
+info threads
+thread apply all bt 2
+info sharedlibrary
+info auxv
+END
+has ' 2 +(Thread|LWP)' "has its tasks"
+has '#0 .*clock_nanosleep' "and their stacks"
+has 'Yes .*libc.so.6' "and its libraries"
+has 'AT_ENTRY' "and its auxiliary vector"
+debug p core "$tmp/p.core"
+is "$rc $(cat "$tmp/err")" "1 casemate: debug: create '$tmp/p.core': File exists" "a core does not replace a file"
+debug p core -p 4711 "$tmp/x.core"
+is "$rc $(cat "$tmp/err") $(ls "$tmp/x.core" 2>/dev/null)" "1 casemate: debug: no process 4711 in the sandbox " "a core of nothing leaves no file"
+moves s && moves p
+ok $? "all go on"
+
+$cm delete -f s
+$cm delete -f p
+
+# ---- a guest that dies
+mkdir "$tmp/cores"
+if "$top_builddir/casemate-vmm" --help | grep -q guest-image; then
+	config /bin/sleep 1000
+	run d --memory 64M --core-on-panic "$tmp/cores" --guest-cmdline debugtest=panic,100
+	is "$rc $(ls "$tmp/cores" | sed 's/[0-9]/N/g')" "137 d-NNNNNNNNNN.core" "a guest that panics leaves a core"
+	session "$sentry" "$tmp"/cores/*.core <<END
+bt
+END
+	has ' panic \(fmt=' "it shows where"
+	$cm delete d
+fi
+$cm run -b "$bundle" --core-on-panic "$tmp/nowhere" x 2>"$tmp/err"
+is "$? $(cat "$tmp/err")" "1 casemate: --core-on-panic: '$tmp/nowhere': No such file or directory" "--core-on-panic wants a directory"
+wait_for 10 no_leftover
+is "$(leftover)$(state_entries)" "" "nothing is left"
+plan
