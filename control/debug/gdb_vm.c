@@ -97,6 +97,23 @@ static int vm_write(void *t, uint32_t thread, uint64_t addr, const void *buf, si
 	return gdb_write(&g->m, gdb_is_kernel(addr) ? 0 : vm_root(g, thread), addr, buf, len, 0);
 }
 
+/* A breakpoint there would be met again on the way of its own report, or before there is a stack to report it from. */
+static bool vm_is_reserved(const struct gdb *g, uint64_t addr)
+{
+	static const char *const names[] = { "trap_stubs", "trap_entry", "trap_kernel_entry",
+		"trap_kernel", "trap_user", "debug_trap", "debug_stale_kernel", "debug_stale_user",
+		"syscall_stubs", "syscall_common", "ret_to_user" };
+	uint64_t offset;
+	const char *name = image_name(g->m.guest->img, addr, &offset);
+	size_t i;
+
+	for (i = 0; name && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int vm_breakpoint(void *t, enum rsp_break kind, uint64_t addr, uint64_t len, bool set)
 {
 	struct gdb *g = t;
@@ -107,6 +124,8 @@ static int vm_breakpoint(void *t, enum rsp_break kind, uint64_t addr, uint64_t l
 		return machine_hw(&g->m, kind, addr, len, set);
 	if (!set)
 		return machine_break_del(&g->m, addr);
+	if (vm_is_reserved(g, addr))
+		return -EACCES;
 	r = gdb_page(&g->m, vm_root(g, g->rsp.stop.thread), addr, &p);
 	return r ? r : machine_break_add(&g->m, addr, p.gpa);
 }

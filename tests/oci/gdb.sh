@@ -131,9 +131,11 @@ is "$(stat -c %a "$tmp/gdb.sock" 2>/dev/null)" 600 "the socket is its owner's"
 session "$sentry" <<END
 target remote $tmp/gdb.sock
 info threads
-detach
+break trap_kernel
+continue
 END
 has 'vCPU 0' "gdb comes by a socket"
+has 'Cannot insert breakpoint 1' "no breakpoint where it would be met for ever"
 wait $first
 is "$? $(ls "$tmp/gdb.sock" 2>/dev/null)" "0 " "the server ends with gdb, and its socket"
 
