@@ -9,9 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "casemate/guestmem.h"
+#include "common/cleanup.h"
 #include "control/parse.h"
+#include "control/state.h"
 
 #define CLI_CPUS_MAX 64
 
@@ -56,7 +61,7 @@ void cm_cli_vm_init(const struct cm_cli *cli, struct cm_sandbox_options *o)
 	o->vm.memory = CM_CLI_MEMORY;
 	o->vm.cpus = 1;
 	o->vm.cmdline = "";
-	o->bundle_fd = o->trace_fd = -1;
+	o->bundle_fd = o->trace_fd = o->console_sock = -1;
 	o->log_fd = cli->debug ? STDERR_FILENO : -1;
 }
 
@@ -134,6 +139,59 @@ int cm_cli_vm_option(struct cm_sandbox_options *o, int option, struct cm_err *er
 		break;
 	}
 	return cm_err_set(err, 0, "unknown option");
+}
+
+int cm_cli_need(const struct cm_cli *cli, const char *id, const char *verb, unsigned legal,
+	struct cm_err *err)
+{
+	struct cm_state st;
+	int r = cm_state_load(cli->root, id, &st, err);
+
+	if (r < 0)
+		return r;
+	if (!(legal & 1u << st.status))
+		r = cm_err_set(err, 0, "cannot %s container '%s' that is %s", verb, id,
+			cm_status_name(st.status));
+	cm_state_fini(&st);
+	return r;
+}
+
+int cm_cli_exit_code(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : (128 + WTERMSIG(status)) & 0xff;
+}
+
+/* One line in runc's JSON form: that is where container engines look for the reason. */
+static void cli_log(const struct cm_cli *cli, const char *msg)
+{
+	cleanup_file FILE *f = fopen(cli->log, "ae");
+	struct timeval tv;
+	char stamp[32];
+	struct tm tm;
+
+	if (!f)
+		return;
+	gettimeofday(&tv, NULL);
+	gmtime_r(&tv.tv_sec, &tm);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (cli->log_json) {
+		json_t *o =
+			json_pack("{s:s, s:s, s:s}", "level", "error", "msg", msg, "time", stamp);
+
+		if (o && json_dumpf(o, f, JSON_COMPACT) == 0)
+			fputc('\n', f);
+		json_decref(o);
+	} else {
+		fprintf(f, "time=\"%s\" level=error msg=\"%s\"\n", stamp, msg);
+	}
+}
+
+int cm_cli_report(const struct cm_cli *cli, const struct cm_err *err)
+{
+	if (cli->log)
+		cli_log(cli, err->msg);
+	fprintf(stderr, "casemate: %s\n", err->msg);
+	return CM_CLI_FAILED;
 }
 
 int cm_cli_print_json(json_t *o, struct cm_err *err)

@@ -30,16 +30,23 @@ struct cm_cmd {
 	cm_cli_run_fn run;
 };
 
+int cm_cmd_create(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_debug(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_delete(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_do(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_doctor(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+int cm_cmd_exec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_features(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_kill(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_list(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+int cm_cmd_ps(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_run(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_spec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+int cm_cmd_start(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_state(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+
+int cm_cmd_wait(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 
 /*
  * The next option of a command, as getopt_long gives it; options end at the first word that is none. -1 = no more, -2 = a wrong option
@@ -93,6 +100,28 @@ int cm_cli_vm_option(struct cm_sandbox_options *o, int option, struct cm_err *er
  */
 int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, bool detach,
 	const char *pid_file, struct cm_err *err);
+
+/* Block the signals that are handed on to the program and get a descriptor to read them from. */
+int cm_cli_signalfd(void);
+
+/* Write a process id to a file that appears whole. */
+int cm_cli_write_pid(const char *path, int pid, struct cm_err *err);
+
+/* Exit code for a wait status: the code, or 128 + the signal. */
+int cm_cli_exit_code(int status);
+
+/*
+ * Container id exists and is in one of the states whose bits (1 << enum cm_status) are set in `legal`: 0, else an error that names the
+ * state and what was to be done ("cannot start container 'x' that is stopped").
+ */
+int cm_cli_need(const struct cm_cli *cli, const char *id, const char *verb, unsigned legal,
+	struct cm_err *err);
+
+/* --preserve-fds: only 0 can be served. */
+int cm_cli_preserve_fds(const char *text, struct cm_err *err);
+
+/* Tell of a failure, on stderr and in the log. Returns CM_CLI_FAILED. */
+int cm_cli_report(const struct cm_cli *cli, const struct cm_err *err);
 
 /* Print a JSON value, indented, and a newline on stdout; consumes it. */
 int cm_cli_print_json(json_t *o, struct cm_err *err);

@@ -20,11 +20,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "control/console.h"
 
 static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
-	SIGIO, SIGPWR, SIGSYS };
+	SIGIO, SIGPWR, SIGSYS, SIGWINCH };
 
-static int run_signalfd(void)
+int cm_cli_signalfd(void)
 {
 	sigset_t set;
 
@@ -39,7 +40,7 @@ static int run_signalfd(void)
 }
 
 /* Engines read it as soon as it exists, so it appears whole. */
-static int run_write_pid(const char *path, int pid, struct cm_err *err)
+int cm_cli_write_pid(const char *path, int pid, struct cm_err *err)
 {
 	char tmp[4096];
 	FILE *f;
@@ -61,15 +62,29 @@ struct run {
 	bool detach;
 	const char *pid_file;
 	bool started, done;
+	int terminal; /* that the program has; -1 = none */
 	int code; /* exit code, or -errno */
 };
+
+static void run_winsize(const struct run *r)
+{
+	uint16_t rows, cols;
+
+	cm_console_size(r->terminal, &rows, &cols);
+	cm_sandbox_send(r->fd, CM_MSG_WINSIZE, (int)((uint32_t)rows << 16 | cols), NULL);
+}
 
 static void run_forward(const struct run *r)
 {
 	struct signalfd_siginfo si;
 
-	while (read(r->signal_fd, &si, sizeof(si)) == sizeof(si))
+	while (read(r->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGWINCH && r->terminal >= 0)
+			run_winsize(r);
+		if (si.ssi_signo == SIGWINCH)
+			continue;
 		cm_sandbox_send(r->fd, CM_MSG_SIGNAL, (int)si.ssi_signo, NULL);
+	}
 }
 
 static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm_err *err)
@@ -77,7 +92,7 @@ static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm
 	switch ((enum cm_sandbox_msg_kind)m->kind) {
 	case CM_MSG_STARTED:
 		r->started = true;
-		if (r->pid_file && run_write_pid(r->pid_file, m->value, err) < 0) {
+		if (r->pid_file && cm_cli_write_pid(r->pid_file, m->value, err) < 0) {
 			/* Nobody could find the container: end it. */
 			cm_sandbox_send(r->fd, CM_MSG_SIGNAL, SIGKILL, NULL);
 			r->code = -err->code;
@@ -94,12 +109,17 @@ static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm
 		break;
 	case CM_MSG_EXITED:
 		r->done = true;
-		r->code = WIFEXITED(m->value) ? WEXITSTATUS(m->value)
-					      : (128 + WTERMSIG(m->value)) & 0xff;
+		r->code = cm_cli_exit_code(m->value);
 		if (m->text[0])
 			fprintf(stderr, "casemate: %s\n", m->text);
 		break;
+	case CM_MSG_TERMINAL:
+		r->terminal = cm_console_user();
+		if (r->terminal >= 0)
+			cm_console_raw(r->terminal);
+		break;
 	case CM_MSG_SIGNAL:
+	case CM_MSG_WINSIZE:
 		break;
 	}
 }
@@ -136,14 +156,15 @@ static void run_wait(struct run *r, struct cm_err *err)
 int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, bool detach,
 	const char *pid_file, struct cm_err *err)
 {
-	struct run r = { .detach = detach, .pid_file = pid_file };
-	cleanup_fd int signal_fd = run_signalfd();
+	struct run r = { .detach = detach, .pid_file = pid_file, .terminal = -1 };
+	cleanup_fd int signal_fd = cm_cli_signalfd();
 	cleanup_fd int fd = -1;
 	int sp[2];
 	pid_t pid;
 
 	if (signal_fd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp) < 0)
 		return cm_err_set(err, errno, "start the sandbox");
+	o->detached = detach;
 	o->publish_first = detach || pid_file;
 	pid = fork();
 	if (pid == 0) {
@@ -161,5 +182,6 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	cm_console_restore();
 	return r.code;
 }

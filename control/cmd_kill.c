@@ -48,5 +48,5 @@ int cm_cmd_kill(const struct cm_cli *cli, int argc, char **argv, struct cm_err *
 		err->code = ESRCH;
 		return -ESRCH;
 	}
-	return cm_urpc_signal(cli->root, argv[optind], signo, mode, err);
+	return cm_urpc_signal(cli->root, argv[optind], signo, 0, mode, err);
 }

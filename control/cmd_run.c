@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* casemate run: creates, starts and, at the end, deletes a container. */
+/* casemate run and create: a container from a bundle. run starts its program too and, at the end, deletes the container. */
 #include <config.h>
 #include "control/cli.h"
 
@@ -8,74 +8,161 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "control/console.h"
 #include "control/parse.h"
 
-static const char help[] =
+#define RUN_HELP_OPTIONS \
+	"  -b, --bundle DIR     the bundle (default: current directory)\n" \
+	"  --console-socket S   for process.terminal: send the terminal's master to socket S\n" \
+	"  --overlay            keep writes to the root directory in memory\n" \
+	"  --pid-file FILE      write the sandbox's process id to FILE\n"
+
+static const char run_help[] =
 	"usage: casemate run [OPTIONS] ID\n\n"
 	"Run the bundle (config.json and a root directory) as container ID, with this\n"
 	"command's standard input, output and error. Signals go to the program; the exit\n"
 	"code is the program's, 128+n when signal n ended it, 1 when it did not start.\n\n"
-	"  -b, --bundle DIR     the bundle (default: current directory)\n"
 	"  -d, --detach         return when the program runs; delete removes the container\n"
-	"  --keep               keep the container's state after the end\n"
-	"  --overlay            keep writes to the root directory in memory\n"
-	"  --pid-file FILE      write the sandbox's process id to FILE\n" CM_CLI_VM_HELP;
+	"  --keep               keep the container's state after the end\n" RUN_HELP_OPTIONS
+		CM_CLI_VM_HELP;
+
+static const char create_help[] =
+	"usage: casemate create [OPTIONS] ID\n\n"
+	"Make container ID of the bundle (config.json and a root directory): its sandbox\n"
+	"is up and its program found, but not executed before casemate start ID. This\n"
+	"command's standard input, output and error become the program's.\n\n" RUN_HELP_OPTIONS
+		CM_CLI_VM_HELP;
+
+enum run_option {
+	RUN_KEEP = CM_OPT_COMMAND,
+	RUN_OVERLAY,
+	RUN_PID_FILE,
+	RUN_CONSOLE,
+	RUN_PRESERVE,
+	RUN_IGNORED
+};
 
 static const struct option longs[] = {
 	{ "bundle", required_argument, NULL, 'b' },
 	{ "detach", no_argument, NULL, 'd' },
-	{ "keep", no_argument, NULL, CM_OPT_COMMAND },
-	{ "overlay", no_argument, NULL, CM_OPT_COMMAND + 1 },
-	{ "pid-file", required_argument, NULL, CM_OPT_COMMAND + 2 },
+	{ "keep", no_argument, NULL, RUN_KEEP },
+	{ "overlay", no_argument, NULL, RUN_OVERLAY },
+	{ "pid-file", required_argument, NULL, RUN_PID_FILE },
+	{ "console-socket", required_argument, NULL, RUN_CONSOLE },
+	{ "preserve-fds", required_argument, NULL, RUN_PRESERVE },
+	{ "no-pivot", no_argument, NULL, RUN_IGNORED },
+	{ "no-new-keyring", no_argument, NULL, RUN_IGNORED },
+	{ "no-subreaper", no_argument, NULL, RUN_IGNORED },
 	CM_CLI_VM_LONGS,
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
+struct run_words {
+	const char *bundle, *pid_file, *console;
+	bool detach;
+};
+
+int cm_cli_preserve_fds(const char *text, struct cm_err *err)
+{
+	long n;
+
+	if (cm_parse_number(text, "--preserve-fds", 0, INT_MAX, &n, err) < 0)
+		return -err->code;
+	if (n == 0)
+		return 0;
+	return cm_err_set(err, ENOTSUP, "--preserve-fds: descriptors of the host inside a microVM");
+}
+
+static int run_option(struct cm_sandbox_options *o, struct run_words *w, int c, struct cm_err *err)
+{
+	switch (c) {
+	case 'b':
+		w->bundle = optarg;
+		return 0;
+	case 'd':
+		w->detach = true;
+		return 0;
+	case RUN_KEEP:
+		o->keep = true;
+		return 0;
+	case RUN_OVERLAY:
+		o->overlay = true;
+		return 0;
+	case RUN_PID_FILE:
+		w->pid_file = optarg;
+		return 0;
+	case RUN_CONSOLE:
+		w->console = optarg;
+		return 0;
+	case RUN_PRESERVE:
+		return cm_cli_preserve_fds(optarg, err);
+	case RUN_IGNORED: /* engines pass them: what they turn off is not there */
+		return 0;
+	default:
+		return cm_cli_vm_option(o, c, err);
+	}
+}
+
+static int run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o,
+	const struct run_words *w, struct cm_err *err)
+{
+	char path[PATH_MAX];
+
+	o->keep |= w->detach;
+	if (cm_id_check(o->id, err) < 0)
+		return -err->code;
+	if (!realpath(w->bundle, path))
+		return cm_err_set(err, errno, "bundle '%s'", w->bundle);
+	o->bundle = path;
+	o->bundle_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (o->bundle_fd < 0)
+		return cm_err_set(err, errno, "bundle '%s'", w->bundle);
+	if (w->console) {
+		o->console_sock = cm_console_connect(w->console, err);
+		if (o->console_sock < 0)
+			return -err->code;
+	}
+	return cm_cli_run_sandbox(cli, o, w->detach, w->pid_file, err);
+}
+
 int cm_cmd_run(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
-	const char *bundle = ".", *pid_file = NULL;
+	struct run_words w = { .bundle = "." };
 	struct cm_sandbox_options o;
-	char path[PATH_MAX];
-	bool detach = false;
 	int c;
 
 	cm_cli_vm_init(cli, &o);
-	while ((c = cm_cli_option(argc, argv, "+:b:dh", longs, help, err)) >= 0) {
-		switch (c) {
-		case 'b':
-			bundle = optarg;
-			break;
-		case 'd':
-			detach = true;
-			break;
-		case CM_OPT_COMMAND:
-			o.keep = true;
-			break;
-		case CM_OPT_COMMAND + 1:
-			o.overlay = true;
-			break;
-		case CM_OPT_COMMAND + 2:
-			pid_file = optarg;
-			break;
-		default:
-			if (cm_cli_vm_option(&o, c, err) < 0)
-				return -err->code;
-			break;
-		}
+	while ((c = cm_cli_option(argc, argv, "+:b:dh", longs, run_help, err)) >= 0) {
+		if (run_option(&o, &w, c, err) < 0)
+			return -err->code;
 	}
 	if (c == -2 || cm_cli_words(argc, argv, 1, 1, err) < 0)
 		return -err->code;
 	o.id = argv[optind];
-	o.keep |= detach;
-	if (cm_id_check(o.id, err) < 0)
-		return -err->code;
-	if (!realpath(bundle, path))
-		return cm_err_set(err, errno, "bundle '%s'", bundle);
-	o.bundle = path;
-	o.bundle_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (o.bundle_fd < 0)
-		return cm_err_set(err, errno, "bundle '%s'", bundle);
-	c = cm_cli_run_sandbox(cli, &o, detach, pid_file, err);
+	c = run_sandbox(cli, &o, &w, err);
 	return c < 0 ? cm_err_wrap(err, "run failed") : c;
+}
+
+int cm_cmd_create(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
+{
+	struct run_words w = { .bundle = "." };
+	struct cm_sandbox_options o;
+	int c;
+
+	cm_cli_vm_init(cli, &o);
+	while ((c = cm_cli_option(argc, argv, "+:b:h", longs, create_help, err)) >= 0) {
+		if (c == 'd' || c == RUN_KEEP)
+			return cm_err_set(err, 0, "create: unknown option '%s' (see casemate create --help)",
+				argv[optind - 1]);
+		if (run_option(&o, &w, c, err) < 0)
+			return -err->code;
+	}
+	if (c == -2 || cm_cli_words(argc, argv, 1, 1, err) < 0)
+		return -err->code;
+	o.id = argv[optind];
+	o.create = true;
+	w.detach = true;
+	c = run_sandbox(cli, &o, &w, err);
+	return c < 0 ? cm_err_wrap(err, "create failed") : c;
 }

@@ -157,7 +157,7 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 	return r;
 }
 
-int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err)
+int cm_container_check(const struct cm_container *c, enum cm_status to, struct cm_err *err)
 {
 	static const bool allowed[CM_STATUS_COUNT][CM_STATUS_COUNT] = {
 		[CM_CREATING] = { [CM_CREATED] = true, [CM_STOPPED] = true },
@@ -169,8 +169,16 @@ int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm
 		return cm_err_set(err, 0, "container '%s' cannot go from %s to %s", c->st.id,
 			cm_status_name(c->st.status),
 			(unsigned)to < CM_STATUS_COUNT ? cm_status_name(to) : "?");
-	c->st.status = to;
 	return 0;
+}
+
+int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err)
+{
+	int r = cm_container_check(c, to, err);
+
+	if (r == 0)
+		c->st.status = to;
+	return r;
 }
 
 int cm_container_save(struct cm_container *c, struct cm_err *err)
@@ -253,7 +261,7 @@ static int container_kill(const char *root, const char *id, struct cm_err *err)
 	if (gone || sandbox < 0)
 		return 0;
 	deadline = container_now_ms() + DELETE_GRACE_MS;
-	if (cm_urpc_signal(root, id, SIGKILL, CM_URPC_ALL, &ignored) < 0 ||
+	if (cm_urpc_signal(root, id, SIGKILL, 0, CM_URPC_ALL, &ignored) < 0 ||
 		!container_wait_gone(sandbox, deadline))
 		syscall(SYS_pidfd_send_signal, sandbox, SIGKILL, NULL, 0);
 	deadline = container_now_ms() + DELETE_KILL_MS;
@@ -295,6 +303,9 @@ int cm_container_delete(const char *root, const char *id, bool force, struct cm_
 	status = st.status;
 	/* A record that says stopped below a living sandbox: it is about to end. */
 	if (st.status == CM_STOPPED && st.pid > 0)
+		force = true;
+	/* Nothing runs in it yet. */
+	if (st.status == CM_CREATED)
 		force = true;
 	r = st.pid;
 	cm_state_fini(&st);

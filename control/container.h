@@ -33,6 +33,9 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
  */
 int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err);
 
+/* Is the change allowed? 0, or -EINVAL naming both states. */
+int cm_container_check(const struct cm_container *c, enum cm_status to, struct cm_err *err);
+
 /* Write the record. */
 int cm_container_save(struct cm_container *c, struct cm_err *err);
 
@@ -46,7 +49,7 @@ void cm_container_remove(struct cm_container *c);
 void cm_container_release(struct cm_container *c);
 
 /*
- * The delete verb. Legal when stopped; with force in every state: the program is killed and given a moment to end in order, then the
+ * The delete verb. Legal when created or stopped; with force in every state: the program is killed and given a moment to end in order, then the
  * sandbox process is. With force an unknown id is no error. Errors: -ENOENT, -EBUSY when not stopped.
  */
 int cm_container_delete(const char *root, const char *id, bool force, struct cm_err *err);

@@ -15,11 +15,17 @@
 
 static const struct cm_cmd commands[] = {
 	{ "run", "run a bundle in a new sandbox", cm_cmd_run },
+	{ "create", "make a container that `start` runs", cm_cmd_create },
+	{ "start", "run the program of a created container", cm_cmd_start },
+	{ "exec", "run one more process in a container", cm_cmd_exec },
 	{ "do", "run a command in a sandbox above this host's files", cm_cmd_do },
 	{ "spec", "write a config.json to start from", cm_cmd_spec },
 	{ "state", "print the state of a container", cm_cmd_state },
 	{ "list", "list the containers", cm_cmd_list },
+	{ "ps", "list the processes of a container", cm_cmd_ps },
+	{ "events", "print statistics of a container", cm_cmd_events },
 	{ "kill", "send a signal to a container", cm_cmd_kill },
+	{ "wait", "wait for the end of a container", cm_cmd_wait },
 	{ "delete", "remove a stopped container", cm_cmd_delete },
 	{ "debug", "look into a sandbox: registers, stacks, tasks, memory", cm_cmd_debug },
 	{ "doctor", "look at this host's KVM and say what to do", cm_cmd_doctor },
@@ -47,39 +53,6 @@ static int main_version(void)
 {
 	printf("casemate version %s\nspec: 1.0.2\n", PACKAGE_VERSION);
 	return 0;
-}
-
-/* One line in runc's JSON form: that is where container engines look for the reason. */
-static void main_log(const struct cm_cli *cli, const char *msg)
-{
-	cleanup_file FILE *f = fopen(cli->log, "ae");
-	struct timeval tv;
-	char stamp[32];
-	struct tm tm;
-
-	if (!f)
-		return;
-	gettimeofday(&tv, NULL);
-	gmtime_r(&tv.tv_sec, &tm);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (cli->log_json) {
-		json_t *o =
-			json_pack("{s:s, s:s, s:s}", "level", "error", "msg", msg, "time", stamp);
-
-		if (o && json_dumpf(o, f, JSON_COMPACT) == 0)
-			fputc('\n', f);
-		json_decref(o);
-	} else {
-		fprintf(f, "time=\"%s\" level=error msg=\"%s\"\n", stamp, msg);
-	}
-}
-
-static int main_report(const struct cm_cli *cli, const struct cm_err *err)
-{
-	if (cli->log)
-		main_log(cli, err->msg);
-	fprintf(stderr, "casemate: %s\n", err->msg);
-	return CM_CLI_FAILED;
 }
 
 static int main_options(struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
@@ -180,5 +153,5 @@ int main(int argc, char **argv)
 	}
 	if (r == 0)
 		r = main_run(&cli, argc - optind, argv + optind, &err);
-	return r < 0 ? main_report(&cli, &err) : r;
+	return r < 0 ? cm_cli_report(&cli, &err) : r;
 }

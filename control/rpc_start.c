@@ -89,12 +89,19 @@ static int start_check_counts(const struct cm_spec *spec, struct cm_err *err)
 			return cm_err_set(err, 0, "%s: %zu elements, at most %zu are supported",
 				limits[i].path, limits[i].n, limits[i].max);
 	}
-	if (spec->terminal) {
-		cm_err_set(err, 0, "process.terminal: terminals are not supported");
-		err->code = ENOTSUP;
-		return -ENOTSUP;
-	}
 	return 0;
+}
+
+static void start_console_size(
+	const struct cm_spec *spec, const struct cm_rpc_start_options *o, struct cm_rpc_start *s)
+{
+	const json_t *process = json_object_get(spec->doc, "process");
+	const json_t *size = json_object_get(process, "consoleSize");
+	json_int_t rows = json_integer_value(json_object_get(size, "height"));
+	json_int_t cols = json_integer_value(json_object_get(size, "width"));
+
+	s->rows = o->rows || o->cols ? o->rows : (uint16_t)(rows & 0xffff);
+	s->cols = o->rows || o->cols ? o->cols : (uint16_t)(cols & 0xffff);
 }
 
 static void start_add_fixed(
@@ -114,6 +121,11 @@ static void start_add_fixed(
 		.nreadonly = (uint32_t)spec->readonly_paths.n,
 	};
 
+	start_console_size(spec, o, &s);
+	if (o->hold)
+		s.flags |= CM_RPC_START_HOLD;
+	if (spec->terminal)
+		s.flags |= CM_RPC_START_TTY;
 	if (o->overlay)
 		s.flags |= CM_RPC_START_OVERLAY;
 	if (spec->root_readonly)
@@ -147,6 +159,20 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	if (b->failed)
 		return cm_err_set(err, E2BIG, "process.args and process.env");
 	return 0;
+}
+
+int cm_rpc_exec_build(struct cm_buf *b, const struct cm_spec *spec,
+	const struct cm_rpc_start_options *o, struct cm_err *err)
+{
+	/* The process alone; the rest is the container's and was sent with START. */
+	struct cm_spec process = *spec;
+
+	process.mounts = NULL;
+	process.nmounts = 0;
+	process.masked_paths.n = process.readonly_paths.n = 0;
+	process.root_readonly = false;
+	process.hostname = process.domainname = NULL;
+	return cm_rpc_start_build(b, &process, o, err);
 }
 
 /* strerror with runc's lower-case first letter. */

@@ -15,13 +15,17 @@ struct cm_rpc_start_options {
 	const char *id; /* container id */
 	bool overlay;
 	const struct cm_volumes *volumes; /* of the bind mounts; NULL: there are none */
-	uint64_t token[3]; /* streams of fd 0, 1, 2; 0 = /dev/null */
+	bool hold; /* do not execute the program before RELEASE */
+	uint64_t token[3]; /* streams of fd 0, 1, 2; 0 = /dev/null; with spec->terminal the first alone */
+	uint16_t rows, cols; /* of the terminal, 0 = as process.consoleSize says */
 };
 
 /*
- * Append the payload of START for spec to b. Errors (-EINVAL, -E2BIG, -ENOTSUP) name the field that the guest cannot serve.
+ * Append the payload of START (exec: of EXEC, which has only the process of spec) for spec to b. Errors (-EINVAL, -E2BIG, -ENOTSUP) name the field that the guest cannot serve.
  */
 int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
+	const struct cm_rpc_start_options *o, struct cm_err *err);
+int cm_rpc_exec_build(struct cm_buf *b, const struct cm_spec *spec,
 	const struct cm_rpc_start_options *o, struct cm_err *err);
 
 /*

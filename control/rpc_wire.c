@@ -9,16 +9,17 @@
 int cm_rpc_decode_frame(const void *bytes, size_t len, struct cm_rpc_frame *f)
 {
 	struct cm_rpc_hdr h;
-	bool known;
+	bool event, known;
 
 	if (len < sizeof(h))
 		return 0;
 	memcpy(&h, bytes, sizeof(h));
-	known = h.type == CM_RPC_EXITED || (h.type & CM_RPC_REPLY);
+	event = h.type == CM_RPC_EXITED || h.type == CM_RPC_EXEC_EXITED;
+	known = event || (h.type & CM_RPC_REPLY);
 	if (h.magic != CM_RPC_MAGIC || h.version != CM_RPC_VERSION || h.reserved != 0 || !known ||
 		h.len > CM_RPC_EVENT_MAX)
 		return -EPROTO;
-	if (h.type == CM_RPC_EXITED ? h.id != 0 || h.error != 0 : h.id == 0 || h.error < 0)
+	if (event ? h.id != 0 || h.error != 0 : h.id == 0 || h.error < 0)
 		return -EPROTO;
 	if (len - sizeof(h) < h.len)
 		return 0;

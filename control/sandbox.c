@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -28,6 +29,7 @@
 #include "casemate/abi_version.h"
 #include "common/cleanup.h"
 #include "common/seccomp.h"
+#include "control/console.h"
 #include "control/rootfs.h"
 #include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
@@ -35,7 +37,7 @@
 
 #define SANDBOX_TAIL	(16u << 10)
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
-#define VSOCK_PATH	"vsock.sock"
+#define SANDBOX_BACKLOG	128 /* connections into the guest at a time */
 
 /* #syscalls:sandbox sendto recvfrom */
 int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
@@ -110,7 +112,7 @@ static int sandbox_vsock_listen(struct sandbox *s, struct cm_err *err)
 	umask(0177); /* of the whole process: what it makes is its own */
 	s->vsock_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->vsock_fd < 0 || bind(s->vsock_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-		listen(s->vsock_fd, 2 * SANDBOX_RELAYS) < 0)
+		listen(s->vsock_fd, SANDBOX_BACKLOG) < 0)
 		return cm_err_set(err, errno, "make vsock socket");
 	return 0;
 }
@@ -199,27 +201,41 @@ static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 	return 0;
 }
 
-static int sandbox_add_relay(struct sandbox *s, uint16_t kind, int fd, struct cm_err *err)
+/* The terminal of the container, before the process gives up its rights. */
+static int sandbox_console(struct sandbox *s, struct cm_err *err)
 {
-	struct cm_relay *r = &s->relays[s->nrelays];
-	int ret;
-
-	s->nrelays++;
-	ret = cm_relay_start(r, VSOCK_PATH, kind, (uint64_t)s->nrelays, fd, s->done_fd, err);
-	if (ret == 0 && kind != CM_RPC_STREAM_STDIN)
-		s->outputs++;
-	return ret;
+	if (!s->spec->terminal) {
+		if (s->o->console_sock < 0)
+			return 0;
+		return cm_err_set(err, 0, "--console-socket is given, but process.terminal is not set");
+	}
+	if (s->o->console_sock < 0 && s->o->detached)
+		return cm_err_set(
+			err, 0, "process.terminal is set: a detached container needs --console-socket");
+	if (s->o->console_sock < 0) {
+		cm_sandbox_send(s->cli_fd, CM_MSG_TERMINAL, 0, NULL);
+		return 0;
+	}
+	s->console_fd = cm_console_send(s->o->console_sock, err);
+	return s->console_fd < 0 ? -err->code : 0;
 }
 
-static int sandbox_stdio(struct sandbox *s, uint64_t token[3], struct cm_err *err)
+/* Streams of the first process: its tokens and window size. */
+static int sandbox_init_stdio(
+	struct sandbox *s, struct cm_rpc_start_options *so, struct cm_err *err)
 {
-	for (int fd = 0; fd < 3; fd++) {
-		if (cm_relay_is_null(fd))
-			continue;
-		if (sandbox_add_relay(s, (uint16_t)(CM_RPC_STREAM_STDIN + fd), fd, err) < 0)
-			return -err->code;
-		token[fd] = s->relays[s->nrelays - 1].token;
-	}
+	int fds[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	struct sandbox_proc *p = sandbox_proc_new(s);
+
+	p->init = true;
+	if (s->console_fd >= 0)
+		fds[0] = fds[1] = fds[2] = s->console_fd;
+	if (s->spec->terminal)
+		cm_console_size(s->console_fd >= 0 ? s->console_fd : cm_console_user(), &so->rows,
+			&so->cols);
+	if (sandbox_stdio(s, p, fds, s->spec->terminal, false, err) < 0)
+		return -err->code;
+	memcpy(so->token, p->token, sizeof(so->token));
 	return 0;
 }
 
@@ -229,9 +245,8 @@ static int sandbox_trace(struct sandbox *s, struct cm_err *err)
 
 	if (s->o->trace_fd < 0)
 		return 0;
-	if (sandbox_add_relay(s, CM_RPC_STREAM_TRACE, s->o->trace_fd, err) < 0)
+	if (sandbox_stream(s, CM_RPC_STREAM_TRACE, -1, s->o->trace_fd, false, &t.token, err) < 0)
 		return -err->code;
-	t.token = s->relays[s->nrelays - 1].token;
 	s->trace_id = cm_rpc_client_request(&s->rpc, CM_RPC_TRACE, &t, sizeof(t));
 	return s->trace_id < 0 ? cm_err_set(err, (int)-s->trace_id, "ask for a trace") : 0;
 }
@@ -241,7 +256,10 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 {
 	struct cm_rpc_hello hello = { .version = CM_RPC_VERSION, .abi = CM_ABI_VERSION };
 	struct cm_rpc_start_options so = {
-		.id = s->o->id, .overlay = s->o->overlay, .volumes = &s->volumes
+		.id = s->o->id,
+		.overlay = s->o->overlay,
+		.hold = s->o->create,
+		.volumes = &s->volumes,
 	};
 	struct cm_buf b;
 	int r;
@@ -250,7 +268,7 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 	s->hello_id = cm_rpc_client_request(&s->rpc, CM_RPC_HELLO, &hello, sizeof(hello));
 	r = sandbox_trace(s, err);
 	if (r == 0)
-		r = sandbox_stdio(s, so.token, err);
+		r = sandbox_init_stdio(s, &so, err);
 	if (r == 0 && cm_rpc_start_build(&b, s->spec, &so, err) < 0)
 		r = cm_err_wrap(err, "config.json");
 	if (r == 0) {
@@ -264,7 +282,7 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 
 int sandbox_publish(struct sandbox *s, struct cm_err *err)
 {
-	int r = cm_urpc_listen(&s->urpc, "control.sock", sandbox_call, s, err);
+	int r = cm_urpc_listen(&s->urpc, "control.sock", err);
 
 	s->published = true;
 	return r < 0 ? r : cm_container_save(&s->c, err);
@@ -300,6 +318,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	if (r == 0)
 		r = sandbox_launch_fsd(s, err);
 	if (r == 0)
+		r = sandbox_console(s, err);
+	if (r == 0)
 		r = sandbox_seal(s, err);
 	if (r == 0)
 		r = cm_rpc_client_connect(&s->rpc, VSOCK_PATH, err);
@@ -311,14 +331,17 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	s->c.st.fsd_pid = s->l.fsd_pid;
 	s->c.st.rootfs = strdup(s->spec->root_path);
 	s->c.st.annotations = json_incref(s->spec->annotations);
-	return cm_container_transition(&s->c, CM_CREATED, err);
+	return 0;
 }
 
 /* Tell what the helpers and the guest said last, for a sandbox that broke. */
-static void sandbox_report(struct sandbox *s)
+static void sandbox_report(struct sandbox *s, const struct cm_err *why)
 {
 	if (s->o->log_fd < 0 && s->tail.len > 0 && write(STDERR_FILENO, s->tail.p, s->tail.len) < 0)
 		return; /* nobody to tell */
+	/* The command tells why; without one the container's own standard error is the place. */
+	if (s->cli_fd < 0)
+		dprintf(STDERR_FILENO, "casemate: %s\n", why->msg);
 }
 
 static int sandbox_exit_code(int status)
@@ -338,14 +361,17 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 
 	/* They die while the directory is removed. */
 	cm_launch_kill(&s->l);
-	for (int i = 0; i < s->nrelays; i++)
-		cm_relay_stop(&s->relays[i]);
-	cm_urpc_close(&s->urpc);
+	for (int i = 0; i < SANDBOX_RELAYS; i++) {
+		if (s->relays[i])
+			cm_relay_stop(s->relays[i]);
+	}
 	if (broken) {
 		s->status = SIGKILL;
+		sandbox_call_end(s);
 		if (!s->killed)
-			sandbox_report(s);
+			sandbox_report(s, why);
 	}
+	cm_urpc_close(&s->urpc);
 	if (keep) {
 		s->c.st.exit_status = s->status;
 		cm_container_transition(&s->c, CM_STOPPED, &ignored);
@@ -365,17 +391,17 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 
 int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 {
-	const int keep[] = { fd, o->bundle_fd, o->trace_fd, o->log_fd };
+	const int keep[] = { fd, o->bundle_fd, o->trace_fd, o->log_fd, o->console_sock };
 	struct sandbox s = { .o = o, .spec = o->spec, .cli_fd = fd };
 	struct cm_err err = { 0 };
 	int r;
 
 	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	s.done_fd = s.signal_fd = s.vsock_fd = s.urpc.fd = -1;
-	for (int i = 0; i < CM_URPC_CLIENTS; i++)
-		s.urpc.clients[i].fd = -1;
+	s.done_fd = s.signal_fd = s.vsock_fd = s.console_fd = -1;
+	cm_urpc_init(&s.urpc, sandbox_call, sandbox_call_gone, &s);
 	s.c.dirfd = s.c.rootfd = -1;
 	s.log_left = SANDBOX_LOG_MAX;
+	s.boot_time = time(NULL);
 	cm_buf_init(&s.tail, SANDBOX_TAIL);
 	cm_launch_init(&s.l);
 	cm_rpc_client_init(&s.rpc);

@@ -25,6 +25,9 @@ struct cm_sandbox_options {
 	struct cm_launch_options vm;
 	const char *core_dir; /* absolute: a core of a guest that died goes there; NULL = none */
 	bool overlay; /* writes stay in the guest */
+	bool create; /* the program waits for containerManager.StartRoot */
+	bool detached; /* the command does not stay: it cannot be the terminal */
+	int console_sock; /* connected: takes the master of the container's terminal; -1 = the standard streams are the terminal */
 	bool keep; /* the record stays after the end, until delete */
 	bool publish_first; /* someone will act on the start: the record and the control socket must be there */
 	bool die_with_parent;
@@ -33,10 +36,12 @@ struct cm_sandbox_options {
 };
 
 enum cm_sandbox_msg_kind {
-	CM_MSG_STARTED = 1, /* value: pid of the sandbox */
+	CM_MSG_STARTED = 1, /* value: pid of the sandbox; the program runs, or the container is created */
 	CM_MSG_FAILED, /* value: errno, text: message; nothing is left of the container */
 	CM_MSG_EXITED, /* value: wait status; text: what happened when the sandbox itself failed, or empty */
 	CM_MSG_SIGNAL, /* command to sandbox; value: signal for the container's first process */
+	CM_MSG_TERMINAL, /* the program has the command's terminal: it must be raw */
+	CM_MSG_WINSIZE, /* command to sandbox: size of the terminal; value: rows << 16 | columns */
 };
 
 struct cm_sandbox_msg {

@@ -1,14 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Methods of the control socket: one table of {name, function}. */
+/*
+ * Methods of the control socket: one table of {name, function}. A function answers at once, or leaves in the client's slot what its answer
+ * waits for: a reply of the guest (with a deadline), or the end of a process (without).
+ */
 #include <config.h>
 #include "control/sandbox_internal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include "control/call.h"
 
-#define TAG_WAIT (-1) /* the client waits for the end of the container */
+#define CALL_GUEST_MS	9000 /* for an answer of the guest; a client waits a little longer */
+#define CALL_KILL_MS	3000 /* for a guest to take a SIGKILL */
+#define CALL_DYING_MS	30000 /* for what it kills to be written back and gone */
+
+bool call_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *cid)
+{
+	if (json_is_string(cid) && strcmp(json_string_value(cid), s->o->id) == 0)
+		return true;
+	cm_urpc_reply(c, ENOENT, json_is_string(cid) ? "no such container" : "container id is missing", NULL);
+	return false;
+}
+
+void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request)
+{
+	if (request < 0) {
+		cm_urpc_reply(c, (int)request,
+			request == -ESRCH ? "container not running" : "guest is busy", NULL);
+		return;
+	}
+	c->call = kind;
+	c->key = request;
+	c->deadline = sandbox_now_ms() + CALL_GUEST_MS;
+}
+
+/* Would a process without handlers end by it? Then so does one that was not executed yet. */
+static bool signal_ends(int signo)
+{
+	return signo == SIGKILL || signo == SIGTERM || signo == SIGINT || signo == SIGHUP ||
+	       signo == SIGQUIT;
+}
 
 int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode)
 {
@@ -18,15 +52,18 @@ int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode)
 		.pid = pid,
 		.mode = mode,
 	};
+	bool whole = pid == 0 && mode != CM_RPC_SIGNAL_FOREGROUND;
 
 	if (!s->started || s->exited)
 		return -ESRCH;
+	if (!s->released && whole && signo != 0) {
+		if (!signal_ends(signo))
+			return 0;
+		q.signo = SIGKILL;
+	}
+	if (q.signo == SIGKILL && whole && !s->kill_deadline)
+		s->kill_deadline = sandbox_now_ms() + CALL_KILL_MS;
 	return cm_rpc_client_request(&s->rpc, CM_RPC_SIGNAL, &q, sizeof(q));
-}
-
-static bool call_names_us(const struct sandbox *s, const json_t *cid)
-{
-	return json_is_string(cid) && strcmp(json_string_value(cid), s->o->id) == 0;
 }
 
 static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -36,10 +73,8 @@ static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_
 	json_int_t mode = json_integer_value(json_object_get(arg, "Mode"));
 	int64_t id;
 
-	if (!call_names_us(s, json_object_get(arg, "CID"))) {
-		cm_urpc_reply(c, ENOENT, "no such container", NULL);
+	if (!call_container(s, c, json_object_get(arg, "CID")))
 		return;
-	}
 	if (signo < 0 || signo > 64 || pid < 0 || pid > INT32_MAX || mode < CM_URPC_PROCESS ||
 		mode > CM_URPC_FOREGROUND || (mode == CM_URPC_ALL && pid != 0)) {
 		cm_urpc_reply(c, EINVAL, "invalid signal, process or mode", NULL);
@@ -47,29 +82,147 @@ static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_
 	}
 	/* The numbers of the two enumerations are the same on purpose. */
 	id = sandbox_signal(s, (int)signo, (int)pid, (uint32_t)mode);
-	if (id < 0)
-		cm_urpc_reply(
-			c, (int)id, id == -ESRCH ? "container not running" : "guest is busy", NULL);
+	if (id == 0)
+		cm_urpc_reply(c, 0, NULL, NULL);
 	else
-		c->tag = id;
+		call_await(c, CALL_GUEST, id);
+}
+
+static void call_start_root(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	struct cm_rpc_container q = { .container = SANDBOX_CONTAINER };
+	struct cm_err err;
+
+	if (!call_container(s, c, arg))
+		return;
+	if (s->release_id) {
+		cm_urpc_reply(c, EALREADY, "the container is being started", NULL);
+		return;
+	}
+	if (cm_container_check(&s->c, CM_RUNNING, &err) < 0) {
+		cm_urpc_reply(c, EINVAL, err.msg, NULL);
+		return;
+	}
+	s->release_id = cm_rpc_client_request(&s->rpc, CM_RPC_RELEASE, &q, sizeof(q));
+	if (s->release_id < 0) {
+		s->release_id = 0;
+		cm_urpc_reply(c, EBUSY, "guest is busy", NULL);
+		return;
+	}
+	c->call = CALL_RELEASE;
+}
+
+void sandbox_call_released(struct sandbox *s, int code, const char *text)
+{
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *c = &s->urpc.clients[i];
+
+		if (c->fd >= 0 && c->call == CALL_RELEASE)
+			cm_urpc_reply(c, code, text, NULL);
+	}
 }
 
 static void call_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (!call_names_us(s, arg))
-		cm_urpc_reply(c, ENOENT, "no such container", NULL);
-	else if (s->exited)
+	if (!call_container(s, c, arg))
+		return;
+	if (s->exited)
 		cm_urpc_reply(c, 0, NULL, json_integer(s->status));
 	else
-		c->tag = TAG_WAIT;
+		c->call = CALL_WAIT;
+}
+
+static void call_wait_pid(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	json_int_t pid = json_integer_value(json_object_get(arg, "PID"));
+	const struct sandbox_proc *p;
+
+	if (!call_container(s, c, json_object_get(arg, "CID")))
+		return;
+	if (pid <= 0 || pid > INT32_MAX) {
+		cm_urpc_reply(c, EINVAL, "PID must be positive", NULL);
+		return;
+	}
+	p = sandbox_proc_find(s, (int)pid);
+	if (!p) {
+		cm_urpc_reply(c, ESRCH, "no such process", NULL);
+	} else if (p->complete) {
+		cm_urpc_reply(c, 0, NULL, json_integer(p->status));
+	} else {
+		c->call = CALL_WAIT_PID;
+		c->key = pid;
+	}
 }
 
 static void call_state(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (call_names_us(s, arg))
+	if (call_container(s, c, arg))
 		cm_urpc_reply(c, 0, NULL, cm_state_json(&s->c.st));
+}
+
+/* gVisor's numbers: 1 creating, 2 running, 3 stopped. */
+static void call_runtime_state(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	bool known = json_is_string(arg) && strcmp(json_string_value(arg), s->o->id) == 0;
+
+	cm_urpc_reply(c, 0, NULL, json_integer(!known || s->exited ? 3 : s->released ? 2 : 1));
+}
+
+static void call_process(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	if (call_container(s, c, arg))
+		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(s->spec->doc, "process")));
+}
+
+static void call_ask(struct sandbox *s, struct cm_urpc_client *c, enum call_kind kind, uint16_t type)
+{
+	struct cm_rpc_container q = { .container = SANDBOX_CONTAINER };
+
+	if (!s->started || s->exited)
+		call_await(c, kind, -ESRCH);
 	else
-		cm_urpc_reply(c, ENOENT, "no such container", NULL);
+		call_await(c, kind, cm_rpc_client_request(&s->rpc, type, &q, sizeof(q)));
+}
+
+static void call_processes(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	if (call_container(s, c, arg))
+		call_ask(s, c, CALL_PS, CM_RPC_PS);
+}
+
+static void call_event(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	if (call_container(s, c, arg))
+		call_ask(s, c, CALL_EVENT, CM_RPC_USAGE);
+}
+
+static void call_usage(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	call_ask(s, c, CALL_USAGE, CM_RPC_USAGE);
+}
+
+static void call_winsize(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	json_int_t pid = json_integer_value(json_object_get(arg, "PID"));
+	json_int_t rows = json_integer_value(json_object_get(arg, "Rows"));
+	json_int_t cols = json_integer_value(json_object_get(arg, "Columns"));
+	struct cm_rpc_winsize w = {
+		.container = SANDBOX_CONTAINER,
+		.rows = (uint16_t)rows,
+		.cols = (uint16_t)cols,
+		.pid = (int32_t)pid,
+	};
+
+	if (!call_container(s, c, json_object_get(arg, "CID")))
+		return;
+	if (pid < 0 || pid > INT32_MAX || rows < 0 || rows > UINT16_MAX || cols < 0 ||
+		cols > UINT16_MAX)
+		cm_urpc_reply(c, EINVAL, "invalid process or size", NULL);
+	else if (!s->started || s->exited)
+		call_await(c, CALL_GUEST, -ESRCH);
+	else
+		call_await(c, CALL_GUEST,
+			cm_rpc_client_request(&s->rpc, CM_RPC_WINSIZE, &w, sizeof(w)));
 }
 
 /*
@@ -103,25 +256,32 @@ static void call_attach(struct sandbox *s, struct cm_urpc_client *c, const json_
 {
 	int r;
 
-	if (!call_names_us(s, arg)) {
-		cm_urpc_reply(c, ENOENT, "no such container", NULL);
+	if (!call_container(s, c, arg))
 		return;
-	}
 	/* Bytes behind the request would be lost. */
 	r = c->rx.len > 0 ? -EPROTO : sandbox_hand_over(s->l.debug_fd, c->fd);
 	if (r < 0)
 		cm_urpc_reply(c, r, r == -EPIPE ? "the VMM is gone" : strerror(-r), NULL);
 	else
-		cm_urpc_hand_over(c);
+		cm_urpc_hand_over(&s->urpc, c);
 }
 
 static const struct {
 	const char *method;
 	void (*run)(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 } calls[] = {
+	{ "Usage.Collect", call_usage },
+	{ "casemate.Process", call_process },
+	{ "casemate.WindowSize", call_winsize },
+	{ "containerManager.ContainerRuntimeState", call_runtime_state },
+	{ "containerManager.Event", call_event },
+	{ "containerManager.ExecuteAsync", call_execute },
+	{ "containerManager.Processes", call_processes },
 	{ "containerManager.Signal", call_signal },
+	{ "containerManager.StartRoot", call_start_root },
 	{ "containerManager.State", call_state },
 	{ "containerManager.Wait", call_wait },
+	{ "containerManager.WaitPID", call_wait_pid },
 	{ "debug.Attach", call_attach },
 };
 
@@ -136,22 +296,121 @@ void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const
 	cm_urpc_reply(c, ENOSYS, "unknown method", NULL);
 }
 
-void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
+static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f)
+{
+	json_t *result = NULL;
+	int code = f->hdr.error;
+
+	if (code != 0) {
+		cm_urpc_reply(c, code < 0 ? EPROTO : code,
+			code == ESRCH			? "container not running"
+			: code > 0 && code < 4096 ? strerror(code)
+							: "unknown error",
+			NULL);
+		return;
+	}
+	if (c->call == CALL_PS)
+		result = call_ps_result(s, f);
+	else if (c->call == CALL_EVENT || c->call == CALL_USAGE)
+		result = call_usage_result(s, f, c->call == CALL_EVENT);
+	if (!result && c->call != CALL_GUEST)
+		cm_urpc_reply(c, EPROTO, "answer of the guest", NULL);
+	else
+		cm_urpc_reply(c, 0, NULL, result);
+}
+
+static struct cm_urpc_client *reply_client(struct sandbox *s, int64_t id)
 {
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
-		int code = f ? f->hdr.error : ESRCH;
 
-		if (c->fd < 0 || !c->busy)
+		if (c->fd >= 0 && c->call >= CALL_GUEST && c->key == id)
+			return c;
+	}
+	return NULL;
+}
+
+void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
+{
+	struct cm_urpc_client *c = reply_client(s, f->hdr.id);
+
+	/* A guest that takes a kill is not stuck: what remains is its work. */
+	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY) && s->kill_deadline)
+		s->kill_deadline = sandbox_now_ms() + CALL_DYING_MS;
+	if (f->hdr.type == (CM_RPC_EXEC | CM_RPC_REPLY))
+		call_executed(s, c && c->call == CALL_EXEC ? c : NULL, f);
+	else if (c && c->call != CALL_EXEC)
+		reply_result(s, c, f);
+}
+
+void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p)
+{
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *c = &s->urpc.clients[i];
+
+		if (c->fd < 0)
 			continue;
-		if (!f && c->tag == TAG_WAIT)
-			cm_urpc_reply(c, 0, NULL, json_integer(s->status));
-		else if (!f || c->tag == (int64_t)f->hdr.id)
-			cm_urpc_reply(c, code,
-				code == 0	? NULL
-				: code == ESRCH ? "container not running"
-				: code < 4096	? strerror(code)
-						: "unknown error",
-				NULL);
+		if (c->call == CALL_WAIT_PID && c->key == p->pid)
+			cm_urpc_reply(c, 0, NULL, json_integer(p->status));
+		if (c->owns == p->id)
+			c->owns = 0;
+	}
+}
+
+/* Status of the process that a client waits for, once the container is gone: what did not tell its end was killed with it. */
+static int end_status(struct sandbox *s, const struct cm_urpc_client *c)
+{
+	const struct sandbox_proc *p = c->call == CALL_WAIT_PID ? sandbox_proc_find(s, (int)c->key) : NULL;
+
+	if (!p || p->init)
+		return s->status;
+	return p->ended ? p->status : SIGKILL;
+}
+
+void sandbox_call_end(struct sandbox *s)
+{
+	bool flushed = !sandbox_has_output(s);
+
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *c = &s->urpc.clients[i];
+
+		if (c->fd < 0 || !c->busy || c->call == 0)
+			continue;
+		if (c->call == CALL_WAIT || (c->call == CALL_WAIT_PID && flushed))
+			cm_urpc_reply(c, 0, NULL, json_integer(end_status(s, c)));
+		else if (c->call != CALL_WAIT_PID)
+			cm_urpc_reply(c, ESRCH, "container not running", NULL);
+	}
+}
+
+long sandbox_call_deadlines(struct sandbox *s)
+{
+	long now = sandbox_now_ms(), next = 0;
+
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *c = &s->urpc.clients[i];
+
+		if (c->fd < 0 || !c->busy || !c->deadline)
+			continue;
+		if (c->deadline <= now)
+			cm_urpc_reply(c, ETIMEDOUT, "the guest does not answer", NULL);
+		else if (!next || c->deadline < next)
+			next = c->deadline;
+	}
+	return next;
+}
+
+void sandbox_call_gone(void *ctx, struct cm_urpc_client *c)
+{
+	struct sandbox *s = ctx;
+
+	for (int i = 0; c->owns && i < SANDBOX_PROCS; i++) {
+		struct sandbox_proc *p = &s->procs[i];
+
+		if (!p->used || p->id != c->owns || p->ended)
+			continue;
+		p->unwanted = true;
+		if (p->pid)
+			sandbox_signal(s, SIGKILL, p->pid, CM_RPC_SIGNAL_PID);
 	}
 }

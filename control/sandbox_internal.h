@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State of the sandbox process, shared by its set-up (sandbox.c) and its main loop (sandbox_loop.c). */
+/* State of the sandbox process, shared by its set-up (sandbox.c), its main loop (sandbox_loop.c), its processes and its calls. */
 #ifndef CM_CONTROL_SANDBOX_INTERNAL_H
 #define CM_CONTROL_SANDBOX_INTERNAL_H
 
+#include <time.h>
 #include "control/container.h"
 #include "control/relay.h"
 #include "control/rpc_client.h"
@@ -10,29 +11,52 @@
 #include "control/urpc.h"
 #include "control/volumes.h"
 
-#define SANDBOX_RELAYS	  4
+#define SANDBOX_RELAYS	  120 /* streams at a time; the vsock device has 128 connections */
+#define SANDBOX_PROCS	  128 /* processes that are remembered: alive, or ended and not the oldest ones */
 #define SANDBOX_CONTAINER 1 /* the container's number in the guest protocol */
+#define VSOCK_PATH	  "vsock.sock"
+
+/* A process that the guest was asked to start. */
+struct sandbox_proc {
+	bool used;
+	bool init; /* the container's first one */
+	int64_t id; /* ours, never used again */
+	int pid; /* the guest's number, 0 until it answered */
+	bool unwanted; /* its owner is gone: it is killed as soon as it has a number */
+	uint64_t age; /* when it ended: the oldest is forgotten first */
+	int64_t request; /* open EXEC, 0 = none */
+	struct cm_spec *spec; /* of that request, owned */
+	uint64_t token[3]; /* of its streams; 0 = none */
+	bool ended; /* status is known */
+	bool complete; /* and what it wrote is out */
+	int status; /* wait(2) encoding */
+};
 
 struct sandbox {
 	const struct cm_sandbox_options *o;
 	struct cm_container c;
 	struct cm_launch l;
-	struct cm_spec *spec; /* owned, until the program runs */
+	struct cm_spec *spec; /* owned */
 	struct cm_volumes volumes; /* until the file server runs: then only their numbers */
 	struct cm_rpc_client rpc;
 	struct cm_urpc_server urpc;
-	struct cm_relay relays[SANDBOX_RELAYS];
-	int nrelays;
-	unsigned outputs; /* output streams that have not ended */
+	struct cm_relay *relays[SANDBOX_RELAYS]; /* NULL = free */
+	struct sandbox_proc procs[SANDBOX_PROCS];
+	uint64_t next_token, next_age;
+	int64_t next_proc;
+	time_t boot_time; /* wall clock when the guest's clock began, about */
+	int console_fd; /* slave side of the container's terminal, when an engine has the master; -1 = none */
 	int done_fd, signal_fd, cli_fd, vsock_fd;
-	int64_t hello_id, start_id, trace_id;
-	bool started; /* the guest runs the program */
-	bool published; /* control socket and a record that says running exist */
+	int64_t hello_id, start_id, trace_id, release_id;
+	bool started; /* the guest made the container: it is created, or running */
+	bool released; /* its program was let go */
+	bool published; /* control socket and record exist */
 	bool exited; /* status is the program's */
 	bool vmm_gone, fsd_gone;
 	bool killed; /* the command vanished or a kill was ordered: no complaint about the end */
 	int status; /* wait(2) encoding */
 	long deadline; /* ms, monotonic: for the start, or for the end after the guest hung up */
+	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
 	uint64_t log_left; /* bytes that log_fd may still get */
 	struct cm_buf tail; /* end of the log */
 };
@@ -40,20 +64,14 @@ struct sandbox {
 /* Run until the program and its output ended, or the sandbox failed: 0, or -errno with err. */
 int sandbox_loop(struct sandbox *s, struct cm_err *err);
 
+/* Milliseconds of CLOCK_MONOTONIC. */
+long sandbox_now_ms(void);
+
 /*
  * Open the control socket and write the record. Done some ms after the start, when the program still runs, or before anyone is told of
  * the start: making and removing files would be a tenth of the life of a short program.
  */
 int sandbox_publish(struct sandbox *s, struct cm_err *err);
-
-/* Serve a call on the control socket; ctx is the struct sandbox. */
-void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg);
-
-/* A reply of the guest to a signal request, or (f NULL) the end of the container: answer the clients that wait for it. */
-void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f);
-
-/* Ask the guest to signal; the reply is matched by the id returned. -errno when it cannot be asked. */
-int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode);
 
 /* Give a descriptor to whoever reads from the socket `to`. 0 or -errno. */
 int sandbox_hand_over(int to, int fd);
@@ -63,5 +81,50 @@ void sandbox_read_log(struct sandbox *s);
 
 /* The last line of the log, without its end; empty when there is none. */
 void sandbox_last_line(const struct sandbox *s, char *buf, size_t size);
+
+/* An exit code or a signal: the rest of the guest's word is its fancy. */
+int sandbox_status(int32_t status);
+
+/* ---- sandbox_proc.c ---- */
+/*
+ * Streams of a process, or the trace (kind CM_RPC_STREAM_TRACE, p NULL): connect it and give its token. own: the relay closes the
+ * descriptors. -errno with err: own descriptors are closed then.
+ */
+int sandbox_stream(struct sandbox *s, uint16_t kind, int in_fd, int out_fd, bool own,
+	uint64_t *token, struct cm_err *err);
+/* Streams of a process for fds[3], one each, or one for all when tty. */
+int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], bool tty, bool own,
+	struct cm_err *err);
+/* Threads ended, or moved what was waited for. */
+void sandbox_streams_done(struct sandbox *s);
+/* Output streams that have not ended. */
+bool sandbox_has_output(const struct sandbox *s);
+/* A slot for a new process; NULL: too many live. */
+struct sandbox_proc *sandbox_proc_new(struct sandbox *s);
+struct sandbox_proc *sandbox_proc_find(struct sandbox *s, int pid);
+struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request);
+/* It was not started: free its slot and streams. */
+void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p);
+/* It ended; sent: see struct cm_rpc_exited. */
+void sandbox_proc_ended(struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2]);
+
+/* ---- sandbox_call.c ---- */
+/* Serve a call on the control socket; ctx is the struct sandbox. */
+void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg);
+/* The connection of a client ends. */
+void sandbox_call_gone(void *ctx, struct cm_urpc_client *c);
+/* A reply of the guest that is not the loop's: answer the client that waits for it. */
+void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f);
+/* What a process waiter waits for has come. */
+void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p);
+/* The end of the container: answer everybody. */
+void sandbox_call_end(struct sandbox *s);
+/* Answer the clients whose time is over; the next time to call this, 0 = never. */
+long sandbox_call_deadlines(struct sandbox *s);
+/* The program was executed (code 0), or not. */
+void sandbox_call_released(struct sandbox *s, int code, const char *text);
+
+/* Ask the guest to signal; the reply is matched by the id returned (0: there is nothing to ask). -errno when it cannot be asked. */
+int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode);
 
 #endif

@@ -17,10 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 #include "casemate/abi_version.h"
+#include "control/console.h"
 #include "control/rpc_start.h"
 
 #define LOOP_START_MS 30000 /* from launch to the guest's answer */
 #define LOOP_FSD_MS   100 /* from the file server's end to the VMM's, when that is the cause */
+#define LOOP_NO_EXEC  127 /* exit code of a created container whose program cannot be executed, as a shell's */
 #define LOOP_QUIET_MS 5 /* a program that still runs after this gets its record written */
 #define LOOP_END_MS \
 	2000 /* for an ordered power off, and for the VMM to end when the guest hung up */
@@ -37,7 +39,7 @@ enum loop_fd {
 	LOOP_FDS = LOOP_URPC + CM_URPC_POLLFDS
 };
 
-static long loop_now_ms(void)
+long sandbox_now_ms(void)
 {
 	struct timespec ts;
 
@@ -87,6 +89,24 @@ static int loop_hello(const struct cm_rpc_frame *f, struct cm_err *err)
 	return 0;
 }
 
+static void loop_winsize(struct sandbox *s, uint16_t rows, uint16_t cols)
+{
+	struct cm_rpc_winsize w = { .container = SANDBOX_CONTAINER, .rows = rows, .cols = cols };
+
+	if (s->started && !s->exited && (rows || cols))
+		cm_rpc_client_request(&s->rpc, CM_RPC_WINSIZE, &w, sizeof(w));
+}
+
+static void loop_console_size(struct sandbox *s)
+{
+	uint16_t rows, cols;
+
+	if (s->console_fd < 0)
+		return;
+	cm_console_size(s->console_fd, &rows, &cols);
+	loop_winsize(s, rows, cols);
+}
+
 static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
 {
 	struct cm_rpc_started st;
@@ -98,16 +118,47 @@ static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct 
 	if (cm_rpc_decode_started(f, &st) < 0)
 		return cm_err_set(err, EPROTO, "answer of the guest");
 	s->started = true;
-	if (cm_container_transition(&s->c, CM_RUNNING, err) < 0 ||
+	s->released = !s->o->create;
+	s->procs[0].pid = st.pid;
+	if (cm_container_transition(&s->c, CM_CREATED, err) < 0 ||
+		(s->released && cm_container_transition(&s->c, CM_RUNNING, err) < 0) ||
 		(s->o->publish_first && sandbox_publish(s, err) < 0))
 		return -err->code;
-	s->deadline = loop_now_ms() + LOOP_QUIET_MS;
+	loop_console_size(s); /* the engine may have told it before there was anybody to tell */
+	s->deadline = sandbox_now_ms() + LOOP_QUIET_MS;
 	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(), NULL);
 	return 0;
 }
 
+/* A created container's program was executed, or could not be: then that was its life. */
+static int loop_released(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	struct cm_err why;
+
+	s->release_id = 0;
+	if (f->hdr.error == EINTR) {
+		/* Killed before; the exit event comes. */
+		sandbox_call_released(s, ESRCH, "the container was killed");
+		return 0;
+	}
+	if (f->hdr.error) {
+		cm_rpc_start_error(f, s->spec, &why);
+		cm_err_wrap(&why, "unable to start container process");
+		sandbox_call_released(s, why.code, why.msg);
+		s->status = LOOP_NO_EXEC << 8;
+		s->exited = true;
+		return 0;
+	}
+	s->released = true;
+	if (!s->exited && (cm_container_transition(&s->c, CM_RUNNING, err) < 0 ||
+				  cm_container_save(&s->c, err) < 0))
+		return -err->code;
+	sandbox_call_released(s, 0, NULL);
+	return 0;
+}
+
 /* Only an exit code or a signal: the rest of the word is the guest's fancy. */
-static int loop_status(int32_t status)
+int sandbox_status(int32_t status)
 {
 	if ((status & 0x7f) == 0)
 		return status & 0xff00;
@@ -120,8 +171,22 @@ static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct c
 
 	if (cm_rpc_decode_exited(f, &e) < 0 || e.container != SANDBOX_CONTAINER || !s->started)
 		return cm_err_set(err, EPROTO, "exit event of the guest");
-	s->status = loop_status(e.status);
+	s->status = sandbox_status(e.status);
 	s->exited = true;
+	return 0;
+}
+
+/* A guest that tells of a process it was not asked for, or twice, is not listened to. */
+static int loop_exec_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	struct sandbox_proc *p;
+	struct cm_rpc_exited e;
+
+	if (cm_rpc_decode_exited(f, &e) < 0)
+		return cm_err_set(err, EPROTO, "exit event of the guest");
+	p = sandbox_proc_find(s, e.pid);
+	if (p && !p->init && !p->ended)
+		sandbox_proc_ended(s, p, sandbox_status(e.status), e.sent);
 	return 0;
 }
 
@@ -131,13 +196,17 @@ static int loop_frame(struct sandbox *s, const struct cm_rpc_frame *f, struct cm
 
 	if (f->hdr.type == CM_RPC_EXITED)
 		return s->exited ? 0 : loop_exited(s, f, err);
+	if (f->hdr.type == CM_RPC_EXEC_EXITED)
+		return loop_exec_exited(s, f, err);
+	if (f->hdr.type == (CM_RPC_RELEASE | CM_RPC_REPLY) && id == s->release_id)
+		return loop_released(s, f, err);
 	if (f->hdr.type == (CM_RPC_HELLO | CM_RPC_REPLY) && id == s->hello_id)
 		return loop_hello(f, err);
 	if (f->hdr.type == (CM_RPC_START | CM_RPC_REPLY) && id == s->start_id && !s->started)
 		return loop_started(s, f, err);
 	if (f->hdr.type == (CM_RPC_TRACE | CM_RPC_REPLY) && id == s->trace_id && f->hdr.error)
 		return cm_err_set(err, f->hdr.error, "trace system calls");
-	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY))
+	if (f->hdr.type & CM_RPC_REPLY)
 		sandbox_call_reply(s, f);
 	return 0;
 }
@@ -162,7 +231,7 @@ static int loop_rpc(struct sandbox *s, struct cm_err *err)
 	if (n < 0) {
 		/* After the exit event the guest may hang up; before it the VMM is about to end and tells more. */
 		cm_rpc_client_fini(&s->rpc);
-		s->deadline = loop_now_ms() + LOOP_END_MS;
+		s->deadline = sandbox_now_ms() + LOOP_END_MS;
 		return 0;
 	}
 	while ((n = cm_rpc_client_next(&s->rpc, &f)) > 0) {
@@ -213,24 +282,38 @@ static void loop_signals(struct sandbox *s)
 {
 	struct signalfd_siginfo si;
 
-	/* Whoever signals the OCI pid means the container. */
-	while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
+	while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGWINCH && s->console_fd >= 0) {
+			loop_console_size(s);
+			continue;
+		}
+		/* The engine closed the terminal: the guest's own hang-up tells its programs. */
+		if (si.ssi_signo == SIGHUP && s->console_fd >= 0 && si.ssi_pid == 0)
+			continue;
+		/* Whoever signals the OCI pid means the container. */
 		sandbox_signal(s, (int)si.ssi_signo, 0, CM_RPC_SIGNAL_PID);
+	}
+}
+
+static int loop_message(struct sandbox *s, const struct cm_sandbox_msg *m, struct cm_err *err)
+{
+	if (m->kind == CM_MSG_WINSIZE)
+		loop_winsize(s, (uint16_t)((uint32_t)m->value >> 16), (uint16_t)m->value);
+	if (m->kind != CM_MSG_SIGNAL)
+		return 0;
+	/* There is no program yet that could handle it. */
+	if (!s->started)
+		return cm_err_set(err, 0, "interrupted by signal %d", m->value);
+	sandbox_signal(s, m->value, 0, CM_RPC_SIGNAL_PID);
+	return 0;
 }
 
 static int loop_cli(struct sandbox *s, struct cm_err *err)
 {
 	struct cm_sandbox_msg m;
 
-	if (cm_sandbox_receive(s->cli_fd, &m) == 1) {
-		if (m.kind != CM_MSG_SIGNAL)
-			return 0;
-		/* There is no program yet that could handle it. */
-		if (!s->started)
-			return cm_err_set(err, 0, "interrupted by signal %d", m.value);
-		sandbox_signal(s, m.value, 0, CM_RPC_SIGNAL_PID);
-		return 0;
-	}
+	if (cm_sandbox_receive(s->cli_fd, &m) == 1)
+		return loop_message(s, &m, err);
 	close(s->cli_fd);
 	s->cli_fd = -1;
 	if (!s->o->die_with_parent)
@@ -266,7 +349,7 @@ static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *
 	if (p[LOOP_FSD].revents && loop_fsd_end(s, err) < 0)
 		return -err->code;
 	if (p[LOOP_DONE].revents && read(s->done_fd, &ended, sizeof(ended)) == sizeof(ended))
-		s->outputs -= ended < s->outputs ? (unsigned)ended : s->outputs;
+		sandbox_streams_done(s);
 	if (p[LOOP_SIGNAL].revents)
 		loop_signals(s);
 	if (p[LOOP_CLI].revents && loop_cli(s, err) < 0)
@@ -307,30 +390,49 @@ static int loop_deadline(struct sandbox *s, struct cm_err *err)
 	return loop_broken(s, "the guest does not answer", err);
 }
 
+/* ms until something must happen; -1 = nothing. */
+static long loop_patience(struct sandbox *s)
+{
+	long due[3] = { loop_limited(s) ? s->deadline : 0, s->exited ? 0 : s->kill_deadline,
+		sandbox_call_deadlines(s) };
+	long now = sandbox_now_ms(), left = -1;
+
+	for (int i = 0; i < 3; i++) {
+		if (due[i] && (left < 0 || due[i] - now < left))
+			left = due[i] > now ? due[i] - now : 0;
+	}
+	return left;
+}
+
+/* What was due by now: 0, or -errno when that is the end. */
+static int loop_overdue(struct sandbox *s, struct cm_err *err)
+{
+	long now = sandbox_now_ms();
+
+	if (s->kill_deadline && !s->exited && now >= s->kill_deadline) {
+		s->killed = true;
+		return cm_err_set(err, ETIMEDOUT, "the guest did not end when it was killed");
+	}
+	return loop_limited(s) && now >= s->deadline ? loop_deadline(s, err) : 0;
+}
+
 int sandbox_loop(struct sandbox *s, struct cm_err *err)
 {
-	s->deadline = loop_now_ms() + LOOP_START_MS;
-	while (!s->exited || s->outputs > 0) {
-		long left = loop_limited(s) ? s->deadline - loop_now_ms() : -1;
+	s->deadline = sandbox_now_ms() + LOOP_START_MS;
+	while (!s->exited || sandbox_has_output(s)) {
 		struct pollfd p[LOOP_FDS];
 		int r;
 
-		if (loop_limited(s) && left <= 0) {
-			if (loop_deadline(s, err) < 0)
-				return -err->code;
-			continue;
-		}
+		if (loop_overdue(s, err) < 0)
+			return -err->code;
 		loop_prepare(s, p);
-		r = poll(p, LOOP_FDS, (int)left);
+		r = poll(p, LOOP_FDS, (int)loop_patience(s));
 		if (r < 0 && errno != EINTR)
 			return cm_err_set(err, errno, "wait for the sandbox");
-		if (r <= 0)
-			continue;
-		r = loop_serve(s, p, err);
-		if (r < 0)
-			return r;
+		if (r > 0 && loop_serve(s, p, err) < 0)
+			return -err->code;
 		if (s->exited)
-			sandbox_call_reply(s, NULL);
+			sandbox_call_end(s);
 	}
 	loop_power_off(s);
 	return 0;

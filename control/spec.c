@@ -483,21 +483,21 @@ static int spec_read(int fd, char **text, size_t *len, struct cm_err *err)
 	size_t done = 0;
 
 	if (fstat(fd, &st) < 0)
-		return cm_err_set(err, errno, "config.json");
+		return cm_err_set(err, errno, "read");
 	if (!S_ISREG(st.st_mode))
-		return cm_err_set(err, 0, "config.json: not a regular file");
+		return cm_err_set(err, 0, "not a regular file");
 	if (st.st_size > CM_SPEC_FILE_MAX)
-		return cm_err_set(err, EFBIG, "config.json");
+		return cm_err_set(err, EFBIG, "read");
 	buf = malloc((size_t)st.st_size + 1);
 	if (!buf)
-		return cm_err_set(err, ENOMEM, "config.json");
+		return cm_err_set(err, ENOMEM, "read");
 	while (done < (size_t)st.st_size) {
 		ssize_t n = read(fd, buf + done, (size_t)st.st_size - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return cm_err_set(err, errno, "config.json");
+			return cm_err_set(err, errno, "read");
 		if (n == 0)
 			break;
 		done += (size_t)n;
@@ -518,7 +518,30 @@ int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
 	if (fd < 0)
 		return cm_err_set(err, errno, "open 'config.json'");
 	r = spec_read(fd, &text, &len, err);
-	return r < 0 ? r : cm_spec_parse(text, len, spec, err);
+	return r < 0 ? cm_err_wrap(err, "config.json") : cm_spec_parse(text, len, spec, err);
+}
+
+json_t *cm_spec_load_object(const char *path, struct cm_err *err)
+{
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	cleanup_free char *text = NULL;
+	json_error_t jerr;
+	size_t len = 0;
+	json_t *o;
+
+	if (fd < 0) {
+		cm_err_set(err, errno, "open '%s'", path);
+		return NULL;
+	}
+	if (spec_read(fd, &text, &len, err) < 0)
+		return NULL;
+	o = spec_load_json(text, len, &jerr);
+	if (o && json_is_object(o))
+		return o;
+	cm_err_set(err, 0, "'%s': line %d column %d: %s", path, jerr.line, jerr.column,
+		o ? "not an object" : jerr.text);
+	json_decref(o);
+	return NULL;
 }
 
 bool cm_spec_mount_is_bind(const struct cm_spec_mount *m)

@@ -13,15 +13,22 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 
-/* #syscalls:sandbox socket bind listen accept4 getsockopt sendto recvfrom close */
-int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn call, void *ctx,
-	struct cm_err *err)
+void cm_urpc_init(
+	struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	s->fd = -1;
 	s->call = call;
+	s->gone = gone;
 	s->ctx = ctx;
 	for (int i = 0; i < CM_URPC_CLIENTS; i++)
 		s->clients[i].fd = -1;
+}
+
+/* #syscalls:sandbox socket bind listen accept4 getsockopt sendto recvmsg close */
+int cm_urpc_listen(struct cm_urpc_server *s, const char *path, struct cm_err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		return cm_err_set(err, errno, "make control socket");
@@ -33,21 +40,37 @@ int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn c
 	return 0;
 }
 
-static void urpc_drop(struct cm_urpc_client *c)
+static void urpc_close_fds(struct cm_urpc_client *c)
+{
+	for (int i = 0; i < c->nfds; i++)
+		cm_cleanup_closep(&c->fds[i]);
+	c->nfds = 0;
+}
+
+static void urpc_done(struct cm_urpc_client *c)
+{
+	urpc_close_fds(c);
+	c->busy = false;
+	c->call = 0;
+	c->deadline = 0;
+}
+
+static void urpc_drop(struct cm_urpc_server *s, struct cm_urpc_client *c)
 {
 	if (c->fd < 0)
 		return;
 	cm_cleanup_closep(&c->fd);
 	c->fd = -1;
-	c->busy = false;
-	c->tag = 0;
+	urpc_done(c);
 	cm_buf_fini(&c->rx);
+	s->gone(s->ctx, c);
+	c->owns = 0;
 }
 
 void cm_urpc_close(struct cm_urpc_server *s)
 {
 	for (int i = 0; i < CM_URPC_CLIENTS; i++)
-		urpc_drop(&s->clients[i]);
+		urpc_drop(s, &s->clients[i]);
 	cm_cleanup_closep(&s->fd);
 	s->fd = -1;
 }
@@ -98,21 +121,21 @@ void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t 
 	json_t *o;
 
 	code = code < 0 ? -code : code;
-	c->busy = false;
-	c->tag = 0;
+	urpc_done(c);
 	o = json_pack("{s:b, s:s, s:o?, s:i}", "success", code == 0, "err", text ? text : "",
 		"result", result, "errno", code);
 	out = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	len = out ? strlen(out) : 0;
+	/* One that does not read its reply: the hang-up is seen by the next poll. */
 	if (!out || send(c->fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
-		urpc_drop(c);
+		shutdown(c->fd, SHUT_RDWR);
 }
 
-void cm_urpc_hand_over(struct cm_urpc_client *c)
+void cm_urpc_hand_over(struct cm_urpc_server *s, struct cm_urpc_client *c)
 {
 	cm_urpc_reply(c, 0, NULL, NULL);
-	urpc_drop(c);
+	urpc_drop(s, c);
 }
 
 static void urpc_dispatch(struct cm_urpc_server *s, struct cm_urpc_client *c, const json_t *req)
@@ -143,21 +166,58 @@ static bool urpc_parse(struct cm_urpc_server *s, struct cm_urpc_client *c)
 	return true;
 }
 
+static void urpc_take_fds(struct cm_urpc_client *c, struct msghdr *m)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		int n = (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (int i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + (size_t)i * sizeof(fd), sizeof(fd));
+			if (c->nfds < CM_URPC_FDS)
+				c->fds[c->nfds++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+static ssize_t urpc_recv(struct cm_urpc_client *c, void *p, size_t len)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(CM_URPC_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { p, len };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+
+	if (n > 0)
+		urpc_take_fds(c, &m);
+	return n > 0 && (m.msg_flags & MSG_CTRUNC) ? 0 : n;
+}
+
 static void urpc_read(struct cm_urpc_server *s, struct cm_urpc_client *c)
 {
 	size_t room = c->rx.max - c->rx.len;
 	void *p = cm_buf_reserve(&c->rx, room < 4096 ? room : 4096);
-	ssize_t n = p ? recv(c->fd, p, room < 4096 ? room : 4096, 0) : 0;
+	ssize_t n = p ? urpc_recv(c, p, room < 4096 ? room : 4096) : 0;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		urpc_drop(c);
+		urpc_drop(s, c);
 		return;
 	}
 	c->rx.len += (size_t)n;
 	if (!urpc_parse(s, c))
-		urpc_drop(c);
+		urpc_drop(s, c);
 }
 
 void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds)
@@ -168,11 +228,11 @@ void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds)
 		if (c->fd < 0 || fds[1 + i].fd != c->fd)
 			continue;
 		if (c->busy ? fds[1 + i].revents & (POLLHUP | POLLERR) : 0)
-			urpc_drop(c);
+			urpc_drop(s, c);
 		else if (!c->busy && fds[1 + i].revents)
 			urpc_read(s, c);
 		else if (!c->busy && c->rx.len > 0 && !urpc_parse(s, c))
-			urpc_drop(c);
+			urpc_drop(s, c);
 	}
 	if (fds[0].fd >= 0 && fds[0].revents)
 		urpc_accept(s);

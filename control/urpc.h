@@ -2,7 +2,7 @@
 /*
  * The control socket of a sandbox, ROOT/ID/control.sock (0600): one JSON value a message, no length before it.
  * Request {"method":"containerManager.Signal","arg":...}, reply {"success":bool,"err":string,"result":any,"errno":int}; one call at a
- * time on a connection. Only root and the owner of the sandbox may call (SO_PEERCRED).
+ * time on a connection. Descriptors come with a request as SCM_RIGHTS, at most CM_URPC_FDS. Only root and the owner of the sandbox may call (SO_PEERCRED).
  *
  * The server is part of the sandbox's main loop and never blocks: sizes and the number of clients are bounded, a client that does not
  * read its reply is dropped.
@@ -17,8 +17,9 @@
 #include "common/err.h"
 #include "control/buf.h"
 
-#define CM_URPC_CLIENTS	 16
-#define CM_URPC_MESSAGE	 (64u << 10) /* bytes of a request */
+#define CM_URPC_CLIENTS	 128
+#define CM_URPC_MESSAGE	 (512u << 10) /* bytes of a request */
+#define CM_URPC_FDS	 128
 #define CM_URPC_POLLFDS	 (CM_URPC_CLIENTS + 1)
 #define CM_URPC_DEADLINE 10 /* seconds a client waits for a reply */
 
@@ -33,23 +34,36 @@ struct cm_urpc_client {
 	int fd; /* -1 = free slot */
 	struct cm_buf rx;
 	bool busy; /* a call has no reply yet: nothing more is read */
-	int64_t tag; /* the handler's mark of the open call */
+	int fds[CM_URPC_FDS]; /* came with the request; a handler that keeps one puts -1 in its place */
+	int nfds;
+	/* the handler's marks */
+	int call; /* what the open call waits for, 0 = nothing */
+	int64_t key; /* of what it waits for */
+	long deadline; /* ms, monotonic; 0 = none */
+	int64_t owns; /* what ends with the connection, 0 = nothing */
 };
 
 /* Serve a call: reply at once (cm_urpc_reply) or later. arg is borrowed and may be NULL. */
 typedef void (*cm_urpc_call_fn)(
 	void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg);
 
+/* The connection ends. */
+typedef void (*cm_urpc_gone_fn)(void *ctx, struct cm_urpc_client *c);
+
 struct cm_urpc_server {
 	int fd;
 	struct cm_urpc_client clients[CM_URPC_CLIENTS];
 	cm_urpc_call_fn call;
+	cm_urpc_gone_fn gone;
 	void *ctx;
 };
 
+/* Everything closed, nobody connected. */
+void cm_urpc_init(
+	struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx);
+
 /* Listen on `path` (relative to the working directory: socket addresses are short). The umask must be 0177. */
-int cm_urpc_listen(struct cm_urpc_server *s, const char *path, cm_urpc_call_fn call, void *ctx,
-	struct cm_err *err);
+int cm_urpc_listen(struct cm_urpc_server *s, const char *path, struct cm_err *err);
 void cm_urpc_close(struct cm_urpc_server *s);
 
 /* Fill CM_URPC_POLLFDS entries before poll, and serve what they say after it. */
@@ -60,7 +74,7 @@ void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds);
 void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t *result);
 
 /* Instead of cm_urpc_reply: give the connection up after a reply of success; whoever holds a duplicate goes on with it. */
-void cm_urpc_hand_over(struct cm_urpc_client *c);
+void cm_urpc_hand_over(struct cm_urpc_server *s, struct cm_urpc_client *c);
 
 /* Client: call a method of container id below root. arg is consumed; *result (may be NULL) is a new reference or NULL. */
 int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
@@ -72,8 +86,17 @@ int cm_urpc_call(const char *root, const char *id, const char *method, json_t *a
  */
 int cm_urpc_attach(const char *root, const char *id, struct cm_err *err);
 
-/* Client: containerManager.Signal. */
-int cm_urpc_signal(
-	const char *root, const char *id, int signo, enum cm_urpc_mode mode, struct cm_err *err);
+/*
+ * Client, in steps: a connection, one call on it (arg is consumed; fds: n descriptors to pass), and its reply. Every wait ends after
+ * CM_URPC_DEADLINE seconds, but that for the reply with patient set.
+ */
+int cm_urpc_open(const char *root, const char *id, struct cm_err *err);
+int cm_urpc_send(
+	int fd, const char *method, json_t *arg, const int *fds, int n, struct cm_err *err);
+int cm_urpc_receive(int fd, bool patient, json_t **result, struct cm_err *err);
+
+/* Client: containerManager.Signal. pid: of the process, 0 = the first. */
+int cm_urpc_signal(const char *root, const char *id, int signo, int pid, enum cm_urpc_mode mode,
+	struct cm_err *err);
 
 #endif

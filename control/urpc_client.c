@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 
-static int urpc_connect(const char *root, const char *id, struct cm_err *err)
+int cm_urpc_open(const char *root, const char *id, struct cm_err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct timeval deadline = { .tv_sec = CM_URPC_DEADLINE };
@@ -35,7 +35,7 @@ static int urpc_connect(const char *root, const char *id, struct cm_err *err)
 	return steal_fd(&fd);
 }
 
-static json_t *urpc_receive(int fd, struct cm_err *err)
+static json_t *urpc_reply(int fd, struct cm_err *err)
 {
 	struct cm_buf rx;
 	json_t *reply = NULL;
@@ -80,22 +80,47 @@ static int urpc_result(json_t *reply, json_t **result, struct cm_err *err)
 	return 0;
 }
 
-/* One call over fd; arg is consumed. */
-static int urpc_exchange(int fd, const char *id, const char *method, json_t *arg, json_t **result,
-	struct cm_err *err)
+int cm_urpc_send(int fd, const char *method, json_t *arg, const int *fds, int n, struct cm_err *err)
 {
-	cleanup_free char *text = NULL;
-	json_t *o, *reply;
-	int r;
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(CM_URPC_FDS * sizeof(int))];
+	} control = { 0 };
+	json_t *o = json_pack("{s:s, s:o?}", "method", method, "arg", arg);
+	cleanup_free char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	struct iovec iov = { text, text ? strlen(text) : 0 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t sent;
 
-	o = json_pack("{s:s, s:o?}", "method", method, "arg", arg);
-	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	if (!text)
 		return cm_err_set(err, ENOMEM, "call the sandbox");
-	if (send(fd, text, strlen(text), MSG_NOSIGNAL) != (ssize_t)strlen(text))
-		return cm_err_set(err, EIO, "call the sandbox of '%s'", id);
-	reply = urpc_receive(fd, err);
+	if (n > 0) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+		memcpy(CMSG_DATA(&control.align), fds, (size_t)n * sizeof(int));
+	}
+	sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+	if (sent >= 0 && (size_t)sent < iov.iov_len &&
+		send(fd, text + sent, iov.iov_len - (size_t)sent, MSG_NOSIGNAL) !=
+			(ssize_t)iov.iov_len - sent)
+		sent = -1;
+	return sent < 0 ? cm_err_set(err, errno ? errno : EIO, "call the sandbox") : 0;
+}
+
+int cm_urpc_receive(int fd, bool patient, json_t **result, struct cm_err *err)
+{
+	struct timeval deadline = { .tv_sec = patient ? 0 : CM_URPC_DEADLINE };
+	json_t *reply;
+	int r;
+
+	if (result)
+		*result = NULL;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
+	reply = urpc_reply(fd, err);
 	if (!reply)
 		return -err->code;
 	r = urpc_result(reply, result, err);
@@ -106,7 +131,7 @@ static int urpc_exchange(int fd, const char *id, const char *method, json_t *arg
 int cm_urpc_call(const char *root, const char *id, const char *method, json_t *arg, json_t **result,
 	struct cm_err *err)
 {
-	cleanup_fd int fd = urpc_connect(root, id, err);
+	cleanup_fd int fd = cm_urpc_open(root, id, err);
 
 	if (result)
 		*result = NULL;
@@ -114,22 +139,26 @@ int cm_urpc_call(const char *root, const char *id, const char *method, json_t *a
 		json_decref(arg);
 		return fd;
 	}
-	return urpc_exchange(fd, id, method, arg, result, err);
+	if (cm_urpc_send(fd, method, arg, NULL, 0, err) < 0)
+		return -err->code;
+	return cm_urpc_receive(fd, false, result, err);
 }
 
 int cm_urpc_attach(const char *root, const char *id, struct cm_err *err)
 {
-	cleanup_fd int fd = urpc_connect(root, id, err);
-	int r = fd < 0 ? fd : urpc_exchange(fd, id, "debug.Attach", json_string(id), NULL, err);
+	cleanup_fd int fd = cm_urpc_open(root, id, err);
 
-	return r < 0 ? r : steal_fd(&fd);
+	if (fd < 0 || cm_urpc_send(fd, "debug.Attach", json_string(id), NULL, 0, err) < 0 ||
+		cm_urpc_receive(fd, false, NULL, err) < 0)
+		return -err->code;
+	return steal_fd(&fd);
 }
 
-int cm_urpc_signal(
-	const char *root, const char *id, int signo, enum cm_urpc_mode mode, struct cm_err *err)
+int cm_urpc_signal(const char *root, const char *id, int signo, int pid, enum cm_urpc_mode mode,
+	struct cm_err *err)
 {
 	json_t *arg = json_pack(
-		"{s:s, s:i, s:i, s:i}", "CID", id, "Signo", signo, "PID", 0, "Mode", (int)mode);
+		"{s:s, s:i, s:i, s:i}", "CID", id, "Signo", signo, "PID", pid, "Mode", (int)mode);
 
 	return cm_urpc_call(root, id, "containerManager.Signal", arg, NULL, err);
 }

@@ -12,7 +12,7 @@
 #include "mm/slab.h"
 #include "syscall/trace.h"
 
-#define AGENT_BACKLOG 8
+#define AGENT_BACKLOG 64
 
 static struct vsock_listener *agent_control, *agent_streams;
 static struct vsock *agent_conn;
@@ -34,7 +34,7 @@ void agent_send(const struct cm_rpc_hdr *h, const void *payload)
 
 struct request {
 	const struct cm_rpc_hdr *hdr;
-	const void *payload; /* hdr->len bytes, 16-byte aligned */
+	void *payload; /* hdr->len bytes, 16-byte aligned; NULL when the handler kept it */
 };
 
 static void agent_reply(const struct request *q, int error, const void *payload, u32 len)
@@ -49,14 +49,25 @@ static void agent_reply(const struct request *q, int error, const void *payload,
 	agent_send(&h, payload);
 }
 
-static void agent_hello(const struct request *q)
+static void agent_hello(struct request *q)
 {
 	const struct cm_rpc_hello hello = { .version = CM_RPC_VERSION, .abi = CM_ABI_VERSION };
 
 	agent_reply(q, 0, &hello, sizeof(hello));
 }
 
-static void agent_start(const struct request *q)
+static void agent_reply_started(const struct request *q, int ret, const struct cm_rpc_error *e,
+	const struct cm_rpc_started *started)
+{
+	if (ret < 0) {
+		agent_reply(q, ret, e, sizeof(*e));
+		return;
+	}
+	agent_reply(q, 0, started, sizeof(*started));
+	agent_container_announced(started->pid);
+}
+
+static void agent_start(struct request *q)
 {
 	struct cm_rpc_started started = { 0 };
 	struct cm_rpc_error e = { 0 };
@@ -64,16 +75,44 @@ static void agent_start(const struct request *q)
 	int ret = rpc_decode_start(q->payload, q->hdr->len, &s);
 
 	if (ret == 0)
-		ret = agent_container_start(&s, agent_streams, &e, &started.pid);
-	if (ret < 0)
-		agent_reply(q, ret, &e, sizeof(e));
-	else
-		agent_reply(q, 0, &started, sizeof(started));
-	if (ret == 0)
-		agent_container_announced();
+		ret = agent_container_start(&s, &q->payload, agent_streams, &e, &started.pid);
+	agent_reply_started(q, ret, &e, &started);
 }
 
-static void agent_signal(const struct request *q)
+static void agent_exec(struct request *q)
+{
+	struct cm_rpc_started started = { 0 };
+	struct cm_rpc_error e = { 0 };
+	struct rpc_start s;
+	int ret = rpc_decode_exec(q->payload, q->hdr->len, &s);
+
+	if (ret == 0)
+		ret = agent_container_exec(&s, agent_streams, &e, &started.pid);
+	agent_reply_started(q, ret, &e, &started);
+}
+
+static void agent_release(struct request *q)
+{
+	struct cm_rpc_error e = { 0 };
+	int ret = agent_container_release(&e);
+
+	agent_reply(q, ret, &e, ret < 0 ? sizeof(e) : 0);
+}
+
+static void agent_usage(struct request *q)
+{
+	struct cm_rpc_usage u;
+
+	agent_container_usage(&u);
+	agent_reply(q, 0, &u, sizeof(u));
+}
+
+static void agent_winsize(struct request *q)
+{
+	agent_reply(q, agent_container_winsize(q->payload), NULL, 0);
+}
+
+static void agent_signal(struct request *q)
 {
 	const struct cm_rpc_signal *s = q->payload;
 	int ret = -EINVAL;
@@ -85,7 +124,7 @@ static void agent_signal(const struct request *q)
 	agent_reply(q, ret, NULL, 0);
 }
 
-static void agent_ps(const struct request *q)
+static void agent_ps(struct request *q)
 {
 	u32 max = CM_RPC_EVENT_MAX / sizeof(struct cm_rpc_proc);
 	struct cm_rpc_proc *p;
@@ -117,7 +156,7 @@ void agent_trace_end(void)
 		vsock_shutdown(agent_trace_stream->sock, VSOCK_SHUT_RD | VSOCK_SHUT_WR);
 }
 
-static void agent_trace(const struct request *q)
+static void agent_trace(struct request *q)
 {
 	const struct cm_rpc_trace *t = q->payload;
 	int ret = 0;
@@ -136,7 +175,7 @@ static void agent_trace(const struct request *q)
 	agent_reply(q, ret, NULL, 0);
 }
 
-static void agent_shutdown(const struct request *q)
+static void agent_shutdown(struct request *q)
 {
 	const struct cm_rpc_shutdown *s = q->payload;
 	int ret = s->flags & CM_RPC_SHUTDOWN_SYNC ? agent_container_sync() : 0;
@@ -148,7 +187,7 @@ static void agent_shutdown(const struct request *q)
 
 /* Indexed by request type; size = bytes of a fixed payload, 0 = any. A missing function answers ENOSYS. */
 static const struct {
-	void (*run)(const struct request *q);
+	void (*run)(struct request *q);
 	u32 size;
 } agent_requests[] = {
 	[CM_RPC_HELLO] = { agent_hello, sizeof(struct cm_rpc_hello) },
@@ -156,10 +195,14 @@ static const struct {
 	[CM_RPC_SIGNAL] = { agent_signal, sizeof(struct cm_rpc_signal) },
 	[CM_RPC_PS] = { agent_ps, sizeof(struct cm_rpc_container) },
 	[CM_RPC_TRACE] = { agent_trace, sizeof(struct cm_rpc_trace) },
+	[CM_RPC_WINSIZE] = { agent_winsize, sizeof(struct cm_rpc_winsize) },
+	[CM_RPC_RELEASE] = { agent_release, sizeof(struct cm_rpc_container) },
+	[CM_RPC_EXEC] = { agent_exec, 0 },
+	[CM_RPC_USAGE] = { agent_usage, sizeof(struct cm_rpc_container) },
 	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
 };
 
-static void agent_dispatch(const struct request *q)
+static void agent_dispatch(struct request *q)
 {
 	u32 type = q->hdr->type;
 
@@ -176,19 +219,17 @@ static int agent_serve_one(void)
 {
 	struct cm_rpc_hdr h;
 	struct request q = { .hdr = &h };
-	void *payload = NULL;
 	int ret = agent_recv_all(agent_conn, &h, sizeof(h));
 
 	if (ret == 0)
 		ret = rpc_check_header(&h);
 	if (ret == 0 && h.len) {
-		payload = kmalloc(h.len);
-		ret = payload ? agent_recv_all(agent_conn, payload, h.len) : -ENOMEM;
-		q.payload = payload;
+		q.payload = kmalloc(h.len);
+		ret = q.payload ? agent_recv_all(agent_conn, q.payload, h.len) : -ENOMEM;
 	}
 	if (ret == 0)
 		agent_dispatch(&q);
-	kfree(payload);
+	kfree(q.payload);
 	return ret;
 }
 

@@ -8,15 +8,41 @@
 #include "fs/vfs.h"
 #include "task/task.h"
 
-#define AGENT_STREAMS 4 /* stdin, stdout, stderr, trace */
+#define AGENT_STREAMS VSOCK_SOCKS
 
-/* A vsock stream that serves as a file. It lives as long as the machine: an inode may point to it. */
+/* A vsock stream that serves as a file, or carries a terminal's bytes. */
 struct agent_stream {
 	struct vsock *sock; /* reference; NULL = slot is free */
-	u64 token;
+	u64 token; /* never used again: a slot is known by it */
 	u32 kind; /* enum cm_rpc_stream_kind */
-	struct ref opens; /* files on it; at the last close both directions are shut */
+	u32 opens; /* users; with the last one both directions are shut and the slot is free. 0 = not taken yet */
+	u64 sent; /* bytes written to it */
 };
+
+/* What task_spawn borrows, in one allocation's care: lives until the program is executed. */
+struct agent_launch;
+
+/* A process that the host asked for, until its end was told. */
+struct agent_process {
+	struct list_head link; /* agent_container.lock */
+	int pid; /* 0 = not started yet; agent_container.lock */
+	bool init; /* the container's first */
+	bool announced; /* the host knows of the start: it may be told of the end */
+	u64 token[3];
+	struct file *tty; /* master side of its terminal, or NULL */
+};
+
+/* The container. */
+struct agent_container {
+	struct spinlock lock; /* protects: pid, exited, processes */
+	struct mount_ns *ns; /* set once, before the first task; NULL = there is no container */
+	int pid; /* of the first task; 0 = none yet */
+	bool exited;
+	struct waitq wq; /* a process was announced */
+	struct list_head processes;
+	struct agent_launch *held; /* the first program, until RELEASE */
+};
+extern struct agent_container agent_container;
 
 /* ---- agent.c ---- */
 /* Send a frame (h->len bytes of payload); waits for room. Any thread. */
@@ -25,10 +51,16 @@ void agent_send(const struct cm_rpc_hdr *h, const void *payload);
 void agent_trace_end(void);
 
 /* ---- stdio.c ---- */
-/* Wait until the host has opened the stream with this token (a few seconds). NULL: it did not. */
+/* Wait until the host has opened the stream with this token (a few seconds) and take it. NULL: it did not. */
 struct agent_stream *agent_stream_get(struct vsock_listener *l, u64 token);
 /* A file on the stream for flags O_RDONLY or O_WRONLY, owned by uid. NULL = no memory. */
 struct file *agent_stream_file(struct agent_stream *s, u32 flags, u32 uid);
+/* Give a stream that was taken back: the last user shuts it. */
+void agent_stream_put(struct agent_stream *s);
+/* Hang up the streams of a request that failed, as far as nobody took them. */
+void agent_stream_drop(const u64 token[3]);
+/* Bytes written to the stream with this token; CM_RPC_SENT_ALL when it is shut. */
+u64 agent_stream_sent(u64 token);
 /* Read or write (all vectors) everything: 0, or -errno (-ECONNRESET at an early end). */
 int agent_recv_all(struct vsock *s, void *buf, size_t len);
 int agent_send_all(struct vsock *s, struct iov *iov, u32 niov);
@@ -40,15 +72,37 @@ int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *st
 int agent_make_dir(struct mount_ns *ns, const char *path);
 
 /* ---- container.c ---- */
-/* 0 with the pid in *pid, or -errno. */
-int agent_container_start(const struct rpc_start *s, struct vsock_listener *streams,
+/* 0 with the pid in *pid, or -errno. payload: what s points into; NULL afterwards when it is kept for the release. */
+int agent_container_start(const struct rpc_start *s, void **payload, struct vsock_listener *streams,
 	struct cm_rpc_error *e, int *pid);
-/* The host has been told of the start. */
-void agent_container_announced(void);
+/* Execute the program of a held start. */
+int agent_container_release(struct cm_rpc_error *e);
+/* One more process: 0 with the pid in *pid, or -errno. */
+int agent_container_exec(const struct rpc_start *s, struct vsock_listener *streams,
+	struct cm_rpc_error *e, int *pid);
+/* The host has been told of the start of this process. */
+void agent_container_announced(int pid);
 int agent_container_signal(const struct cm_rpc_signal *q);
 /* Records of the container's processes into out[max]; how many. */
 u32 agent_container_ps(struct cm_rpc_proc *out, u32 max);
+void agent_container_usage(struct cm_rpc_usage *u);
+/* Window size of the terminal of process pid (0: the first one). */
+int agent_container_winsize(const struct cm_rpc_winsize *w);
 /* Write back its file systems. 0, or the first error; 0 without a container. */
 int agent_container_sync(void);
+
+/* ---- process.c ---- */
+/* Start the program of s in the container; the process appears on its list. The pid, or -errno. held: as task_spawn's, the launch to release;
+ * everything that s points into must stay until then. */
+int agent_process_start(const struct rpc_start *s, bool init, struct vsock_listener *streams,
+	struct agent_launch **held, struct cm_rpc_error *e);
+/* Execute a held program; frees the launch and the payload that it was given. */
+int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e);
+void agent_launch_keep(struct agent_launch *l, void *payload);
+
+/* ---- tty.c ---- */
+/* A terminal of the container whose other end is the stream s (consumed): the master in *master, the slave as three descriptors. */
+int agent_tty_create(struct agent_stream *s, u32 uid, u16 rows, u16 cols, struct file **master,
+	struct file *stdio[3]);
 
 #endif

@@ -10,7 +10,8 @@
 #define RPC_CAPS_ALL ((1UL << 41) - 1) /* CAP_CHECKPOINT_RESTORE is the last */
 #define RPC_FLAGS \
 	(CM_RPC_START_OVERLAY | CM_RPC_START_READONLY | CM_RPC_START_NO_NEW_PRIVS | \
-		CM_RPC_START_TTY)
+		CM_RPC_START_TTY | CM_RPC_START_HOLD)
+#define RPC_EXEC_FLAGS (CM_RPC_START_NO_NEW_PRIVS | CM_RPC_START_TTY)
 
 int rpc_check_header(const struct cm_rpc_hdr *h)
 {
@@ -66,7 +67,7 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 		s->nreadonly > CM_RPC_PATHS_MAX)
 		return -E2BIG;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
-		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->uid == ~0u || s->gid == ~0u)
+		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->uid == ~0u || s->gid == ~0u)
 		return -EINVAL;
 	for (i = 0; i < CM_RPC_CAPSETS; i++) {
 		if (s->caps[i] & ~RPC_CAPS_ALL)
@@ -137,6 +138,16 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 		c.left != 0)
 		return -EPROTO;
 	return out->cwd[0] == '/' ? 0 : -EINVAL;
+}
+
+int rpc_decode_exec(const void *p, u32 len, struct rpc_start *out)
+{
+	int ret = rpc_decode_start(p, len, out);
+	const struct cm_rpc_start *s = &out->fixed;
+
+	if (ret == 0 && (s->nmounts || s->nmasked || s->nreadonly || (s->flags & ~RPC_EXEC_FLAGS)))
+		return -EINVAL;
+	return ret;
 }
 
 const char *rpc_strings(const char *s, char **v, u32 n)

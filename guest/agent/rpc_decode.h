@@ -31,6 +31,9 @@ struct rpc_start {
  */
 int rpc_decode_start(const void *p, u32 len, struct rpc_start *out);
 
+/* The same for EXEC: a START without mounts, paths and what concerns the whole container. */
+int rpc_decode_exec(const void *p, u32 len, struct rpc_start *out);
+
 /* Fill v[0..n) with n consecutive strings that start at s, v[n] with NULL. Returns what follows them. */
 const char *rpc_strings(const char *s, char **v, u32 n);
 

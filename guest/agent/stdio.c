@@ -15,6 +15,7 @@
 #define STREAM_WAIT_NS (10 * NSEC_PER_SEC)
 
 static struct agent_stream streams[AGENT_STREAMS];
+static struct spinlock streams_lock; /* protects: every member but sent */
 
 int agent_recv_all(struct vsock *s, void *buf, size_t len)
 {
@@ -49,7 +50,7 @@ int agent_send_all(struct vsock *s, struct iov *iov, u32 niov)
 	return 0;
 }
 
-static struct agent_stream *stream_find(u64 token)
+static struct agent_stream *stream_find_locked(u64 token)
 {
 	size_t i;
 
@@ -60,25 +61,91 @@ static struct agent_stream *stream_find(u64 token)
 	return NULL;
 }
 
+/* Take a user's share of the stream; fresh: only one that nobody has, else only one that somebody has. */
+static struct agent_stream *stream_take(u64 token, bool fresh)
+{
+	struct agent_stream *s;
+
+	spin_lock(&streams_lock);
+	s = stream_find_locked(token);
+	if (s && fresh == (s->opens == 0))
+		s->opens++;
+	else
+		s = NULL;
+	spin_unlock(&streams_lock);
+	return s;
+}
+
+void agent_stream_put(struct agent_stream *s)
+{
+	struct vsock *sock = NULL;
+
+	spin_lock(&streams_lock);
+	if (--s->opens == 0) {
+		sock = s->sock;
+		s->sock = NULL;
+	}
+	spin_unlock(&streams_lock);
+	if (!sock)
+		return;
+	vsock_shutdown(sock, VSOCK_SHUT_RD | VSOCK_SHUT_WR);
+	vsock_put(sock);
+}
+
+void agent_stream_drop(const u64 token[3])
+{
+	u32 i;
+
+	for (i = 0; i < 3; i++) {
+		struct agent_stream *s = token[i] ? stream_take(token[i], true) : NULL;
+
+		if (s)
+			agent_stream_put(s);
+	}
+}
+
+u64 agent_stream_sent(u64 token)
+{
+	struct agent_stream *s;
+	u64 sent;
+
+	spin_lock(&streams_lock);
+	s = token ? stream_find_locked(token) : NULL;
+	sent = s ? atomic_load(&s->sent) : CM_RPC_SENT_ALL;
+	spin_unlock(&streams_lock);
+	return sent;
+}
+
+static bool stream_insert(struct vsock *sock, const struct cm_rpc_stream_hello *h)
+{
+	bool done = false;
+	size_t i;
+
+	spin_lock(&streams_lock);
+	for (i = 0; !stream_find_locked(h->token) && i < ARRAY_SIZE(streams); i++) {
+		if (streams[i].sock)
+			continue;
+		streams[i] = (struct agent_stream){
+			.sock = sock,
+			.token = h->token,
+			.kind = h->kind,
+		};
+		done = true;
+		break;
+	}
+	spin_unlock(&streams_lock);
+	return done;
+}
+
 /* A connection becomes a stream by its first bytes; anything else is hung up. */
 static void stream_adopt(struct vsock *sock)
 {
 	struct cm_rpc_stream_hello h;
-	size_t i;
 
-	if (agent_recv_all(sock, &h, sizeof(h)) == 0 && h.magic == CM_RPC_STREAM_MAGIC &&
-		h.version == CM_RPC_VERSION && h.kind < CM_RPC_STREAM_KINDS && h.token != 0 &&
-		!stream_find(h.token)) {
-		for (i = 0; i < ARRAY_SIZE(streams); i++) {
-			if (streams[i].sock)
-				continue;
-			streams[i].sock = sock;
-			streams[i].token = h.token;
-			streams[i].kind = h.kind;
-			return;
-		}
-	}
-	vsock_put(sock);
+	if (agent_recv_all(sock, &h, sizeof(h)) != 0 || h.magic != CM_RPC_STREAM_MAGIC ||
+		h.version != CM_RPC_VERSION || h.kind >= CM_RPC_STREAM_KINDS || h.token == 0 ||
+		!stream_insert(sock, &h))
+		vsock_put(sock);
 }
 
 struct agent_stream *agent_stream_get(struct vsock_listener *l, u64 token)
@@ -86,7 +153,7 @@ struct agent_stream *agent_stream_get(struct vsock_listener *l, u64 token)
 	u64 deadline = clock_monotonic() + STREAM_WAIT_NS;
 	struct agent_stream *s;
 
-	while (!(s = stream_find(token))) {
+	while (!(s = stream_take(token, true))) {
 		struct vsock *sock;
 
 		if (wait_event_intr_deadline(vsock_listener_waitq(l),
@@ -117,6 +184,8 @@ static s64 stream_write(struct file *f, struct uio *u, u64 *pos)
 	struct agent_stream *s = f->priv;
 	s64 n = vsock_send(s->sock, u, stream_flags(f));
 
+	if (n > 0)
+		atomic_add(&s->sent, (u64)n);
 	if (n == -ECONNRESET)
 		n = -EPIPE;
 	if (n == -EPIPE && task_current())
@@ -144,10 +213,7 @@ static s64 stream_ioctl(struct file *f, u32 cmd, u64 arg)
 
 static void stream_release(struct file *f)
 {
-	struct agent_stream *s = f->priv;
-
-	if (ref_put(&s->opens))
-		vsock_shutdown(s->sock, VSOCK_SHUT_RD | VSOCK_SHUT_WR);
+	agent_stream_put(f->priv);
 }
 
 static const struct file_ops stream_file_ops = {
@@ -161,9 +227,9 @@ static const struct file_ops stream_file_ops = {
 /* A second open through /proc/PID/fd: as long as somebody has it open. */
 static int stream_open(struct inode *inode, struct file *f)
 {
-	struct agent_stream *s = inode->priv;
+	struct agent_stream *s = stream_take((u64)inode->priv, false);
 
-	if (!ref_get_unless_zero(&s->opens))
+	if (!s)
 		return -ENXIO;
 	f->ops = &stream_file_ops;
 	f->priv = s;
@@ -179,12 +245,13 @@ struct file *agent_stream_file(struct agent_stream *s, u32 flags, u32 uid)
 {
 	struct file *f = file_create_anon(&stream_file_ops, s, flags, "pipe");
 
-	if (!f)
+	if (!f) {
+		agent_stream_put(s);
 		return NULL;
-	ref_init(&s->opens);
+	}
 	f->inode->uid = uid;
 	f->inode->ops = &stream_inode_ops;
 	f->inode->fops = &stream_file_ops;
-	f->inode->priv = s;
+	f->inode->priv = (void *)s->token;
 	return f;
 }

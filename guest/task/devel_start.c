@@ -168,7 +168,7 @@ void devel_start(void)
 		s.stdio[i] = file_create_anon(&devel_console, NULL, O_RDWR, "console");
 	s.mnt_ns = ns;
 	s.on_exit = devel_exited;
-	ret = task_spawn(&s);
+	ret = task_spawn(&s, NULL);
 	if (ret < 0) {
 		log_error("devel: %s: error %d", argv[0], -ret);
 		arch_power_off(CM_OFF_DONE);

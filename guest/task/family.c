@@ -142,8 +142,7 @@ bool pgrp_orphaned_locked(struct pid_ns *ns, int pgid, int sid, const struct gro
 	list_for_each_entry (g, &ns->groups, ns_link) {
 		const struct group *p = g->parent;
 
-		if (g->pgid != pgid || g == ignored || g->state == GROUP_ZOMBIE || !p ||
-			p == ns->init)
+		if (g->pgid != pgid || g == ignored || g->state == GROUP_ZOMBIE || !p)
 			continue;
 		if (p->pgid != pgid && p->sid == sid && g->sid == sid)
 			return false;

@@ -2,6 +2,7 @@
 /*
  * Processes that the agent starts. The agent's thread builds a task without a program; the task itself, on its way to user mode, changes
  * to its directory and executes, because path walking and permissions are those of the current task. The agent waits for the outcome.
+ * A task that is held finds its program, tells the agent, and sleeps until it is released; signals reach it as any other.
  */
 #include "task/signal.h"
 
@@ -17,6 +18,8 @@ struct spawn_request {
 	struct ref ref;
 	const struct spawn *spawn; /* valid until done */
 	struct waitq wq;
+	bool held; /* stop before the program is executed */
+	bool ready, released; /* of a held one: the program was found; it may go on */
 	bool done;
 	int result;
 };
@@ -201,7 +204,7 @@ static void spawn_abort(struct task *t)
 	task_put(t);
 }
 
-int task_spawn(const struct spawn *s)
+int task_spawn(const struct spawn *s, struct spawn_request **held)
 {
 	struct file *stdio[3] = { s->stdio[0], s->stdio[1], s->stdio[2] };
 	struct spawn_request *req = kzalloc(sizeof(*req));
@@ -220,6 +223,7 @@ int task_spawn(const struct spawn *s)
 	t->cred = cred;
 	req->ref.count = 2;
 	req->spawn = s;
+	req->held = held != NULL;
 	waitq_init(&req->wq);
 	ret = spawn_build(t, s, stdio, req);
 	if (ret == 0)
@@ -231,14 +235,29 @@ int task_spawn(const struct spawn *s)
 	}
 	pid = ret;
 	thread_start(t->thread);
-	wait_event(&req->wq, atomic_load(&req->done));
+	wait_event(&req->wq, atomic_load(&req->done) || atomic_load(&req->ready));
 	ret = req->result < 0 ? req->result : pid;
-	spawn_request_put(req);
+	if (held && ret >= 0)
+		*held = req;
+	else
+		spawn_request_put(req);
 out:
 	for (i = 0; i < 3; i++) {
 		if (stdio[i])
 			file_put(stdio[i]);
 	}
+	return ret;
+}
+
+int task_spawn_release(struct spawn_request *req)
+{
+	int ret;
+
+	atomic_store(&req->released, true);
+	waitq_wake_all(&req->wq);
+	wait_event(&req->wq, atomic_load(&req->done));
+	ret = req->result;
+	spawn_request_put(req);
 	return ret;
 }
 
@@ -258,6 +277,21 @@ static int spawn_chdir(struct task *t, const char *cwd)
 		spin_unlock(&t->fs->lock);
 		path_put(&old);
 	}
+	return ret;
+}
+
+/* Would execve find a program here? What is inside the file is not looked at. */
+static int spawn_check_one(const char *path)
+{
+	struct inode *inode;
+	struct path p;
+	int ret = path_lookup(NULL, path, LOOKUP_FOLLOW, &p);
+
+	if (ret < 0)
+		return ret;
+	inode = p.dentry->inode;
+	ret = S_ISREG(inode->mode) ? inode_permission(inode, MAY_EXEC) : -EACCES;
+	path_put(&p);
 	return ret;
 }
 
@@ -290,7 +324,7 @@ static const char *spawn_path_var(char *const *envp)
 }
 
 /* As execvp(3): a directory where it is missing or forbidden does not end the search. */
-static int spawn_search(struct task *t, const struct spawn *s)
+static int spawn_search(struct task *t, const struct spawn *s, bool check)
 {
 	const char *name = s->argv[0];
 	const char *dir = spawn_path_var(s->envp);
@@ -308,7 +342,7 @@ static int spawn_search(struct task *t, const struct spawn *s)
 			memcpy(buf, dir, len);
 			buf[len] = '/';
 			str_copy(buf + len + (len != 0), name, PATH_MAX_LEN - len - 1);
-			ret = spawn_exec_one(t, s, buf);
+			ret = check ? spawn_check_one(buf) : spawn_exec_one(t, s, buf);
 			denied |= ret == -EACCES;
 			if (ret != -ENOENT && ret != -ENOTDIR && ret != -EACCES)
 				break;
@@ -319,28 +353,49 @@ static int spawn_search(struct task *t, const struct spawn *s)
 	return ret == -ENOENT && denied ? -EACCES : ret;
 }
 
-static int spawn_exec(struct task *t, const struct spawn *s)
+static int spawn_program(struct task *t, const struct spawn *s, bool check)
 {
+	if (!s->argv[0] || !*s->argv[0])
+		return -ENOENT;
+	if (strchr(s->argv[0], '/'))
+		return check ? spawn_check_one(s->argv[0]) : spawn_exec_one(t, s, s->argv[0]);
+	return spawn_search(t, s, check);
+}
+
+static int spawn_terminal(void)
+{
+	struct file *f = fd_get(0);
+	int ret = f && f->ops->ioctl ? (int)f->ops->ioctl(f, TIOCSCTTY, 0) : -ENOTTY;
+
+	if (f)
+		file_put(f);
+	return ret;
+}
+
+/* Wait for the release. -EINTR: a signal ended the process before. */
+static int spawn_hold(struct task *t, struct spawn_request *req)
+{
+	atomic_store(&req->ready, true);
+	waitq_wake_all(&req->wq);
+	wait_event_killable(t, &req->wq, atomic_load(&req->released));
+	return task_killed(t) ? -EINTR : 0;
+}
+
+static int spawn_exec(struct task *t, struct spawn_request *req)
+{
+	const struct spawn *s = req->spawn;
 	int ret = 0;
 
 	if (s->cwd && *s->cwd)
 		ret = spawn_chdir(t, s->cwd);
-	if (ret < 0)
-		return ret;
-	if (s->ctty) {
-		struct file *f = fd_get(0);
-
-		ret = f && f->ops->ioctl ? (int)f->ops->ioctl(f, TIOCSCTTY, 0) : -ENOTTY;
-		if (f)
-			file_put(f);
-		if (ret < 0)
-			return ret;
+	if (ret == 0 && s->ctty)
+		ret = spawn_terminal();
+	if (ret == 0 && req->held) {
+		ret = spawn_program(t, s, true);
+		if (ret == 0)
+			ret = spawn_hold(t, req);
 	}
-	if (!s->argv[0] || !*s->argv[0])
-		return -ENOENT;
-	if (strchr(s->argv[0], '/'))
-		return spawn_exec_one(t, s, s->argv[0]);
-	return spawn_search(t, s);
+	return ret < 0 ? ret : spawn_program(t, s, false);
 }
 
 void spawn_first_exec(struct task *t)
@@ -349,8 +404,9 @@ void spawn_first_exec(struct task *t)
 	int ret;
 
 	t->spawn = NULL;
-	ret = spawn_exec(t, req->spawn);
-	if (ret < 0)
+	ret = spawn_exec(t, req);
+	/* Nobody is told of the end of what never began. */
+	if (ret < 0 && !(req->held && ret == -EINTR))
 		t->group->on_exit = NULL;
 	req->result = ret;
 	atomic_store(&req->done, true);

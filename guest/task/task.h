@@ -220,7 +220,7 @@ void signal_mask_temporary(u64 set);
 /* The wait ended without a signal: put the saved mask back now. */
 void signal_mask_restore(void);
 
-/* ---- first process of a container (agent) ---- */
+/* ---- processes of a container that the agent starts ---- */
 struct spawn {
 	char *const *argv, *const *envp; /* kernel strings, NULL-terminated; borrowed */
 	const char *cwd;
@@ -242,8 +242,12 @@ struct spawn {
 void spawn_default_limits(struct rlimit64 *rlim);
 /* Makes a process without parent that execs argv[0] (searched in PATH of envp when without slash). The first one is the init of
  * its pid namespace: when it ends, all others are killed first. pid, or -errno of the exec (-ENOENT: not found, -EACCES: not
- * executable, -ENOEXEC...). consumes what is marked, also on failure. Kernel thread context, may sleep. */
-int task_spawn(const struct spawn *s);
+ * executable, -ENOEXEC...). consumes what is marked, also on failure. Kernel thread context, may sleep.
+ * held not NULL: the task stops when it has found the program, before it executes it. *s must stay until task_spawn_release. */
+int task_spawn(const struct spawn *s, struct spawn_request **held);
+/* Let a held task go on: 0, -errno of the exec, or -EINTR: it was killed before, then on_exit is called.
+ * Once for each held task. */
+int task_spawn_release(struct spawn_request *held);
 
 /* Boot: after mm, slab and the scheduler. */
 void task_init(void);

@@ -37,8 +37,12 @@ enum cm_rpc_type {
 	CM_RPC_TRACE = 5, /* struct cm_rpc_trace; reply: empty */
 	CM_RPC_WINSIZE = 6, /* struct cm_rpc_winsize; reply: empty */
 	CM_RPC_SHUTDOWN = 7, /* struct cm_rpc_shutdown; reply: empty, then the guest powers off */
+	CM_RPC_RELEASE = 8, /* struct cm_rpc_container: a held START executes its program; reply: empty */
+	CM_RPC_EXEC = 9, /* as START, without mounts and paths: one more process; reply: struct cm_rpc_started */
+	CM_RPC_USAGE = 10, /* struct cm_rpc_container; reply: struct cm_rpc_usage */
 	CM_RPC_EXITED =
 		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
+	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
 };
 
 struct cm_rpc_hdr {
@@ -83,6 +87,7 @@ struct cm_rpc_error {
 #define CM_RPC_START_READONLY	  0x02u /* root is read-only for the application */
 #define CM_RPC_START_NO_NEW_PRIVS 0x04u
 #define CM_RPC_START_TTY	  0x08u /* stdio is one terminal: token[0] is its stream, the others are 0 */
+#define CM_RPC_START_HOLD	  0x10u /* find the program, wait for RELEASE before it is executed */
 
 #define CM_RPC_ARGS_MAX	   4096u /* argv and envp, each */
 #define CM_RPC_GROUPS_MAX  1024u
@@ -115,6 +120,8 @@ struct cm_rpc_start {
 	uint64_t caps[CM_RPC_CAPSETS]; /* bit = capability number */
 	uint64_t token[3]; /* stream of fd 0, 1, 2; 0 = /dev/null */
 	uint64_t overlay_size; /* bytes the overlay's upper layer may hold, 0 = half of RAM */
+	uint16_t rows, cols; /* of the terminal, 0 = unknown */
+	uint32_t reserved; /* 0 */
 };
 
 struct cm_rpc_rlimit {
@@ -186,7 +193,7 @@ struct cm_rpc_trace {
 struct cm_rpc_winsize {
 	uint32_t container;
 	uint16_t rows, cols, xpixel, ypixel;
-	uint32_t reserved;
+	int32_t pid; /* of the process that got the terminal by START or EXEC; 0 = the first */
 };
 
 #define CM_RPC_SHUTDOWN_SYNC 0x1u
@@ -203,6 +210,16 @@ struct cm_rpc_exited {
 	int32_t status; /* wait(2) encoding */
 	uint32_t flags; /* CM_RPC_EXITED_* */
 	uint64_t cpu_ns; /* of the container, user + system */
+	/* EXEC_EXITED: bytes that were written to its stdout and stderr until now; CM_RPC_SENT_ALL: the stream is closed */
+	uint64_t sent[2];
+};
+#define CM_RPC_SENT_ALL UINT64_MAX
+
+struct cm_rpc_usage {
+	uint64_t total, free; /* bytes of RAM: what the sentry manages, and what is not in use */
+	uint64_t anon, cache; /* bytes: memory of programs, cached pages of files (tmpfs too) */
+	uint64_t cpu_ns; /* of the container, user + system */
+	uint32_t processes, reserved;
 };
 
 enum cm_rpc_stream_kind {
@@ -222,7 +239,7 @@ struct cm_rpc_stream_hello {
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
-_Static_assert(sizeof(struct cm_rpc_start) == 120, "start layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 128, "start layout");
 _Static_assert(sizeof(struct cm_rpc_proc) == 48, "process record layout");
 
 #endif

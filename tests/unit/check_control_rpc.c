@@ -230,8 +230,6 @@ static const struct {
 	{ "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_AS\","
 	  "\"soft\":2,\"hard\":1}]}",
 		"process.rlimits[0]: soft limit is above the hard limit" },
-	{ "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\",\"terminal\":true}",
-		"process.terminal: terminals are not supported" },
 };
 
 START_TEST(start_refuses_what_the_guest_cannot)

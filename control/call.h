@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Methods of the control socket, shared by the files that implement them (sandbox_call.c, call_exec.c, call_result.c). */
+#ifndef CM_CONTROL_CALL_H
+#define CM_CONTROL_CALL_H
+
+#include "control/sandbox_internal.h"
+
+/* What an open call waits for: cm_urpc_client.call. From CALL_GUEST on, key is the id of a request to the guest. */
+enum call_kind {
+	CALL_NONE = 0,
+	CALL_WAIT, /* the end of the container */
+	CALL_WAIT_PID, /* the end of the process whose number is key */
+	CALL_RELEASE, /* the start of the program */
+	CALL_GUEST, /* an empty reply */
+	CALL_PS,
+	CALL_EVENT,
+	CALL_USAGE,
+	CALL_EXEC,
+};
+
+/* Does the call name our container? If not it is answered. */
+bool call_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *cid);
+
+/* Wait for the guest's reply to a request that was queued, or answer why it was not (a negative number). */
+void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
+
+/* ---- call_exec.c ---- */
+void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+/* The guest's reply to EXEC; c is NULL when the caller is gone. */
+void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
+
+/* ---- call_result.c: replies of the guest as JSON; NULL for one that makes no sense ---- */
+json_t *call_ps_result(const struct sandbox *s, const struct cm_rpc_frame *f);
+/* event: in runc's form of statistics, else as Usage.Collect gives it. */
+json_t *call_usage_result(const struct sandbox *s, const struct cm_rpc_frame *f, bool event);
+
+#endif

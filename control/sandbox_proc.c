@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sandbox process: processes that the guest was asked for, and the streams between them and the host. */
+#include <config.h>
+#include "control/sandbox_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct cm_relay *stream_find(const struct sandbox *s, uint64_t token)
+{
+	for (int i = 0; token && i < SANDBOX_RELAYS; i++) {
+		if (s->relays[i] && s->relays[i]->token == token)
+			return s->relays[i];
+	}
+	return NULL;
+}
+
+static void stream_close(int in_fd, int out_fd)
+{
+	if (in_fd >= 0)
+		close(in_fd);
+	if (out_fd >= 0 && out_fd != in_fd)
+		close(out_fd);
+}
+
+int sandbox_stream(struct sandbox *s, uint16_t kind, int in_fd, int out_fd, bool own,
+	uint64_t *token, struct cm_err *err)
+{
+	struct cm_relay *r = NULL;
+	int i = 0;
+
+	*token = 0;
+	while (i < SANDBOX_RELAYS && s->relays[i])
+		i++;
+	if (i < SANDBOX_RELAYS)
+		r = malloc(sizeof(*r));
+	if (!r) {
+		if (own)
+			stream_close(in_fd, out_fd);
+		return cm_err_set(
+			err, i < SANDBOX_RELAYS ? ENOMEM : EAGAIN, "too many processes with streams");
+	}
+	cm_relay_init(r, kind, ++s->next_token, s->done_fd);
+	r->in_fd = in_fd;
+	r->out_fd = out_fd;
+	r->own = own;
+	s->relays[i] = r;
+	if (cm_relay_start(r, VSOCK_PATH, err) < 0) {
+		cm_relay_stop(r);
+		sandbox_streams_done(s);
+		return -err->code;
+	}
+	*token = r->token;
+	return 0;
+}
+
+static int stdio_tty(struct sandbox *s, struct sandbox_proc *p, const int fds[3], bool own,
+	struct cm_err *err)
+{
+	if (own && fds[1] != fds[0] && fds[2] >= 0)
+		close(fds[2]);
+	return sandbox_stream(s, CM_RPC_STREAM_TTY, fds[0], fds[1], own, &p->token[0], err);
+}
+
+int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], bool tty, bool own,
+	struct cm_err *err)
+{
+	int r = 0;
+
+	if (tty)
+		return stdio_tty(s, p, fds, own, err);
+	for (int i = 0; i < 3; i++) {
+		uint16_t kind = (uint16_t)(CM_RPC_STREAM_STDIN + i);
+
+		if (r < 0 || fds[i] < 0 || cm_relay_is_null(fds[i])) {
+			if (own && fds[i] >= 0)
+				close(fds[i]);
+			continue;
+		}
+		r = sandbox_stream(
+			s, kind, i == 0 ? fds[i] : -1, i == 0 ? -1 : fds[i], own, &p->token[i], err);
+	}
+	return r;
+}
+
+bool sandbox_has_output(const struct sandbox *s)
+{
+	for (int i = 0; i < SANDBOX_RELAYS; i++) {
+		if (s->relays[i] && cm_relay_is_output(s->relays[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Is everything out that the process wrote before its end? */
+static bool proc_is_complete(const struct sandbox *s, const struct sandbox_proc *p)
+{
+	for (int i = 0; i < 3; i++) {
+		const struct cm_relay *r = stream_find(s, p->token[i]);
+
+		if (r && cm_relay_is_output(r) && atomic_load(&r->moved) < atomic_load(&r->want))
+			return false;
+	}
+	return true;
+}
+
+static void proc_check(struct sandbox *s, struct sandbox_proc *p)
+{
+	if (!p->used || !p->ended || p->complete || !proc_is_complete(s, p))
+		return;
+	p->complete = true;
+	sandbox_call_ended(s, p);
+}
+
+void sandbox_streams_done(struct sandbox *s)
+{
+	for (int i = 0; i < SANDBOX_RELAYS; i++) {
+		struct cm_relay *r = s->relays[i];
+
+		if (!r || atomic_load(&r->live) > 0)
+			continue;
+		cm_relay_fini(r);
+		free(r);
+		s->relays[i] = NULL;
+	}
+	for (int i = 0; i < SANDBOX_PROCS; i++)
+		proc_check(s, &s->procs[i]);
+}
+
+struct sandbox_proc *sandbox_proc_new(struct sandbox *s)
+{
+	struct sandbox_proc *oldest = NULL;
+
+	for (int i = 0; i < SANDBOX_PROCS; i++) {
+		struct sandbox_proc *p = &s->procs[i];
+
+		if (!p->used) {
+			oldest = p;
+			break;
+		}
+		if (p->complete && !p->init && (!oldest || p->age < oldest->age))
+			oldest = p;
+	}
+	if (!oldest)
+		return NULL;
+	memset(oldest, 0, sizeof(*oldest));
+	oldest->used = true;
+	return oldest;
+}
+
+struct sandbox_proc *sandbox_proc_find(struct sandbox *s, int pid)
+{
+	struct sandbox_proc *found = NULL;
+
+	/* A number that the guest used twice means the later process. */
+	for (int i = 0; i < SANDBOX_PROCS; i++) {
+		struct sandbox_proc *p = &s->procs[i];
+
+		if (p->used && p->pid == pid && pid > 0 && (!found || found->ended))
+			found = p;
+	}
+	return found;
+}
+
+struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request)
+{
+	for (int i = 0; i < SANDBOX_PROCS; i++) {
+		if (s->procs[i].used && s->procs[i].request == request)
+			return &s->procs[i];
+	}
+	return NULL;
+}
+
+void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p)
+{
+	for (int i = 0; i < 3; i++) {
+		struct cm_relay *r = stream_find(s, p->token[i]);
+
+		if (r)
+			cm_relay_stop(r);
+	}
+	cm_spec_destroy(p->spec);
+	memset(p, 0, sizeof(*p));
+}
+
+void sandbox_proc_ended(struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2])
+{
+	p->ended = true;
+	p->status = status;
+	p->age = ++s->next_age;
+	for (int i = 0; i < 3; i++) {
+		struct cm_relay *r = stream_find(s, p->token[i]);
+
+		/* A terminal, and a stream that the guest closed, end by themselves. */
+		if (r && i > 0 && sent[i - 1] != CM_RPC_SENT_ALL)
+			atomic_store(&r->want, sent[i - 1]);
+		if (r && !cm_relay_is_output(r))
+			cm_relay_stop(r);
+	}
+	proc_check(s, p);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes that the host asks for: from a decoded START or EXEC to a running program, and from its end to the event. The end is told in
+ * the thread of the process's last task, when its files are closed.
+ */
+#include "agent/internal.h"
+
+#include "kernel/lock.h"
+#include "lib/string.h"
+#include "mm/filemap.h"
+#include "mm/slab.h"
+
+struct agent_launch {
+	struct spawn spawn;
+	struct rlimit64 rlim[RLIM_NLIMITS];
+	char **argv, **envp;
+	void *payload; /* of the request that the strings lie in, when it is kept */
+	struct spawn_request *held;
+	struct agent_process *process;
+};
+
+static void process_unlink(struct agent_process *p)
+{
+	spin_lock(&agent_container.lock);
+	list_del(&p->link);
+	spin_unlock(&agent_container.lock);
+	if (p->tty)
+		file_put(p->tty);
+	kfree(p);
+}
+
+static void process_exit_init(struct cm_rpc_exited *e)
+{
+	spin_lock(&agent_container.lock);
+	agent_container.exited = true;
+	spin_unlock(&agent_container.lock);
+	agent_trace_end();
+	/* To the host, not to its disk: that is for programs that ask. */
+	if (filemap_sync_all() == 0)
+		e->flags = CM_RPC_EXITED_SYNCED;
+}
+
+static void process_exit(void *arg, int pid, int status)
+{
+	struct agent_process *p = arg;
+	struct cm_rpc_exited e = { .container = 1, .pid = pid, .status = status };
+	struct cm_rpc_hdr h = { .type = CM_RPC_EXEC_EXITED, .len = sizeof(e) };
+
+	/* A short program ends before the agent's thread has said that it began. */
+	wait_event(&agent_container.wq, atomic_load(&p->announced));
+	e.sent[0] = agent_stream_sent(p->token[1]);
+	e.sent[1] = agent_stream_sent(p->token[2]);
+	if (p->init) {
+		h.type = CM_RPC_EXITED;
+		process_exit_init(&e);
+	}
+	process_unlink(p);
+	agent_send(&h, &e);
+}
+
+static struct cred *process_cred(const struct rpc_start *s)
+{
+	struct cred *c = cred_create();
+
+	if (!c)
+		return NULL;
+	if (cred_set_user(c, s->fixed.uid) < 0 ||
+		cred_set_groups(c, s->groups, s->fixed.ngroups) < 0) {
+		cred_put(c);
+		return NULL;
+	}
+	c->euid = c->suid = c->fsuid = s->fixed.uid;
+	c->gid = c->egid = c->sgid = c->fsgid = s->fixed.gid;
+	c->cap_bounding = s->fixed.caps[CM_RPC_CAP_BOUNDING];
+	c->cap_effective = s->fixed.caps[CM_RPC_CAP_EFFECTIVE];
+	c->cap_inheritable = s->fixed.caps[CM_RPC_CAP_INHERITABLE];
+	c->cap_permitted = s->fixed.caps[CM_RPC_CAP_PERMITTED];
+	c->cap_ambient = s->fixed.caps[CM_RPC_CAP_AMBIENT];
+	c->no_new_privs = s->fixed.flags & CM_RPC_START_NO_NEW_PRIVS;
+	return c;
+}
+
+static void process_limits(const struct rpc_start *s, struct rlimit64 *rlim)
+{
+	u32 i;
+
+	spawn_default_limits(rlim);
+	for (i = 0; i < s->fixed.nrlimits; i++) {
+		rlim[s->rlimits[i].resource].rlim_cur = s->rlimits[i].soft;
+		rlim[s->rlimits[i].resource].rlim_max = s->rlimits[i].hard;
+	}
+}
+
+/* The container's own null device, or nothing: an image without /dev starts with the descriptor closed. */
+static int process_null(u32 flags, struct file **out)
+{
+	struct path root;
+	int ret;
+
+	if (!mount_ns_root(agent_container.ns, &root))
+		return -ENOENT;
+	ret = file_open(&root, "/dev/null", flags, 0, LOOKUP_FOLLOW | LOOKUP_IN_ROOT, out);
+	path_put(&root);
+	return ret == -ENOENT ? 0 : ret;
+}
+
+/* The three descriptors: a terminal, streams of the host, or the null device. */
+static int process_stdio(const struct rpc_start *s, struct vsock_listener *l,
+	struct agent_process *p, struct file *stdio[3])
+{
+	u32 i;
+
+	for (i = 0; i < 3; i++) {
+		u32 flags = i == 0 ? O_RDONLY : O_WRONLY;
+		u64 token = s->fixed.token[i];
+		struct agent_stream *st = token ? agent_stream_get(l, token) : NULL;
+		int ret = 0;
+
+		if (token && !st)
+			return -ETIMEDOUT;
+		p->token[i] = token;
+		if (s->fixed.flags & CM_RPC_START_TTY)
+			return st ? agent_tty_create(st, s->fixed.uid, s->fixed.rows, s->fixed.cols,
+					    &p->tty, stdio)
+				  : -EINVAL;
+		if (!st)
+			ret = process_null(flags, &stdio[i]);
+		else if (!(stdio[i] = agent_stream_file(st, flags, s->fixed.uid)))
+			ret = -ENOMEM;
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Does argv[0] name a file? Then a failure is the program's and not the search's. */
+static u32 process_exec_stage(const char *arg, int error)
+{
+	struct path root, at;
+	int ret = -ENOENT;
+
+	if (error != -ENOENT && error != -EACCES)
+		return CM_RPC_STAGE_EXEC;
+	if (error == -EACCES || !strchr(arg, '/') || !mount_ns_root(agent_container.ns, &root))
+		return CM_RPC_STAGE_LOOKUP;
+	ret = path_lookup(&root, arg, LOOKUP_FOLLOW | LOOKUP_IN_ROOT, &at);
+	path_put(&root);
+	if (ret < 0)
+		return CM_RPC_STAGE_LOOKUP;
+	path_put(&at);
+	return CM_RPC_STAGE_EXEC;
+}
+
+static void launch_free(struct agent_launch *l)
+{
+	if (!l)
+		return;
+	kfree(l->argv);
+	kfree(l->envp);
+	kfree(l->payload);
+	kfree(l);
+}
+
+static struct agent_launch *launch_create(const struct rpc_start *s)
+{
+	struct agent_launch *l = kzalloc(sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->argv = kmalloc((s->fixed.argc + 1) * sizeof(*l->argv));
+	l->envp = kmalloc((s->fixed.envc + 1) * sizeof(*l->envp));
+	l->process = kzalloc(sizeof(*l->process));
+	if (!l->argv || !l->envp || !l->process) {
+		kfree(l->process);
+		launch_free(l);
+		return NULL;
+	}
+	rpc_strings(s->args, l->argv, s->fixed.argc);
+	rpc_strings(s->env, l->envp, s->fixed.envc);
+	process_limits(s, l->rlim);
+	l->spawn = (struct spawn){
+		.argv = l->argv,
+		.envp = l->envp,
+		.cwd = s->cwd,
+		.uid = s->fixed.uid,
+		.gid = s->fixed.gid,
+		.umask = s->fixed.umask,
+		.groups = s->groups,
+		.ngroups = s->fixed.ngroups,
+		.mnt_ns = agent_container.ns,
+		.rlim = l->rlim,
+		.container = &agent_container,
+		.ctty = s->fixed.flags & CM_RPC_START_TTY,
+		.on_exit = process_exit,
+		.arg = l->process,
+	};
+	return l;
+}
+
+/* Everything but the task: stdio and credentials. */
+static int launch_prepare(struct agent_launch *l, const struct rpc_start *s,
+	struct vsock_listener *streams, struct cm_rpc_error *e)
+{
+	int ret, i;
+
+	e->stage = CM_RPC_STAGE_STDIO;
+	ret = process_stdio(s, streams, l->process, l->spawn.stdio);
+	if (ret == 0) {
+		l->spawn.cred = process_cred(s);
+		ret = l->spawn.cred ? 0 : -ENOMEM;
+	}
+	for (i = 0; ret < 0 && i < 3; i++) {
+		if (l->spawn.stdio[i])
+			file_put(l->spawn.stdio[i]);
+	}
+	return ret;
+}
+
+int agent_process_start(const struct rpc_start *s, bool init, struct vsock_listener *streams,
+	struct agent_launch **held, struct cm_rpc_error *e)
+{
+	struct agent_launch *l = launch_create(s);
+	struct agent_process *p;
+	int ret;
+
+	if (!l)
+		return -ENOMEM;
+	p = l->process;
+	p->init = init;
+	spin_lock(&agent_container.lock);
+	list_add_tail(&agent_container.processes, &p->link);
+	spin_unlock(&agent_container.lock);
+	ret = launch_prepare(l, s, streams, e);
+	if (ret == 0) {
+		ret = task_spawn(&l->spawn, held ? &l->held : NULL);
+		if (ret < 0)
+			e->stage = process_exec_stage(l->argv[0], ret);
+	}
+	if (ret < 0) {
+		process_unlink(p);
+		agent_stream_drop(s->fixed.token);
+	} else {
+		atomic_store(&p->pid, ret);
+	}
+	if (held && ret >= 0)
+		*held = l;
+	else
+		launch_free(l);
+	return ret;
+}
+
+void agent_launch_keep(struct agent_launch *l, void *payload)
+{
+	l->payload = payload;
+}
+
+int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e)
+{
+	struct agent_process *p = l->process;
+	int ret = task_spawn_release(l->held);
+
+	if (ret < 0 && ret != -EINTR) {
+		e->stage = process_exec_stage(l->argv[0], ret);
+		process_unlink(p);
+	}
+	launch_free(l);
+	return ret;
+}

@@ -1,0 +1,197 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# create, start, exec, ps, events, wait and terminals, in real microVMs; the words that conmon and containerd's shim say.
+: "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
+. "$top_srcdir/tests/oci/lib.sh"
+setup_bundle
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
+for applet in stty tty dd wc tr test ps; do
+	[ -e "$bundle/rootfs/bin/$applet" ] || ln -s busybox "$bundle/rootfs/bin/$applet"
+done
+mkdir -p "$bundle/rootfs/etc" "$bundle/rootfs/dev" "$bundle/rootfs/proc"
+
+create() { # create ID [OPTION...]
+	id=$1
+	shift
+	rc=0
+	$cm create -b "$bundle" "$@" "$id" >"$tmp/out" 2>"$tmp/cerr" </dev/null || rc=$?
+}
+refused() { # refused NAME TEXT COMMAND...: exit code not 0, one line that has TEXT
+	name=$1 text=$2
+	shift 2
+	rc=0
+	"$@" >"$tmp/out2" 2>"$tmp/err" </dev/null || rc=$?
+	case "$rc:$(err | wc -l):$(err)" in 0:*) ok 1 "$name (exit 0)" ;; *:1:*"$text"*) ok 0 "$name" ;; *) ok 1 "$name: $rc $(err)" ;; esac
+}
+json() { python3 -c "import json,sys; d = json.load(sys.stdin); print($1)"; }
+
+# ---- created, running, stopped
+config /bin/sh -c 'echo out; echo err >&2; trap "exit 9" TERM; sleep 1000 & wait'
+create a --pid-file "$tmp/pid"
+is "$rc:$(cat "$tmp/cerr")" "0:" "create"
+is "$(field a status)" created "... gives a created container"
+is "$(cat "$tmp/pid")" "$(field a pid)" "... the pid file has its process"
+is "$(cat "$tmp/out")" "" "... whose program does not run"
+is "$($cm ps --format json a)" "[1]" "... but is there"
+refused "create of the same id is refused" "container with id exists: 'a'" $cm create -b "$bundle" a
+$cm start a
+is "$?:$(field a status)" "0:running" "start runs it"
+wait_for 5 test -s "$tmp/cerr"
+is "$(cat "$tmp/out" "$tmp/cerr")" "$(printf 'out\nerr')" "its output is where create's went"
+refused "start of a running container names the state" "cannot start container 'a' that is running" $cm start a
+refused "the socket names both states" "cannot go from running to running" sh -c "
+	case \"\$(python3 - '$tmp/state/a/control.sock' <<'P'
+import os, socket, sys
+os.chdir(os.path.dirname(sys.argv[1]))
+s = socket.socket(socket.AF_UNIX); s.connect('control.sock')
+s.sendall(b'{\"method\":\"containerManager.StartRoot\",\"arg\":\"a\"}')
+print(s.recv(65536).decode())
+P
+)\" in *'cannot go from running to running'*) echo 'cannot go from running to running' >&2; exit 1 ;; esac"
+$cm wait a >"$tmp/wait1" &
+w1=$!
+$cm wait a >"$tmp/wait2" &
+w2=$!
+$cm kill a TERM
+wait $w1 $w2
+is "$(json 'd["exitStatus"]' <"$tmp/wait1"):$(json 'd["exitStatus"]' <"$tmp/wait2")" 9:9 "any number of waiters get the exit status"
+wait_for 5 is_status a stopped
+is "$($cm wait a | json 'd["exitStatus"]')" 9 "... and so does one that comes later"
+refused "start of a stopped container names the state" "cannot start container 'a' that is stopped" $cm start a
+refused "exec in a stopped container names the state" "cannot exec in container 'a' that is stopped" $cm exec a /bin/true
+$cm delete a
+is "$?:$(state_entries)" "0:" "delete leaves nothing"
+
+create b
+$cm kill b KILL
+wait_for 5 is_status b stopped
+is "$($cm wait b | json 'd["exitStatus"]')" 137 "a created container can be killed"
+$cm delete b
+create b
+$cm kill b TERM
+wait_for 5 is_status b stopped
+is "$(field b status)" stopped "... by any signal that ends a program without handlers"
+$cm delete b
+create b
+$cm delete b
+is "$?:$(state_entries)" "0:" "a created container can be deleted"
+create b
+kill -9 "$(field b pid)"
+wait_for 5 is_status b stopped
+is "$(field b status)" stopped "a created container whose sandbox process was killed is stopped"
+$cm delete b
+is "$?:$(state_entries)" "0:" "... and can be deleted"
+
+# ---- programs that cannot run are told of by create
+config nosuch
+create c
+is "$rc" 1 "create of a missing program fails"
+case "$(cat "$tmp/cerr")" in *'exec: "nosuch": executable file not found in $PATH'*) ok 0 "... in runc's words" ;; *) ok 1 "... in runc's words: $(cat "$tmp/cerr")" ;; esac
+printf 'not a program' >"$bundle/rootfs/bin/bad"
+chmod 755 "$bundle/rootfs/bin/bad"
+config /bin/bad
+create c
+is "$rc" 0 "create of a file that is no program"
+refused "... start fails" "exec /bin/bad: exec format error" $cm start c
+wait_for 5 is_status c stopped
+is "$(field c status)" stopped "... and the container is stopped"
+$cm delete c
+is "$(state_entries)" "" "... and can be deleted"
+
+# ---- exec
+config /bin/sh -c 'sleep 1000 & wait'
+edit "c['process']['env'] += ['BASE=1']; c['process']['user'] = {'uid': 0, 'gid': 0, 'additionalGids': [7]}"
+create d
+$cm start d
+is "$($cm exec d /bin/echo hello)" hello "exec runs a command"
+$cm exec d /bin/sh -c 'exit 42'
+is "$?" 42 "... its exit code is ours"
+$cm exec d /bin/sh -c 'kill -9 $$'
+is "$?" 137 "... 128+n for a signal"
+is "$(echo in | $cm exec d /bin/cat)" in "... input arrives"
+is "$($cm exec d /bin/sh -c 'echo o; echo e >&2' 2>/dev/null)" o "... output and error apart"
+is "$($cm exec -e BASE=2 -e NEW=3 --cwd /tmp d /bin/sh -c 'echo $BASE $NEW $(pwd)')" "2 3 /tmp" "... with variables and directory"
+is "$($cm exec -u 5:6 d /bin/id -u):$($cm exec -u 5:6 d /bin/id -g)" 5:6 "... as another user"
+is "$($cm exec -g 99 d /bin/sh -c 'id -G')" "0 7 99" "... with one more group"
+head -c 20000000 /dev/urandom >"$tmp/big"
+is "$($cm exec d /bin/cat <"$tmp/big" | md5sum)" "$(md5sum <"$tmp/big")" "... 20 MB through it arrive intact"
+rm -f "$tmp/big"
+$cm exec d /bin/sh -c 'sleep 1000 & echo done' >"$tmp/left"
+is "$(cat "$tmp/left")" "done" "... its end is not that of what it left behind, its output is whole"
+refused "a missing command fails in runc's words" 'exec failed: unable to start container process: exec: "nosuch": executable file not found in $PATH' $cm exec d nosuch
+is "$rc" 255 "... with exit code 255"
+refused "--preserve-fds is refused" "--preserve-fds" $cm exec --preserve-fds 1 d /bin/true
+refused "a wrong process file is refused" "--process" $cm exec --process "$bundle/rootfs/bin/bad" d
+rc=0
+$cm exec d /bin/sleep 1000 &
+e=$!
+wait_for 5 sh -c "$cm ps d | grep -q 'sleep\$'"
+kill -TERM $e 2>/dev/null
+wait $e || rc=$?
+is "$rc" 143 "a signal to exec reaches the command"
+
+# ---- the words of conmon and containerd-shim
+cat >"$tmp/process.json" <<'P'
+{"terminal": false, "user": {"uid": 1, "gid": 2}, "args": ["/bin/sh", "-c", "echo as $(id -u); exec sleep 1000"], "cwd": "/",
+ "env": ["PATH=/bin"], "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 18446744073709551615}]}
+P
+$cm --systemd-cgroup --log "$tmp/log" --log-format json exec --pid-file "$tmp/epid" --process "$tmp/process.json" --detach d >"$tmp/eout" </dev/null
+is "$?" 0 "exec --process --detach --pid-file returns"
+wait_for 5 test -s "$tmp/eout"
+is "$(cat "$tmp/eout")" "as 1" "... and the process runs"
+kill -0 "$(cat "$tmp/epid")"
+is "$?" 0 "... a process of the host stands for it"
+kill -KILL "$(cat "$tmp/epid")"
+wait_for 5 sh -c "! $cm exec d /bin/ps | grep -q 'sleep 1000\$' || [ \$($cm exec d /bin/ps | grep -c 'sleep 1000\$') -le 2 ]"
+is "$?" 0 "... and takes it along"
+is "$($cm --log "$tmp/log" --log-format json ps --format json d | json 'd[0]')" 1 "ps --format json"
+is "$($cm events --stats d | json 'd["type"], d["data"]["pids"]["current"] > 0, d["data"]["memory"]["usage"]["usage"] > 0')" "stats True True" "events --stats"
+rm -f "$tmp/log"
+refused "a failing exec" "executable file not found" $cm --log "$tmp/log" --log-format json exec d nosuch
+is "$(json 'd["level"], "not found" in d["msg"]' <"$tmp/log")" "error True" "... is in the JSON log"
+$cm kill d 9
+wait_for 5 is_status d stopped
+$cm delete d
+is "$?" 0 "delete"
+$cm delete --force d
+is "$?" 0 "delete --force of what is gone"
+
+# ---- many at once, and after one another
+config /bin/sh -c 'sleep 1000 & wait'
+create m
+$cm start m
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	$cm exec m /bin/sh -c "echo $i; exit $i" >"$tmp/m$i" &
+	eval "p$i=$!"
+done
+good=0
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	rc=0
+	eval "wait \$p$i" || rc=$?
+	[ "$rc:$(cat "$tmp/m$i")" = "$i:$i" ] && good=$((good + 1))
+done
+is "$good" 10 "ten execs at once"
+usage() { awk '/VmRSS/ { print $2 }' "/proc/$(field m pid)/status"; }
+free() { $cm events --stats m | json 'd["data"]["memory"]["usage"]["usage"] // 1024 - d["data"]["memory"]["cache"] // 1024'; }
+i=0
+while [ $i -lt 50 ]; do $cm exec m /bin/true || break; i=$((i + 1)); done
+host=$(usage) guest_kb=$(free)
+while [ $i -lt 250 ]; do $cm exec m /bin/true || break; i=$((i + 1)); done
+is "$i" 250 "250 execs"
+[ $(($(usage) - host)) -lt 256 ]
+is "$?" 0 "... leave the sandbox process's memory flat ($host -> $(usage) kB)"
+[ $(($(free) - guest_kb)) -lt 512 ]
+is "$?" 0 "... and the guest's ($guest_kb -> $(free) kB)"
+$cm delete --force m
+is "$(state_entries)" "" "delete --force of a running container leaves nothing"
+
+# ---- terminals
+python3 "$top_srcdir/tests/oci/terminal.py" "$casemate" "$tmp" "$bundle" >"$tmp/tty" 2>&1
+while read -r verdict text; do
+	case "$verdict" in ok) ok 0 "$text" ;; not) ok 1 "$text" ;; *) echo "# $verdict $text" ;; esac
+done <"$tmp/tty"
+
+wait_for 5 no_leftover
+is "$(leftover)" "" "no process is left"
+is "$(state_entries)" "" "no state is left"
+plan
