@@ -89,7 +89,8 @@ static json_t *exec_from_process(const struct sandbox *s, const json_t *process)
 	return p;
 }
 
-static int exec_spec(const struct sandbox *s, const json_t *arg, struct cm_spec **spec, struct cm_err *err)
+static int exec_spec(
+	const struct sandbox *s, const json_t *arg, struct cm_spec **spec, struct cm_err *err)
 {
 	const json_t *process = json_object_get(arg, "Process");
 	json_t *p, *doc;
@@ -115,7 +116,8 @@ static int exec_live(const struct sandbox *s)
 	return n;
 }
 
-static int exec_request(struct sandbox *s, struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
+static int exec_request(
+	struct sandbox *s, struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
 {
 	struct cm_rpc_start_options so = {
 		.id = s->o->id,

@@ -50,7 +50,8 @@ static json_t *usage_event(const struct sandbox *s, const struct cm_rpc_usage *u
 {
 	json_int_t used = (json_int_t)(u->total - u->free), cpu = (json_int_t)u->cpu_ns;
 
-	return json_pack("{s:s, s:s, s:{s:{s:{s:I}, s:{}}, s:{s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}}, s:{s:I}}}",
+	return json_pack(
+		"{s:s, s:s, s:{s:{s:{s:I}, s:{}}, s:{s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}}, s:{s:I}}}",
 		"type", "stats", "id", s->o->id, "data", "cpu", "usage", "total", cpu, "throttling",
 		"memory", "cache", (json_int_t)u->cache, "usage", "limit", (json_int_t)u->total,
 		"usage", used, "max", (json_int_t)0, "failcnt", (json_int_t)0, "raw", "anon",
@@ -71,7 +72,9 @@ json_t *call_usage_result(const struct sandbox *s, const struct cm_rpc_frame *f,
 	if (event)
 		return json_pack("{s:o}", "event", usage_event(s, &u));
 	return json_pack("{s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "Unknown", 0, "System",
-		(json_int_t)(u.total - u.free > u.anon + u.cache ? u.total - u.free - u.anon - u.cache : 0),
+		(json_int_t)(u.total - u.free > u.anon + u.cache
+				     ? u.total - u.free - u.anon - u.cache
+				     : 0),
 		"Anonymous", (json_int_t)u.anon, "PageCache", (json_int_t)u.cache, "Mapped", 0,
 		"Tmpfs", 0, "Ramdiskfs", 0, "Total", (json_int_t)(u.total - u.free));
 }

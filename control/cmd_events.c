@@ -12,10 +12,11 @@
 
 #define EVENTS_INTERVAL 5 /* seconds */
 
-static const char help[] = "usage: casemate events [OPTIONS] ID\n\n"
-			   "Print statistics of container ID as JSON, a line every interval until it ends.\n\n"
-			   "  --interval SECONDS   time between two lines (default 5; 3s and 1m as well)\n"
-			   "  --stats              print once\n";
+static const char help[] =
+	"usage: casemate events [OPTIONS] ID\n\n"
+	"Print statistics of container ID as JSON, a line every interval until it ends.\n\n"
+	"  --interval SECONDS   time between two lines (default 5; 3s and 1m as well)\n"
+	"  --stats              print once\n";
 
 static const struct option longs[] = {
 	{ "interval", required_argument, NULL, 'i' },
@@ -41,7 +42,8 @@ static int events_print(const struct cm_cli *cli, const char *id, struct cm_err 
 	json_t *result;
 	int r;
 
-	if (cm_urpc_call(cli->root, id, "containerManager.Event", json_string(id), &result, err) < 0)
+	if (cm_urpc_call(cli->root, id, "containerManager.Event", json_string(id), &result, err) <
+		0)
 		return -err->code;
 	r = json_dumpf(json_object_get(result, "event"), stdout, JSON_COMPACT);
 	json_decref(result);
@@ -70,8 +72,8 @@ int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err
 	while ((c = events_print(cli, argv[optind], err)) == 0 && !once) {
 		sleep(seconds);
 		/* Its end is the end of the list, not a failure. */
-		if (cm_cli_need(cli, argv[optind], "",
-			    1u << CM_CREATED | 1u << CM_RUNNING, &gone) < 0)
+		if (cm_cli_need(cli, argv[optind], "", 1u << CM_CREATED | 1u << CM_RUNNING, &gone) <
+			0)
 			break;
 	}
 	return c;

@@ -171,8 +171,8 @@ static int exec_start(struct exec *x, struct cm_err *err)
 	if (exec_streams(x, fds, err) < 0)
 		return -err->code;
 	cm_console_size(x->tty, &rows, &cols);
-	arg = json_pack("{s:s, s:O, s:b, s:i, s:i}", "CID", x->id, "Process", x->process, "Owned", 1,
-		"Rows", (int)rows, "Columns", (int)cols);
+	arg = json_pack("{s:s, s:O, s:b, s:i, s:i}", "CID", x->id, "Process", x->process, "Owned",
+		1, "Rows", (int)rows, "Columns", (int)cols);
 	x->fd = cm_urpc_open(x->cli->root, x->id, err);
 	if (x->fd < 0) {
 		json_decref(arg);
@@ -214,7 +214,8 @@ static void exec_signals(const struct exec *x)
 		/* The terminal's end reaches the program through the terminal. */
 		if (si.ssi_signo == SIGHUP && x->console && si.ssi_pid == 0)
 			continue;
-		cm_urpc_signal(x->cli->root, x->id, (int)si.ssi_signo, x->pid, CM_URPC_PROCESS, &ignored);
+		cm_urpc_signal(
+			x->cli->root, x->id, (int)si.ssi_signo, x->pid, CM_URPC_PROCESS, &ignored);
 	}
 }
 
@@ -264,8 +265,8 @@ static int exec_run(struct exec *x, struct cm_err *err)
 	if (r == 0 && !x->detach && x->pid_file)
 		r = cm_cli_write_pid(x->pid_file, getpid(), err);
 	if (x->parent_fd >= 0) {
-		cm_sandbox_send(x->parent_fd, r < 0 ? CM_MSG_FAILED : CM_MSG_STARTED, r < 0 ? -r : 0,
-			r < 0 ? err->msg : NULL);
+		cm_sandbox_send(x->parent_fd, r < 0 ? CM_MSG_FAILED : CM_MSG_STARTED,
+			r < 0 ? -r : 0, r < 0 ? err->msg : NULL);
 		close(x->parent_fd);
 		exec_close_streams();
 	}
@@ -320,7 +321,8 @@ static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *er
 		if (exec_option(x, c, err) < 0)
 			return -err->code;
 	}
-	if (c == -2 || cm_cli_words(argc, argv, x->words.file ? 1 : 2, x->words.file ? 1 : argc, err) < 0)
+	if (c == -2 ||
+		cm_cli_words(argc, argv, x->words.file ? 1 : 2, x->words.file ? 1 : argc, err) < 0)
 		return -err->code;
 	x->id = argv[optind];
 	x->words.argv = argv + optind + 1;

@@ -37,8 +37,7 @@ static int ps_json(const json_t *list, struct cm_err *err)
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach(list, i, p)
-		json_array_append(pids, json_object_get(p, "pid"));
+	json_array_foreach(list, i, p) json_array_append(pids, json_object_get(p, "pid"));
 	i = (size_t)json_dumpf(pids, stdout, JSON_COMPACT);
 	json_decref(pids);
 	return i != 0 || fflush(stdout) != 0 ? cm_err_set(err, EIO, "write JSON") : 0;
@@ -51,11 +50,9 @@ static void ps_table(const json_t *list)
 
 	printf("%-8s %6s %6s %3s %-5s %-8s %10s %s\n", "UID", "PID", "PPID", "C", "STIME", "TTY",
 		"TIME", "CMD");
-	json_array_foreach(list, i, p)
-		printf("%-8lld %6lld %6lld %3lld %-5s %-8s %10s %s\n", ps_number(p, "uid"),
-			ps_number(p, "pid"), ps_number(p, "ppid"), ps_number(p, "c"),
-			ps_text(p, "stime"), ps_text(p, "tty"), ps_text(p, "time"),
-			ps_text(p, "cmd"));
+	json_array_foreach(list, i, p) printf("%-8lld %6lld %6lld %3lld %-5s %-8s %10s %s\n",
+		ps_number(p, "uid"), ps_number(p, "pid"), ps_number(p, "ppid"), ps_number(p, "c"),
+		ps_text(p, "stime"), ps_text(p, "tty"), ps_text(p, "time"), ps_text(p, "cmd"));
 }
 
 int cm_cmd_ps(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
@@ -67,7 +64,8 @@ int cm_cmd_ps(const struct cm_cli *cli, int argc, char **argv, struct cm_err *er
 	while ((c = cm_cli_option(argc, argv, "+:f:h", longs, help, err)) >= 0) {
 		json = strcmp(optarg, "json") == 0;
 		if (!json && strcmp(optarg, "table") != 0)
-			return cm_err_set(err, 0, "ps: --format: '%s' is neither table nor json", optarg);
+			return cm_err_set(
+				err, 0, "ps: --format: '%s' is neither table nor json", optarg);
 	}
 	if (c == -2 || cm_cli_words(argc, argv, 1, 1, err) < 0)
 		return -err->code;

@@ -153,7 +153,8 @@ int cm_cmd_create(const struct cm_cli *cli, int argc, char **argv, struct cm_err
 	cm_cli_vm_init(cli, &o);
 	while ((c = cm_cli_option(argc, argv, "+:b:h", longs, create_help, err)) >= 0) {
 		if (c == 'd' || c == RUN_KEEP)
-			return cm_err_set(err, 0, "create: unknown option '%s' (see casemate create --help)",
+			return cm_err_set(err, 0,
+				"create: unknown option '%s' (see casemate create --help)",
 				argv[optind - 1]);
 		if (run_option(&o, &w, c, err) < 0)
 			return -err->code;

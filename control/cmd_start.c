@@ -24,7 +24,8 @@ int cm_cmd_start(const struct cm_cli *cli, int argc, char **argv, struct cm_err 
 	id = argv[optind];
 	if (cm_cli_need(cli, id, "start", 1u << CM_CREATED, err) < 0)
 		return -err->code;
-	if (cm_urpc_call(cli->root, id, "containerManager.StartRoot", json_string(id), NULL, err) < 0)
+	if (cm_urpc_call(cli->root, id, "containerManager.StartRoot", json_string(id), NULL, err) <
+		0)
 		return cm_err_wrap(err, "start failed");
 	return 0;
 }

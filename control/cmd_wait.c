@@ -78,7 +78,7 @@ int cm_cmd_wait(const struct cm_cli *cli, int argc, char **argv, struct cm_err *
 	c = wait_call(cli, argv[optind], pid, &status, pid ? err : &ignored);
 	if (c < 0 && (pid || wait_recorded(cli, argv[optind], &status, err) < 0))
 		return -err->code;
-	return cm_cli_print_json(json_pack("{s:s, s:i}", "id", argv[optind], "exitStatus",
-					 cm_cli_exit_code(status)),
+	return cm_cli_print_json(
+		json_pack("{s:s, s:i}", "id", argv[optind], "exitStatus", cm_cli_exit_code(status)),
 		err);
 }

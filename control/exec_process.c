@@ -63,7 +63,8 @@ static void process_env_one(json_t *env, json_t *item)
 	const json_t *old;
 	size_t i;
 
-	json_array_foreach(env, i, old) {
+	json_array_foreach(env, i, old)
+	{
 		const char *s = json_string_value(old);
 
 		if (s && strncmp(s, text, n) == 0) {
@@ -123,9 +124,9 @@ static int process_words(json_t *p, const struct cm_exec_words *w, struct cm_err
 	if (w->user && process_user(p, w->user, err) < 0)
 		return -err->code;
 	if (w->groups)
-		json_array_extend(process_list(json_object_get(p, "user"), "additionalGids"), w->groups);
-	json_array_foreach(w->env, i, item)
-		process_env_one(process_list(p, "env"), item);
+		json_array_extend(
+			process_list(json_object_get(p, "user"), "additionalGids"), w->groups);
+	json_array_foreach(w->env, i, item) process_env_one(process_list(p, "env"), item);
 	if (w->caps)
 		process_caps(p, w->caps);
 	return 0;

@@ -68,6 +68,15 @@ static bool relay_input(const struct cm_relay *r)
 	return !(p[1].revents & (POLLHUP | POLLERR));
 }
 
+/* Wait until the guest has hung up. */
+static void relay_hangup(int sock)
+{
+	struct pollfd p = { .fd = sock };
+
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
 static void relay_tell(int done_fd)
 {
 	uint64_t one = 1;
@@ -186,6 +195,8 @@ static void *relay_run_input(void *arg)
 	/* The end of a file is not a terminal's: only one that is gone hangs the other up. */
 	if (r->kind != CM_RPC_STREAM_TTY || r->in_tty)
 		shutdown(r->sock, SHUT_WR);
+	/* Closed now, the socket would be reset under a guest that has not taken what was sent. */
+	relay_hangup(r->sock);
 	relay_leave(r);
 	return NULL;
 }

@@ -16,7 +16,8 @@ struct cm_rpc_start_options {
 	bool overlay;
 	const struct cm_volumes *volumes; /* of the bind mounts; NULL: there are none */
 	bool hold; /* do not execute the program before RELEASE */
-	uint64_t token[3]; /* streams of fd 0, 1, 2; 0 = /dev/null; with spec->terminal the first alone */
+	uint64_t token
+		[3]; /* streams of fd 0, 1, 2; 0 = /dev/null; with spec->terminal the first alone */
 	uint16_t rows, cols; /* of the terminal, 0 = as process.consoleSize says */
 };
 

@@ -37,7 +37,7 @@
 
 #define SANDBOX_TAIL	(16u << 10)
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
-#define SANDBOX_BACKLOG	128 /* connections into the guest at a time */
+#define SANDBOX_BACKLOG 128 /* connections into the guest at a time */
 
 /* #syscalls:sandbox sendto recvfrom */
 int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
@@ -207,11 +207,12 @@ static int sandbox_console(struct sandbox *s, struct cm_err *err)
 	if (!s->spec->terminal) {
 		if (s->o->console_sock < 0)
 			return 0;
-		return cm_err_set(err, 0, "--console-socket is given, but process.terminal is not set");
+		return cm_err_set(
+			err, 0, "--console-socket is given, but process.terminal is not set");
 	}
 	if (s->o->console_sock < 0 && s->o->detached)
-		return cm_err_set(
-			err, 0, "process.terminal is set: a detached container needs --console-socket");
+		return cm_err_set(err, 0,
+			"process.terminal is set: a detached container needs --console-socket");
 	if (s->o->console_sock < 0) {
 		cm_sandbox_send(s->cli_fd, CM_MSG_TERMINAL, 0, NULL);
 		return 0;

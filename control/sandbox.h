@@ -36,7 +36,8 @@ struct cm_sandbox_options {
 };
 
 enum cm_sandbox_msg_kind {
-	CM_MSG_STARTED = 1, /* value: pid of the sandbox; the program runs, or the container is created */
+	CM_MSG_STARTED =
+		1, /* value: pid of the sandbox; the program runs, or the container is created */
 	CM_MSG_FAILED, /* value: errno, text: message; nothing is left of the container */
 	CM_MSG_EXITED, /* value: wait status; text: what happened when the sandbox itself failed, or empty */
 	CM_MSG_SIGNAL, /* command to sandbox; value: signal for the container's first process */

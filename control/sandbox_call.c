@@ -13,15 +13,16 @@
 #include <sys/uio.h>
 #include "control/call.h"
 
-#define CALL_GUEST_MS	9000 /* for an answer of the guest; a client waits a little longer */
-#define CALL_KILL_MS	3000 /* for a guest to take a SIGKILL */
-#define CALL_DYING_MS	30000 /* for what it kills to be written back and gone */
+#define CALL_GUEST_MS 9000 /* for an answer of the guest; a client waits a little longer */
+#define CALL_KILL_MS  3000 /* for a guest to take a SIGKILL */
+#define CALL_DYING_MS 30000 /* for what it kills to be written back and gone */
 
 bool call_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *cid)
 {
 	if (json_is_string(cid) && strcmp(json_string_value(cid), s->o->id) == 0)
 		return true;
-	cm_urpc_reply(c, ENOENT, json_is_string(cid) ? "no such container" : "container id is missing", NULL);
+	cm_urpc_reply(c, ENOENT,
+		json_is_string(cid) ? "no such container" : "container id is missing", NULL);
 	return false;
 }
 
@@ -174,7 +175,8 @@ static void call_process(struct sandbox *s, struct cm_urpc_client *c, const json
 		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(s->spec->doc, "process")));
 }
 
-static void call_ask(struct sandbox *s, struct cm_urpc_client *c, enum call_kind kind, uint16_t type)
+static void call_ask(
+	struct sandbox *s, struct cm_urpc_client *c, enum call_kind kind, uint16_t type)
 {
 	struct cm_rpc_container q = { .container = SANDBOX_CONTAINER };
 
@@ -303,9 +305,9 @@ static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const stru
 
 	if (code != 0) {
 		cm_urpc_reply(c, code < 0 ? EPROTO : code,
-			code == ESRCH			? "container not running"
+			code == ESRCH		  ? "container not running"
 			: code > 0 && code < 4096 ? strerror(code)
-							: "unknown error",
+						  : "unknown error",
 			NULL);
 		return;
 	}
@@ -360,7 +362,8 @@ void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p)
 /* Status of the process that a client waits for, once the container is gone: what did not tell its end was killed with it. */
 static int end_status(struct sandbox *s, const struct cm_urpc_client *c)
 {
-	const struct sandbox_proc *p = c->call == CALL_WAIT_PID ? sandbox_proc_find(s, (int)c->key) : NULL;
+	const struct sandbox_proc *p =
+		c->call == CALL_WAIT_PID ? sandbox_proc_find(s, (int)c->key) : NULL;
 
 	if (!p || p->init)
 		return s->status;

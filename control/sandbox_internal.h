@@ -11,8 +11,9 @@
 #include "control/urpc.h"
 #include "control/volumes.h"
 
-#define SANDBOX_RELAYS	  120 /* streams at a time; the vsock device has 128 connections */
-#define SANDBOX_PROCS	  128 /* processes that are remembered: alive, or ended and not the oldest ones */
+#define SANDBOX_RELAYS 120 /* streams at a time; the vsock device has 128 connections */
+#define SANDBOX_PROCS \
+	128 /* processes that are remembered: alive, or ended and not the oldest ones */
 #define SANDBOX_CONTAINER 1 /* the container's number in the guest protocol */
 #define VSOCK_PATH	  "vsock.sock"
 
@@ -106,7 +107,8 @@ struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request)
 /* It was not started: free its slot and streams. */
 void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p);
 /* It ended; sent: see struct cm_rpc_exited. */
-void sandbox_proc_ended(struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2]);
+void sandbox_proc_ended(
+	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2]);
 
 /* ---- sandbox_call.c ---- */
 /* Serve a call on the control socket; ctx is the struct sandbox. */

@@ -22,7 +22,8 @@
 
 #define LOOP_START_MS 30000 /* from launch to the guest's answer */
 #define LOOP_FSD_MS   100 /* from the file server's end to the VMM's, when that is the cause */
-#define LOOP_NO_EXEC  127 /* exit code of a created container whose program cannot be executed, as a shell's */
+#define LOOP_NO_EXEC \
+	127 /* exit code of a created container whose program cannot be executed, as a shell's */
 #define LOOP_QUIET_MS 5 /* a program that still runs after this gets its record written */
 #define LOOP_END_MS \
 	2000 /* for an ordered power off, and for the VMM to end when the guest hung up */

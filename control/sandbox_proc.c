@@ -39,8 +39,8 @@ int sandbox_stream(struct sandbox *s, uint16_t kind, int in_fd, int out_fd, bool
 	if (!r) {
 		if (own)
 			stream_close(in_fd, out_fd);
-		return cm_err_set(
-			err, i < SANDBOX_RELAYS ? ENOMEM : EAGAIN, "too many processes with streams");
+		return cm_err_set(err, i < SANDBOX_RELAYS ? ENOMEM : EAGAIN,
+			"too many processes with streams");
 	}
 	cm_relay_init(r, kind, ++s->next_token, s->done_fd);
 	r->in_fd = in_fd;
@@ -56,8 +56,8 @@ int sandbox_stream(struct sandbox *s, uint16_t kind, int in_fd, int out_fd, bool
 	return 0;
 }
 
-static int stdio_tty(struct sandbox *s, struct sandbox_proc *p, const int fds[3], bool own,
-	struct cm_err *err)
+static int stdio_tty(
+	struct sandbox *s, struct sandbox_proc *p, const int fds[3], bool own, struct cm_err *err)
 {
 	if (own && fds[1] != fds[0] && fds[2] >= 0)
 		close(fds[2]);
@@ -79,8 +79,8 @@ int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], b
 				close(fds[i]);
 			continue;
 		}
-		r = sandbox_stream(
-			s, kind, i == 0 ? fds[i] : -1, i == 0 ? -1 : fds[i], own, &p->token[i], err);
+		r = sandbox_stream(s, kind, i == 0 ? fds[i] : -1, i == 0 ? -1 : fds[i], own,
+			&p->token[i], err);
 	}
 	return r;
 }
@@ -185,7 +185,8 @@ void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p)
 	memset(p, 0, sizeof(*p));
 }
 
-void sandbox_proc_ended(struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2])
+void sandbox_proc_ended(
+	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2])
 {
 	p->ended = true;
 	p->status = status;

@@ -13,8 +13,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 
-void cm_urpc_init(
-	struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx)
+void cm_urpc_init(struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx)
 {
 	s->fd = -1;
 	s->call = call;

@@ -59,8 +59,7 @@ struct cm_urpc_server {
 };
 
 /* Everything closed, nobody connected. */
-void cm_urpc_init(
-	struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx);
+void cm_urpc_init(struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx);
 
 /* Listen on `path` (relative to the working directory: socket addresses are short). The umask must be 0177. */
 int cm_urpc_listen(struct cm_urpc_server *s, const char *path, struct cm_err *err);

@@ -125,8 +125,8 @@ int agent_container_release(struct cm_rpc_error *e)
 	return held ? agent_process_release(held, e) : -EALREADY;
 }
 
-int agent_container_exec(const struct rpc_start *s, struct vsock_listener *streams,
-	struct cm_rpc_error *e, int *pid)
+int agent_container_exec(
+	const struct rpc_start *s, struct vsock_listener *streams, struct cm_rpc_error *e, int *pid)
 {
 	bool alive;
 	int ret;

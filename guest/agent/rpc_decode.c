@@ -67,7 +67,8 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 		s->nreadonly > CM_RPC_PATHS_MAX)
 		return -E2BIG;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
-		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->uid == ~0u || s->gid == ~0u)
+		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->uid == ~0u ||
+		s->gid == ~0u)
 		return -EINVAL;
 	for (i = 0; i < CM_RPC_CAPSETS; i++) {
 		if (s->caps[i] & ~RPC_CAPS_ALL)

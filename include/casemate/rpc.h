@@ -37,8 +37,10 @@ enum cm_rpc_type {
 	CM_RPC_TRACE = 5, /* struct cm_rpc_trace; reply: empty */
 	CM_RPC_WINSIZE = 6, /* struct cm_rpc_winsize; reply: empty */
 	CM_RPC_SHUTDOWN = 7, /* struct cm_rpc_shutdown; reply: empty, then the guest powers off */
-	CM_RPC_RELEASE = 8, /* struct cm_rpc_container: a held START executes its program; reply: empty */
-	CM_RPC_EXEC = 9, /* as START, without mounts and paths: one more process; reply: struct cm_rpc_started */
+	CM_RPC_RELEASE =
+		8, /* struct cm_rpc_container: a held START executes its program; reply: empty */
+	CM_RPC_EXEC =
+		9, /* as START, without mounts and paths: one more process; reply: struct cm_rpc_started */
 	CM_RPC_USAGE = 10, /* struct cm_rpc_container; reply: struct cm_rpc_usage */
 	CM_RPC_EXITED =
 		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
