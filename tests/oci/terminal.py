@@ -156,7 +156,7 @@ def user():
     time.sleep(1)
     screen.type("\x1a")
     check(screen.wait("Stopped"), "Ctrl-Z stops the foreground")
-    screen.type("kill -9 %1; wait; exit 8\n")
+    screen.type("kill -9 %1; wait\nexit 8\nexit 8\n")
     check(screen.wait("code=8"), "the exit code is the shell's")
     screen.ended()
     os.close(fd)
