@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 #include "control/cli.h"
+#include "control/kvmtest/cmd.h"
 
 static const struct cm_cmd commands[] = {
 	{ "run", "run a bundle in a new sandbox", cm_cmd_run },
@@ -29,6 +30,7 @@ static const struct cm_cmd commands[] = {
 	{ "delete", "remove a stopped container", cm_cmd_delete },
 	{ "debug", "look into a sandbox: registers, stacks, tasks, memory", cm_cmd_debug },
 	{ "doctor", "look at this host's KVM and say what to do", cm_cmd_doctor },
+	{ "kvmtest", "test kernels, each in a machine of its own", cm_cmd_kvmtest },
 	{ "features", "print what is supported, as OCI features JSON", cm_cmd_features },
 };
 
@@ -134,7 +136,7 @@ static int main_run(struct cm_cli *cli, int argc, char **argv, struct cm_err *er
 
 int main(int argc, char **argv)
 {
-	struct cm_cli cli = { .root = CM_RUNSTATEDIR "/casemate" };
+	struct cm_cli cli = { .root = CM_RUNSTATEDIR "/casemate", .report = main_report };
 	struct cm_err err = { 0 };
 	char root[8192];
 	int r;

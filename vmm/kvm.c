@@ -59,6 +59,13 @@ int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid_table *t)
 	return kvm_call(kvm_fd, KVM_GET_SUPPORTED_CPUID, t);
 }
 
+int kvm_supported_hyperv_cpuid(int kvm_fd, struct kvm_cpuid_table *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->nent = KVM_CPUID_MAX;
+	return kvm_call(kvm_fd, KVM_GET_SUPPORTED_HV_CPUID, t);
+}
+
 int kvm_enable_cap(int vm_fd, uint32_t cap, uint64_t arg0)
 {
 	struct kvm_enable_cap c = { .cap = cap, .args = { arg0 } };
@@ -100,6 +107,18 @@ int kvm_set_msr_filter(int vm_fd, struct kvm_msr_filter *f)
 	return kvm_call(vm_fd, KVM_X86_SET_MSR_FILTER, f);
 }
 
+int kvm_create_irqchip(int vm_fd)
+{
+	return kvm_call_value(vm_fd, KVM_CREATE_IRQCHIP, 0);
+}
+
+int kvm_create_pit(int vm_fd)
+{
+	struct kvm_pit_config c = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	return kvm_call(vm_fd, KVM_CREATE_PIT2, &c);
+}
+
 int kvm_set_routes(int vm_fd, struct kvm_irq_routing *r)
 {
 	return kvm_call(vm_fd, KVM_SET_GSI_ROUTING, r);
@@ -123,6 +142,21 @@ int kvm_ioeventfd(int vm_fd, uint16_t port, uint32_t value, int fd)
 	};
 
 	return kvm_call(vm_fd, KVM_IOEVENTFD, &e);
+}
+
+int kvm_irq_line(int vm_fd, uint32_t line, bool level)
+{
+	struct kvm_irq_level l = { .irq = line, .level = level };
+
+	return kvm_call(vm_fd, KVM_IRQ_LINE, &l);
+}
+
+int kvm_set_intel_pages(int vm_fd, uint32_t gpa)
+{
+	uint64_t identity = gpa;
+	int r = kvm_call(vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+
+	return r < 0 ? r : kvm_call_value(vm_fd, KVM_SET_TSS_ADDR, gpa + 0x1000);
 }
 
 int kvm_run(int vcpu_fd)
@@ -185,6 +219,15 @@ int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value)
 	if (r < 0)
 		return r;
 	return r == 1 ? 0 : -ENOENT;
+}
+
+int kvm_get_mp_state(int vcpu_fd, uint32_t *state)
+{
+	struct kvm_mp_state s = { 0 };
+	int r = kvm_call(vcpu_fd, KVM_GET_MP_STATE, &s);
+
+	*state = s.mp_state;
+	return r;
 }
 
 int kvm_set_mp_state(int vcpu_fd, uint32_t state)

@@ -28,6 +28,7 @@ int kvm_cap(int kvm_fd, int cap); /* value of the capability, 0 when absent */
 int kvm_create_vm(int kvm_fd); /* new descriptor, close-on-exec */
 int kvm_run_size(int kvm_fd); /* bytes of the shared kvm_run area */
 int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid_table *t);
+int kvm_supported_hyperv_cpuid(int kvm_fd, struct kvm_cpuid_table *t);
 
 /* VM descriptor. */
 int kvm_enable_cap(int vm_fd, uint32_t cap, uint64_t arg0);
@@ -38,6 +39,10 @@ int kvm_set_msr_filter(int vm_fd, struct kvm_msr_filter *f);
 int kvm_set_routes(int vm_fd, struct kvm_irq_routing *r); /* replaces all earlier routes */
 int kvm_irqfd(int vm_fd, uint32_t gsi, int fd); /* a write to fd raises gsi from now on */
 int kvm_ioeventfd(int vm_fd, uint16_t port, uint32_t value, int fd); /* OUT of 4 bytes writes fd */
+int kvm_create_irqchip(int vm_fd); /* PIC and I/O APIC; before any vCPU */
+int kvm_create_pit(int vm_fd);
+int kvm_irq_line(int vm_fd, uint32_t line, bool level);
+int kvm_set_intel_pages(int vm_fd, uint32_t gpa); /* four pages that VMX keeps for itself */
 
 /* vCPU descriptor; only its own thread uses it once it runs. */
 int kvm_run(int vcpu_fd);
@@ -48,6 +53,7 @@ int kvm_get_sregs(int vcpu_fd, struct kvm_sregs *s);
 int kvm_set_sregs(int vcpu_fd, struct kvm_sregs *s);
 int kvm_get_msr(int vcpu_fd, uint32_t index, uint64_t *value);
 int kvm_set_msr(int vcpu_fd, uint32_t index, uint64_t value);
+int kvm_get_mp_state(int vcpu_fd, uint32_t *state);
 int kvm_set_mp_state(int vcpu_fd, uint32_t state);
 int kvm_get_tsc_khz(int vcpu_fd);
 int kvm_set_tsc_offset(int vcpu_fd, uint64_t offset);

@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/seccomp.h"
 #include "vmm/opts.h"
+#include "vmm/pc/pc.h"
 #include "vmm/probe.h"
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
@@ -90,6 +91,8 @@ int main(int argc, char **argv)
 	struct cm_err err;
 	struct opts o;
 
+	if (argc > 1 && strcmp(argv[1], "--machine=pc") == 0)
+		return pc_main(argc, argv);
 	stage_mark("start");
 	if (opts_parse(&o, argc, argv, &err) < 0)
 		goto fail;

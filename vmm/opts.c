@@ -27,6 +27,7 @@ const char opts_usage[] =
 	"  --hold-on-panic        keep a guest that died until a debugger lets it go\n"
 	"  --trace-exits          count VM exits, print them at the end\n"
 	"  --probe                print what this host's KVM offers and costs\n"
+	"  --machine=pc           (first) another machine, with options of its own; then --help\n"
 #ifdef CM_DEVEL
 	"  --guest-image=FILE     boot this kernel (developer builds)\n"
 #endif

@@ -11,6 +11,7 @@
 #define OPTS_FS_MAX   13
 #define OPTS_CPUS_MAX 64
 #define OPTS_TAG_MAX  36 /* bytes of a virtio-fs tag */
+#define OPTS_KEEP_MAX 8
 
 struct opts_fs {
 	char tag[OPTS_TAG_MAX + 1];
@@ -38,6 +39,8 @@ struct opts {
 	const char *guest_image; /* developer builds only; NULL = the embedded image */
 	unsigned nfs;
 	struct opts_fs fs[OPTS_FS_MAX];
+	unsigned nkeep;
+	int keep_fd[OPTS_KEEP_MAX]; /* more descriptors to stay open; -1 = none */
 };
 
 /* Fill o from argv (which o points into). Returns 0 or -errno with a one-line message. */

@@ -61,7 +61,7 @@
 #include "vmm/seccomp_vmm.h"
 #include "vmm/vlog.h"
 
-#define STAGE_FDS_MAX (7 + 3 * OPTS_FS_MAX + 1)
+#define STAGE_FDS_MAX (7 + 3 * OPTS_FS_MAX + 1 + OPTS_KEEP_MAX)
 #define STAGE_NOFILE  4096 /* host connections of the vsock device are descriptors */
 
 /* ---- stage 1 */
@@ -89,6 +89,8 @@ static unsigned stage_named_fds(const struct opts *o, int *fds)
 		fds[n++] = o->fs[i].kick;
 		fds[n++] = o->fs[i].call;
 	}
+	for (i = 0; i < o->nkeep; i++)
+		fds[n++] = o->keep_fd[i];
 	qsort(fds, n, sizeof(*fds), stage_compare_fds);
 	return n;
 }

@@ -10,6 +10,7 @@ tests="
 60 kvm/probe.sh
 120 kvm/boot.sh
 60 kvm/jail.sh
+240 kvm/kvmtest.sh
 120 kvm/hostfs.sh
 120 kvm/selftest.sh
 240 guest/guest.sh
@@ -17,7 +18,7 @@ tests="
 300 oci/debian.sh
 300 oci/debug.sh
 "
-limit=${CASEMATE_SVM_LIMIT:-900}
+limit=${CASEMATE_SVM_LIMIT:-1100}
 patience=${CASEMATE_TEST_PATIENCE:-1}
 only=${CASEMATE_SVM_TESTS:-}
 for script in $only; do
@@ -36,7 +37,7 @@ mkdir -p "$t/guest" "$t/lib"
 cp "$top_builddir/casemate-debug" "$t/" && cp "$top_builddir/guest/sentry.elf" "$t/guest/" || exit 1
 # It is the only program of ours that is not static.
 ldd "$top_builddir/casemate-debug" | sed -n 's/.* => \(.*\) (.*/\1/p' | grep -v '/libc\.so' | xargs -I{} cp {} "$t/lib/" || exit 1
-cp "$top_builddir"/tests/kvm/{kernel.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.sh "$t/tests/kvm/" || exit 1
+cp "$top_builddir"/tests/kvm/{kernel.elf,example.elf,pctest.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.sh "$t/tests/kvm/" || exit 1
 cp "$top_srcdir"/tests/oci/*.sh "$t/tests/oci/" && cp "$top_srcdir"/tests/lib/debian-rootfs "$t/tests/lib/" || exit 1
 cp "$top_srcdir"/tests/guest/{guest.sh,run-guest-tests} "$t/tests/guest/" || exit 1
 for program in "$top_builddir"/tests/guest/*; do
