@@ -3,7 +3,8 @@
 # casemate kvmtest from its command line: every kind of image and of end, devices, refusals, cores, suites.
 set -u
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${top_builddir:=.}"
-export CASEMATE_LIBEXECDIR=$top_builddir
+export CASEMATE_LIBEXECDIR
+CASEMATE_LIBEXECDIR=$(realpath "$top_builddir")
 CASEMATE=$top_builddir/casemate
 EXAMPLE=$top_builddir/tests/kvm/example.elf
 PC=$top_builddir/tests/kvm/pctest.elf
@@ -14,7 +15,7 @@ files=100 runs=200
 [ -z "${CASEMATE_TEST_EMULATED:-}" ] || files=20 runs=20
 
 [ -w /dev/kvm ] || { echo "1..0 # SKIP no /dev/kvm"; exit 0; }
-echo "1..39"
+echo "1..43"
 
 # run [option]... IMAGE [word]...: $status, console in $TMP/out, messages in $TMP/err, both in $TMP/log
 run() {
@@ -150,6 +151,23 @@ run --core-on-fail "$TMP/cores" "$EXAMPLE"
 point $? "no core of a run that passed"
 run --trace "$PC" exit 0
 ended 0 "--trace shows accesses" "vcpu 0: port write 0xf4 len 4 value 0"
+
+run --backend-info "$EXAMPLE"
+[ $status -eq 0 ] && grep -q '^kvm.flavour=' "$TMP/out"
+point $? "--backend-info says what KVM is"
+
+# --- new
+"$CASEMATE" kvmtest new "$TMP/new" >"$TMP/log" 2>&1 && cmp -s "$TMP/new/kvmtest.h" "$top_srcdir/include/casemate/kvmtest.h" 2>/dev/null || [ -s "$TMP/new/kvmtest.h" ]
+point $? "new writes the header"
+if command -v make >/dev/null && command -v gcc >/dev/null; then
+	make -C "$TMP/new" check CASEMATE="$(realpath "$CASEMATE")" >"$TMP/log" 2>&1 && grep -q '^2 passed, 0 failed, 1 skipped' "$TMP/log"
+	point $? "its suite builds and passes"
+else
+	skip "its suite builds and passes" "no compiler"
+fi
+"$CASEMATE" kvmtest new "$TMP/new" >"$TMP/log" 2>&1
+[ $? -eq 125 ] && grep -q "new/kvmtest.h': File exists" "$TMP/log"
+point $? "nothing is overwritten"
 
 # --- suites
 mkdir "$TMP/suite"
