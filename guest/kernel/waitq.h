@@ -6,6 +6,8 @@
  * wait_event(wq, cond)                          sleeps until cond, not interruptible (short, guaranteed waits only: I/O)
  * wait_event_intr(wq, cond)                     0, or -ERESTARTSYS when a signal is pending
  * wait_event_intr_deadline(wq, cond, deadline)  0, -ERESTARTSYS, or -ETIMEDOUT at CLOCK_MONOTONIC `deadline` ns (WAIT_FOREVER = none)
+ * wait_event_intr_exclusive(wq, cond, deadline) the same for one of several that can do the job: waitq_wake(wq, 1, key) wakes one of them. Who
+ *                                               gives up while `cond` holds passes the wake-up on.
  * `cond` is evaluated with the waiter queued and must not sleep; it may take spinlocks.
  *
  * Poll and epoll queue a waiter with a callback of their own instead of a thread: waitq_add/waitq_remove.
@@ -49,11 +51,11 @@ void wait_prepare(struct waitq *wq, struct waiter *w, bool intr);
 int wait_sleep(struct waiter *w, bool intr, u64 deadline);
 void wait_finish(struct waitq *wq, struct waiter *w);
 
-#define wait_event_common(wq, cond, intr, deadline) \
+#define wait_event_common(wq, cond, intr, deadline, excl) \
 	({ \
 		int we_ret_ = 0; \
 		if (!(cond)) { \
-			struct waiter we_w_ = { .wake = NULL }; \
+			struct waiter we_w_ = { .exclusive = excl }; \
 			for (;;) { \
 				wait_prepare(wq, &we_w_, intr); \
 				if (cond) { \
@@ -68,8 +70,9 @@ void wait_finish(struct waitq *wq, struct waiter *w);
 		} \
 		we_ret_; \
 	})
-#define wait_event(wq, cond)		       ((void)wait_event_common(wq, cond, false, WAIT_FOREVER))
-#define wait_event_intr(wq, cond)	       wait_event_common(wq, cond, true, WAIT_FOREVER)
-#define wait_event_intr_deadline(wq, cond, dl) wait_event_common(wq, cond, true, dl)
+#define wait_event(wq, cond)			((void)wait_event_common(wq, cond, false, WAIT_FOREVER, false))
+#define wait_event_intr(wq, cond)		wait_event_common(wq, cond, true, WAIT_FOREVER, false)
+#define wait_event_intr_deadline(wq, cond, dl)	wait_event_common(wq, cond, true, dl, false)
+#define wait_event_intr_exclusive(wq, cond, dl) wait_event_common(wq, cond, true, dl, true)
 
 #endif

@@ -11,12 +11,15 @@
 
 #define AF_UNSPEC 0
 #define AF_UNIX	  1
+#define AF_INET	  2
+#define AF_INET6  10
 #define AF_MAX	  46
 
 #define SOCK_STREAM    1
 #define SOCK_DGRAM     2
 #define SOCK_RAW       3
 #define SOCK_SEQPACKET 5
+#define SOCK_TYPE_LAST 10
 #define SOCK_TYPE_MASK 0xf
 #define SOCK_NONBLOCK  04000
 #define SOCK_CLOEXEC   02000000
@@ -28,8 +31,11 @@
 #define MSG_DONTWAIT	 0x40u
 #define MSG_EOR		 0x80u
 #define MSG_WAITALL	 0x100u
+#define MSG_ERRQUEUE	 0x2000u
 #define MSG_NOSIGNAL	 0x4000u
+#define MSG_MORE	 0x8000u
 #define MSG_WAITFORONE	 0x10000u
+#define MSG_FASTOPEN	 0x20000000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
 
 #define SCM_RIGHTS	1
@@ -39,6 +45,15 @@
 #define SHUT_RD	  0
 #define SHUT_WR	  1
 #define SHUT_RDWR 2
+
+#define SO_EE_ORIGIN_ICMP_K  2 /* <linux/errqueue.h> needs a libc */
+#define SO_EE_ORIGIN_ICMP6_K 3
+
+struct sock_extended_err_k {
+	u32 err;
+	u8 origin, type, code, pad;
+	u32 info, data;
+};
 
 struct ucred {
 	s32 pid;

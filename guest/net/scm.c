@@ -86,6 +86,21 @@ static int scm_add_files(struct scm *scm, uaddr_t p, u64 len)
 	return 0;
 }
 
+/* Data of a family's own level: kept for it when it fits, else of no interest. */
+static int scm_add_extra(struct scm *scm, const struct cmsghdr_k *h, uaddr_t p)
+{
+	u64 len = h->len - CMSG_HDR;
+	struct sock_cmsg *c;
+
+	if (!scm->extra || scm->extra->n >= SOCK_CMSGS || len > SOCK_CMSG_DATA)
+		return 0;
+	c = &scm->extra->c[scm->extra->n++];
+	c->level = h->level;
+	c->type = h->type;
+	c->len = (u32)len;
+	return copy_from_user(c->data, p, len);
+}
+
 static bool scm_id_allowed(u32 id, u32 real, u32 effective, u32 saved, int cap)
 {
 	return id == real || id == effective || id == saved || capable(cap);
@@ -127,9 +142,11 @@ int scm_read_user(struct scm *scm, uaddr_t p, u64 len)
 				r = scm_set_cred(scm, p + CMSG_HDR, h.len - CMSG_HDR);
 			else
 				r = -EINVAL;
-			if (r)
-				return r;
+		} else {
+			r = scm_add_extra(scm, &h, p + CMSG_HDR);
 		}
+		if (r)
+			return r;
 		if (CMSG_ALIGN(h.len) >= len)
 			break;
 		p += CMSG_ALIGN(h.len);
@@ -144,9 +161,9 @@ struct scm_writer {
 	u64 left, used;
 };
 
-static int scm_put(struct scm_writer *w, int type, const void *data, u64 len)
+static int scm_put_level(struct scm_writer *w, int level, int type, const void *data, u64 len)
 {
-	struct cmsghdr_k h = { .len = CMSG_HDR + len, .level = SOL_SOCKET, .type = type };
+	struct cmsghdr_k h = { .len = CMSG_HDR + len, .level = level, .type = type };
 	u64 step = MIN(CMSG_ALIGN(h.len), w->left);
 
 	if (put_user(h, w->p) || copy_to_user(w->p + CMSG_HDR, data, len))
@@ -155,6 +172,27 @@ static int scm_put(struct scm_writer *w, int type, const void *data, u64 len)
 	w->left -= step;
 	w->used += step;
 	return 0;
+}
+
+static int scm_put(struct scm_writer *w, int type, const void *data, u64 len)
+{
+	return scm_put_level(w, SOL_SOCKET, type, data, len);
+}
+
+/* What does not fit in whole is left out. */
+static int scm_put_extra(const struct sock_cmsgs *x, struct scm_writer *w, u32 *out_flags)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < x->n && !r; i++) {
+		const struct sock_cmsg *c = &x->c[i];
+
+		if (w->left < CMSG_HDR + c->len)
+			*out_flags |= MSG_CTRUNC;
+		else
+			r = scm_put_level(w, c->level, c->type, c->data, c->len);
+	}
+	return r;
 }
 
 /* Installs as many descriptors as fit; the rest is dropped with the scm. */
@@ -194,6 +232,8 @@ int scm_write_user(
 	}
 	if (!r && scm->nfiles)
 		r = scm_put_files(scm, &w, cloexec, out_flags);
+	if (!r && scm->extra)
+		r = scm_put_extra(scm->extra, &w, out_flags);
 	*len = w.used;
 	return r;
 }

@@ -7,11 +7,27 @@
 
 struct file;
 
+#define SOCK_CMSGS     4u
+#define SOCK_CMSG_DATA 48u
+
+/* Control data of the families' own levels, in kernel form. */
+struct sock_cmsg {
+	s32 level, type;
+	u32 len;
+	u8 data[SOCK_CMSG_DATA] __aligned(8);
+};
+struct sock_cmsgs {
+	u32 n;
+	struct sock_cmsg c[SOCK_CMSGS];
+};
+
 struct scm {
 	struct file **files; /* references; NULL when there are none */
 	u32 nfiles;
 	bool has_cred; /* the sender named them itself, or the receiver asked */
 	struct ucred cred;
+	struct sock_cmsgs *
+		extra; /* room for other levels' data: sent with the message, or received; NULL = not wanted */
 };
 
 void scm_init(struct scm *scm);

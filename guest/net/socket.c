@@ -8,13 +8,19 @@
 #include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "mm/slab.h"
+#include "mm/page.h"
+#include "net/netdev.h"
+#include "net/stream.h"
 #include "net/scm.h"
+#include "net/inet.h"
 #include "net/unix.h"
 #include "task/task.h"
 
 #define SOCKET_BUF_DEFAULT 212992u
+#define RAM_SHARE \
+	8u /* at most this part of the memory holds bytes of TCP streams, and the same of UDP datagrams */
 
-static const struct sock_family *const families[] = { &unix_family };
+static const struct sock_family *const families[] = { &unix_family, &inet_family, &inet6_family };
 
 static const struct sock_family *family_find(u32 family)
 {
@@ -42,6 +48,8 @@ static s64 socket_file_read(struct file *f, struct uio *u, u64 *pos)
 	struct sock_msg m = { .uio = u, .scm = &scm };
 	s64 n;
 
+	if (!u->left)
+		return 0;
 	scm_init(&scm);
 	n = s->ops->recv(s, &m);
 	scm_fini(&scm);
@@ -78,7 +86,7 @@ static s64 socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
 	else if (cmd == TIOCOUTQ)
 		n = s->ops->outq(s);
 	else
-		return -ENOTTY;
+		return netdev_ioctl(cmd, arg);
 	if (n < 0)
 		return n;
 	return put_user((s32)n, arg);
@@ -106,6 +114,10 @@ int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **o
 	struct socket *s;
 	int r;
 
+	if (family >= AF_MAX)
+		return -EAFNOSUPPORT;
+	if (type > SOCK_TYPE_LAST)
+		return -EINVAL;
 	if (!fam)
 		return -EAFNOSUPPORT;
 	s = kzalloc(sizeof(*s));
@@ -115,6 +127,7 @@ int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **o
 	s->type = type;
 	s->protocol = protocol;
 	s->sndbuf = s->rcvbuf = SOCKET_BUF_DEFAULT;
+	s->rcvlowat = 1;
 	r = fam->create(s);
 	if (r)
 		goto err_free;
@@ -151,5 +164,11 @@ struct socket *socket_of_fd(int fd, struct file **file, int *err)
 
 void net_init(void)
 {
+	struct page_stats s;
+
 	waitq_init(&unix_dgram_space);
+	port_table_init(tcp_proto.table);
+	port_table_init(udp_proto.table);
+	page_stats(&s);
+	stream_pages_max = s.total / RAM_SHARE;
 }

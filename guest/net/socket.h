@@ -30,6 +30,12 @@ struct sock_msg {
 	u32 out_flags; /* recv: MSG_TRUNC... */
 };
 
+/* The value of an option for getsockopt. */
+struct sock_optval {
+	u8 buf[256] __aligned(8);
+	u32 len;
+};
+
 /* The caller holds a reference on the file. NULL operation: -EOPNOTSUPP. Bytes or 0, or -errno. */
 struct sock_ops {
 	int (*bind)(struct socket *s, const struct sock_addr *addr);
@@ -44,8 +50,14 @@ struct sock_ops {
 	u32 (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
 	s64 (*inq)(struct socket *s); /* FIONREAD */
 	s64 (*outq)(struct socket *s); /* TIOCOUTQ */
-	int (*peercred)(struct socket *s, struct ucred *out);
-	bool (*listening)(struct socket *s);
+	int (*peercred)(struct socket *s, struct ucred *out); /* NULL: nobody */
+	bool (*listening)(struct socket *s); /* NULL: never */
+	int (*take_error)(struct socket *s); /* SO_ERROR, cleared by reading; NULL: none */
+	/* Levels other than SOL_SOCKET. */
+	int (*setsockopt)(struct socket *s, int level, int opt, uaddr_t val, u32 len);
+	int (*getsockopt)(struct socket *s, int level, int opt, struct sock_optval *out);
+	void (*options_changed)(struct socket
+			*s); /* after a change of a SOL_SOCKET option; NULL: no need to know */
 	void (*release)(struct socket *s); /* last use; frees impl */
 };
 
@@ -56,9 +68,9 @@ struct socket {
 	void *impl;
 	u32 sndbuf, rcvbuf; /* bytes, doubled as Linux reports them */
 	u64 rcvtimeo, sndtimeo; /* ns, 0 = for ever */
-	bool passcred, reuseaddr, keepalive, broadcast;
-	u32 linger_on, linger_sec, priority;
-	s32 error; /* SO_ERROR, cleared by reading; atomic */
+	bool sndbuf_set, rcvbuf_set; /* by setsockopt */
+	bool passcred, reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
+	u32 linger_on, linger_sec, priority, rcvlowat;
 };
 
 struct sock_family {
@@ -81,6 +93,6 @@ int sockopt_get(struct socket *s, int level, int opt, uaddr_t val, uaddr_t len);
 /* Boot. */
 void net_init(void);
 
-extern const struct sock_family unix_family;
+extern const struct sock_family unix_family, inet_family, inet6_family;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Socket options of level SOL_SOCKET, socket(7). Other levels belong to the families and are refused. */
+/* Socket options of level SOL_SOCKET, socket(7). Other levels belong to the families. */
 #include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "lib/atomic.h"
@@ -67,16 +67,30 @@ static int opt_set_int(struct socket *s, int opt, int v)
 	case SO_SNDBUF:
 	case SO_SNDBUFFORCE:
 		s->sndbuf = buf_size(v);
+		s->sndbuf_set = true;
 		return 0;
 	case SO_RCVBUF:
 	case SO_RCVBUFFORCE:
 		s->rcvbuf = buf_size(v);
+		s->rcvbuf_set = true;
 		return 0;
 	case SO_PASSCRED:
 		s->passcred = !!v;
 		return 0;
 	case SO_REUSEADDR:
 		s->reuseaddr = !!v;
+		return 0;
+	case SO_REUSEPORT:
+		s->reuseport = !!v;
+		return 0;
+	case SO_OOBINLINE:
+		s->oobinline = !!v;
+		return 0;
+	case SO_DONTROUTE:
+		s->dontroute = !!v;
+		return 0;
+	case SO_RCVLOWAT:
+		s->rcvlowat = v < 0 ? INT_MAX : v ? (u32)v : 1;
 		return 0;
 	case SO_KEEPALIVE:
 		s->keepalive = !!v;
@@ -97,7 +111,8 @@ int sockopt_set(struct socket *s, int level, int opt, uaddr_t val, u32 len)
 	int v, r;
 
 	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
+		return s->ops->setsockopt ? s->ops->setsockopt(s, level, opt, val, len)
+					  : -EOPNOTSUPP;
 	switch (opt) {
 	case SO_RCVTIMEO_OLD:
 		return opt_timeout(val, len, &s->rcvtimeo);
@@ -107,7 +122,11 @@ int sockopt_set(struct socket *s, int level, int opt, uaddr_t val, u32 len)
 		return opt_linger(s, val, len);
 	default:
 		r = opt_int(val, len, &v);
-		return r ? r : opt_set_int(s, opt, v);
+		if (!r)
+			r = opt_set_int(s, opt, v);
+		if (!r && s->ops->options_changed)
+			s->ops->options_changed(s);
+		return r;
 	}
 }
 
@@ -122,7 +141,7 @@ static s64 opt_get_int(struct socket *s, int opt)
 	case SO_PROTOCOL:
 		return s->protocol;
 	case SO_ERROR:
-		return atomic_xchg(&s->error, 0);
+		return s->ops->take_error ? s->ops->take_error(s) : 0;
 	case SO_SNDBUF:
 		return s->sndbuf;
 	case SO_RCVBUF:
@@ -138,9 +157,17 @@ static s64 opt_get_int(struct socket *s, int opt)
 	case SO_PRIORITY:
 		return s->priority;
 	case SO_RCVLOWAT:
+		return s->rcvlowat;
+	case SO_SNDLOWAT:
 		return 1;
+	case SO_REUSEPORT:
+		return s->reuseport;
+	case SO_OOBINLINE:
+		return s->oobinline;
+	case SO_DONTROUTE:
+		return s->dontroute;
 	case SO_ACCEPTCONN:
-		return s->ops->listening(s);
+		return s->ops->listening && s->ops->listening(s);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -168,7 +195,10 @@ static int opt_get(struct socket *s, int opt, void *buf, u32 *len)
 		return 0;
 	case SO_PEERCRED:
 		*len = sizeof(struct ucred);
-		return s->ops->peercred(s, buf);
+		if (s->ops->peercred)
+			return s->ops->peercred(s, buf);
+		memcpy(buf, &(struct ucred){ 0, -1u, -1u }, *len);
+		return 0;
 	default:
 		v = opt_get_int(s, opt);
 		if (v < 0)
@@ -181,22 +211,23 @@ static int opt_get(struct socket *s, int opt, void *buf, u32 *len)
 
 int sockopt_get(struct socket *s, int level, int opt, uaddr_t val, uaddr_t lenp)
 {
-	u8 buf[32];
+	struct sock_optval v;
 	s32 want;
 	u32 len;
 	int r;
 
-	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
 	if (get_user(want, lenp))
 		return -EFAULT;
 	if (want < 0)
 		return -EINVAL;
-	r = opt_get(s, opt, buf, &len);
+	if (level == SOL_SOCKET)
+		r = opt_get(s, opt, v.buf, &v.len);
+	else
+		r = s->ops->getsockopt ? s->ops->getsockopt(s, level, opt, &v) : -EOPNOTSUPP;
 	if (r)
 		return r;
-	len = MIN(len, (u32)want);
-	if (copy_to_user(val, buf, len) || put_user((s32)len, lenp))
+	len = MIN(v.len, (u32)want);
+	if (copy_to_user(val, v.buf, len) || put_user((s32)len, lenp))
 		return -EFAULT;
 	return 0;
 }

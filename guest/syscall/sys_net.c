@@ -108,52 +108,56 @@ err_put:
 	return r;
 }
 
-s64 sys_bind(struct task *t, const struct sysargs *a)
+/* Calls fn with the socket that the first argument names. */
+static s64 with_socket(
+	const struct sysargs *a, s64 (*fn)(struct socket *s, const struct sysargs *a))
 {
-	struct sock_addr addr;
-	struct socket *s;
 	struct file *f;
-	int r;
+	int err;
+	struct socket *s = socket_of_fd((int)a->a[0], &f, &err);
+	s64 r;
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
 	if (!s)
-		return r;
-	r = addr_read(&addr, a->a[1], (s32)a->a[2]);
-	if (!r)
-		r = s->ops->bind(s, &addr);
+		return err;
+	r = fn(s, a);
 	file_put(f);
 	return r;
+}
+
+static s64 do_bind(struct socket *s, const struct sysargs *a)
+{
+	struct sock_addr addr;
+	int r = addr_read(&addr, a->a[1], (s32)a->a[2]);
+
+	return r ? r : s->ops->bind(s, &addr);
+}
+
+s64 sys_bind(struct task *t, const struct sysargs *a)
+{
+	return with_socket(a, do_bind);
+}
+
+static s64 do_connect(struct socket *s, const struct sysargs *a)
+{
+	struct sock_addr addr;
+	int r = addr_read(&addr, a->a[1], (s32)a->a[2]);
+
+	return r ? r : s->ops->connect(s, &addr);
 }
 
 s64 sys_connect(struct task *t, const struct sysargs *a)
 {
-	struct sock_addr addr;
-	struct socket *s;
-	struct file *f;
-	int r;
+	return with_socket(a, do_connect);
+}
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	r = addr_read(&addr, a->a[1], (s32)a->a[2]);
-	if (!r)
-		r = s->ops->connect(s, &addr);
-	file_put(f);
-	return r;
+static s64 do_listen(struct socket *s, const struct sysargs *a)
+{
+	return s->ops->listen ? s->ops->listen(s, (int)a->a[1]) : -EOPNOTSUPP;
 }
 
 s64 sys_listen(struct task *t, const struct sysargs *a)
 {
-	struct socket *s;
-	struct file *f;
-	int r;
-
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	r = s->ops->listen(s, (int)a->a[1]);
-	file_put(f);
-	return r;
+	return with_socket(a, do_listen);
 }
 
 static s64 accept_install(struct socket *s, struct file *nf, u32 flags, uaddr_t addr, uaddr_t lenp)
@@ -175,120 +179,116 @@ static s64 accept_install(struct socket *s, struct file *nf, u32 flags, uaddr_t 
 	return fd_install(nf, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0, 0);
 }
 
-static s64 do_accept(int fd, uaddr_t addr, uaddr_t lenp, u32 flags)
+static s64 do_accept(struct socket *s, const struct sysargs *a)
 {
-	struct file *f, *nf;
-	struct socket *s;
+	u32 flags = (u32)a->a[3];
+	struct file *nf;
 	s64 r;
-	int err;
 
-	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
-		return -EINVAL;
-	s = socket_of_fd(fd, &f, &err);
-	if (!s)
-		return err;
-	r = s->ops->accept ? 0 : -EOPNOTSUPP;
-	if (!r && !s->ops->listening(s))
-		r = s->type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
-	if (!r)
-		r = socket_create(s->family, s->type, s->protocol, flags, &nf);
-	if (!r) {
-		r = accept_install(s, nf, flags, addr, lenp);
-		if (r < 0)
-			file_put(nf);
-	}
-	file_put(f);
+	if (!s->ops->accept)
+		return -EOPNOTSUPP;
+	if (!s->ops->listening(s))
+		return s->type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
+	r = socket_create(s->family, s->type, s->protocol, flags, &nf);
+	if (r)
+		return r;
+	r = accept_install(s, nf, flags, a->a[1], a->a[2]);
+	if (r < 0)
+		file_put(nf);
 	return r;
-}
-
-s64 sys_accept(struct task *t, const struct sysargs *a)
-{
-	return do_accept((int)a->a[0], a->a[1], a->a[2], 0);
 }
 
 s64 sys_accept4(struct task *t, const struct sysargs *a)
 {
-	return do_accept((int)a->a[0], a->a[1], a->a[2], (u32)a->a[3]);
+	if ((u32)a->a[3] & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	return with_socket(a, do_accept);
 }
 
-static s64 do_getname(const struct sysargs *a, bool peer)
+s64 sys_accept(struct task *t, const struct sysargs *a)
+{
+	struct sysargs plain = *a;
+
+	plain.a[3] = 0;
+	return with_socket(&plain, do_accept);
+}
+
+static s64 getname(struct socket *s, const struct sysargs *a, bool peer)
 {
 	struct sock_addr addr;
-	struct socket *s;
-	struct file *f;
-	int r;
+	int r = s->ops->getname(s, &addr, peer);
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	r = s->ops->getname(s, &addr, peer);
-	if (!r)
-		r = addr_write(&addr, a->a[1], a->a[2]);
-	file_put(f);
-	return r;
+	return r ? r : addr_write(&addr, a->a[1], a->a[2]);
+}
+
+static s64 do_getsockname(struct socket *s, const struct sysargs *a)
+{
+	return getname(s, a, false);
 }
 
 s64 sys_getsockname(struct task *t, const struct sysargs *a)
 {
-	return do_getname(a, false);
+	return with_socket(a, do_getsockname);
+}
+
+static s64 do_getpeername(struct socket *s, const struct sysargs *a)
+{
+	return getname(s, a, true);
 }
 
 s64 sys_getpeername(struct task *t, const struct sysargs *a)
 {
-	return do_getname(a, true);
+	return with_socket(a, do_getpeername);
 }
 
-s64 sys_sendto(struct task *t, const struct sysargs *a)
+static s64 do_sendto(struct socket *s, const struct sysargs *a)
 {
 	struct sock_addr addr = { .len = 0 };
 	struct scm scm;
 	struct iov iov;
 	struct uio u;
 	struct sock_msg m = { .uio = &u, .flags = (u32)a->a[3], .name = &addr, .scm = &scm };
-	struct socket *s;
-	struct file *f;
 	s64 n;
-	int r;
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
 	scm_init(&scm);
 	uio_init_user(&u, &iov, a->a[1], MIN(a->a[2], RW_MAX));
 	n = a->a[4] ? addr_read(&addr, a->a[4], (s32)a->a[5]) : 0;
 	if (!n)
 		n = s->ops->send(s, &m);
 	scm_fini(&scm);
-	file_put(f);
 	return n;
 }
 
-s64 sys_recvfrom(struct task *t, const struct sysargs *a)
+s64 sys_sendto(struct task *t, const struct sysargs *a)
+{
+	return with_socket(a, do_sendto);
+}
+
+static s64 do_recvfrom(struct socket *s, const struct sysargs *a)
 {
 	struct sock_addr addr = { .len = 0 };
 	struct scm scm;
 	struct iov iov;
 	struct uio u;
 	struct sock_msg m = { .uio = &u, .flags = (u32)a->a[3], .name = &addr, .scm = &scm };
-	struct socket *s;
-	struct file *f;
 	s64 n;
-	int r;
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
 	scm_init(&scm);
 	uio_init_user(&u, &iov, a->a[1], MIN(a->a[2], RW_MAX));
 	n = s->ops->recv(s, &m);
 	if (n >= 0 && a->a[4]) {
-		r = addr_write(&addr, a->a[4], a->a[5]);
+		int r = addr_write(&addr, a->a[4], a->a[5]);
+
 		if (r)
 			n = r;
 	}
 	scm_fini(&scm);
-	file_put(f);
 	return n;
+}
+
+s64 sys_recvfrom(struct task *t, const struct sysargs *a)
+{
+	return with_socket(a, do_recvfrom);
 }
 
 /* A message header with its vector in kernel form. */
@@ -298,6 +298,7 @@ struct msg_buf {
 	struct uio u;
 	struct sock_addr addr;
 	struct scm scm;
+	struct sock_cmsgs cmsgs;
 };
 
 static int iov_read(struct msg_buf *b)
@@ -328,6 +329,8 @@ static int msg_buf_read(struct msg_buf *b, uaddr_t p)
 	b->iov = b->fast;
 	b->addr.len = 0;
 	scm_init(&b->scm);
+	b->cmsgs.n = 0;
+	b->scm.extra = &b->cmsgs;
 	if (get_user(b->h, p))
 		return -EFAULT;
 	return iov_read(b);
@@ -399,47 +402,31 @@ static s64 recv_user_msg(struct socket *s, uaddr_t p, u32 flags)
 	return n;
 }
 
+static s64 do_sendmsg(struct socket *s, const struct sysargs *a)
+{
+	return send_user_msg(s, a->a[1], (u32)a->a[2]);
+}
+
 s64 sys_sendmsg(struct task *t, const struct sysargs *a)
 {
-	struct socket *s;
-	struct file *f;
-	s64 n;
-	int r;
+	return with_socket(a, do_sendmsg);
+}
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	n = send_user_msg(s, a->a[1], (u32)a->a[2]);
-	file_put(f);
-	return n;
+static s64 do_recvmsg(struct socket *s, const struct sysargs *a)
+{
+	return recv_user_msg(s, a->a[1], (u32)a->a[2]);
 }
 
 s64 sys_recvmsg(struct task *t, const struct sysargs *a)
 {
-	struct socket *s;
-	struct file *f;
-	s64 n;
-	int r;
-
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	n = recv_user_msg(s, a->a[1], (u32)a->a[2]);
-	file_put(f);
-	return n;
+	return with_socket(a, do_recvmsg);
 }
 
-s64 sys_sendmmsg(struct task *t, const struct sysargs *a)
+static s64 do_sendmmsg(struct socket *s, const struct sysargs *a)
 {
 	u32 want = (u32)MIN(a->a[2], (u64)MMSG_MAX), done = 0;
-	struct socket *s;
-	struct file *f;
 	s64 n = 0;
-	int r;
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
 	for (; done < want; done++) {
 		uaddr_t p = a->a[1] + done * MMSG_SIZE;
 
@@ -449,8 +436,12 @@ s64 sys_sendmmsg(struct task *t, const struct sysargs *a)
 		if (n < 0)
 			break;
 	}
-	file_put(f);
 	return done ? done : n;
+}
+
+s64 sys_sendmmsg(struct task *t, const struct sysargs *a)
+{
+	return with_socket(a, do_sendmmsg);
 }
 
 static int mmsg_deadline(uaddr_t p, u64 *deadline)
@@ -469,19 +460,14 @@ static int mmsg_deadline(uaddr_t p, u64 *deadline)
 	return 0;
 }
 
-s64 sys_recvmmsg(struct task *t, const struct sysargs *a)
+static s64 do_recvmmsg(struct socket *s, const struct sysargs *a)
 {
 	u32 want = (u32)MIN(a->a[2], (u64)MMSG_MAX), done = 0, flags = (u32)a->a[3];
-	struct socket *s;
-	struct file *f;
 	u64 deadline;
 	s64 n = 0;
 	int r = mmsg_deadline(a->a[4], &deadline);
 
 	if (r)
-		return r;
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
 		return r;
 	/* The timeout is looked at after each message only, as on Linux. */
 	while (done < want) {
@@ -498,49 +484,42 @@ s64 sys_recvmmsg(struct task *t, const struct sysargs *a)
 		if (clock_monotonic() >= deadline)
 			break;
 	}
-	file_put(f);
 	return done ? done : n;
+}
+
+s64 sys_recvmmsg(struct task *t, const struct sysargs *a)
+{
+	return with_socket(a, do_recvmmsg);
+}
+
+static s64 do_shutdown(struct socket *s, const struct sysargs *a)
+{
+	return a->a[1] > SHUT_RDWR ? -EINVAL : s->ops->shutdown(s, (int)a->a[1]);
 }
 
 s64 sys_shutdown(struct task *t, const struct sysargs *a)
 {
-	struct socket *s;
-	struct file *f;
-	int r;
+	return with_socket(a, do_shutdown);
+}
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	r = a->a[1] > SHUT_RDWR ? -EINVAL : s->ops->shutdown(s, (int)a->a[1]);
-	file_put(f);
-	return r;
+static s64 do_setsockopt(struct socket *s, const struct sysargs *a)
+{
+	if ((s32)a->a[4] < 0)
+		return -EINVAL;
+	return sockopt_set(s, (int)a->a[1], (int)a->a[2], a->a[3], (u32)a->a[4]);
 }
 
 s64 sys_setsockopt(struct task *t, const struct sysargs *a)
 {
-	struct socket *s;
-	struct file *f;
-	int r;
+	return with_socket(a, do_setsockopt);
+}
 
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	r = (s32)a->a[4] < 0 ? -EINVAL
-			     : sockopt_set(s, (int)a->a[1], (int)a->a[2], a->a[3], (u32)a->a[4]);
-	file_put(f);
-	return r;
+static s64 do_getsockopt(struct socket *s, const struct sysargs *a)
+{
+	return sockopt_get(s, (int)a->a[1], (int)a->a[2], a->a[3], a->a[4]);
 }
 
 s64 sys_getsockopt(struct task *t, const struct sysargs *a)
 {
-	struct socket *s;
-	struct file *f;
-	int r;
-
-	s = socket_of_fd((int)a->a[0], &f, &r);
-	if (!s)
-		return r;
-	r = sockopt_get(s, (int)a->a[1], (int)a->a[2], a->a[3], a->a[4]);
-	file_put(f);
-	return r;
+	return with_socket(a, do_getsockopt);
 }

@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 
 #include "fs/pipe.h"
+#include "fs/poll.h"
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
@@ -244,6 +245,13 @@ static void pipe_push(struct pipe *p, struct page *page, u32 off, u32 len, bool 
 	WRITE_ONCE(p->head, p->head + 1);
 }
 
+/* A stream gives what it has: the call waits for the first bytes at most, and with SPLICE_F_NONBLOCK not even for them. */
+static bool would_wait(struct file *in, bool may_wait)
+{
+	return (in->mode & FMODE_STREAM) && !may_wait &&
+	       !(file_poll(in, NULL) & (POLLIN | POLLHUP | POLLERR));
+}
+
 static s64 file_to_pipe(struct file *in, u64 *pos, struct pipe *p, u64 len, bool nonblock)
 {
 	s64 done = 0, ret = 0;
@@ -253,6 +261,10 @@ static s64 file_to_pipe(struct file *in, u64 *pos, struct pipe *p, u64 len, bool
 		struct iov iov;
 		struct uio u;
 
+		if (would_wait(in, !done && !nonblock)) {
+			ret = -EAGAIN;
+			break;
+		}
 		mutex_lock(&p->lock);
 		ret = done && pipe_full(p) ? -EAGAIN : pipe_wait_writable(p, nonblock);
 		if (!ret && !p->readers)

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interface table and its ioctls. Interfaces cannot be changed from inside. */
+#include "net/netdev.h"
+
+#include <linux/sockios.h>
+
+#include "kernel/errno.h"
+#include "lib/string.h"
+#include "mm/usercopy.h"
+#include "net/abi.h"
+#include "net/inet.h"
+
+#define IFF_LO		0x49u /* IFF_UP | IFF_LOOPBACK | IFF_RUNNING */
+#define IF_NAME_SIZE	16u
+#define ARPHRD_LOOPBACK 772 /* <linux/if_arp.h> needs a libc */
+
+/* struct ifreq of the user ABI. */
+struct user_ifreq {
+	char name[IF_NAME_SIZE];
+	union {
+		u8 raw[24];
+		u16 family;
+		s16 flags;
+		s32 number;
+	};
+};
+
+struct user_ifconf {
+	s32 len;
+	u32 pad;
+	uaddr_t buf;
+};
+
+const struct netdev netdevs[] = {
+	{
+		.name = "lo",
+		.index = 1,
+		.flags = IFF_LO,
+		.mtu = 65536,
+		.type = ARPHRD_LOOPBACK,
+		.txqlen = 1000,
+		.naddrs = 2,
+		.addrs = {
+			{ AF_INET, { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } }, 8 },
+			{ AF_INET6, { { [15] = 1 } }, 128 },
+		},
+	},
+};
+const u32 netdevs_count = ARRAY_SIZE(netdevs);
+
+static const struct netdev *find_name(const char *name)
+{
+	for (u32 i = 0; i < netdevs_count; i++) {
+		if (!strncmp(netdevs[i].name, name, IF_NAME_SIZE))
+			return &netdevs[i];
+	}
+	return NULL;
+}
+
+static void put_addr4(struct user_ifreq *r, u32 addr_host_order)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	u32 addr = __builtin_bswap32(addr_host_order);
+
+	memcpy(&sin.sin_addr, &addr, sizeof(addr));
+	memset(r->raw, 0, sizeof(r->raw));
+	memcpy(r->raw, &sin, sizeof(sin));
+}
+
+/* The device's first IPv4 address; false when it has none. */
+static bool addr4(const struct netdev *d, u32 *addr, u32 *mask)
+{
+	for (u32 i = 0; i < d->naddrs; i++) {
+		const struct netdev_addr *a = &d->addrs[i];
+
+		if (a->family != AF_INET)
+			continue;
+		memcpy(addr, a->addr.b + 12, sizeof(*addr));
+		*addr = __builtin_bswap32(*addr);
+		*mask = ~0u << (32 - a->prefix);
+		return true;
+	}
+	return false;
+}
+
+static s64 get_addr(const struct netdev *d, u32 cmd, struct user_ifreq *r)
+{
+	u32 addr, mask;
+
+	if (!addr4(d, &addr, &mask))
+		return -EADDRNOTAVAIL;
+	put_addr4(r, cmd == SIOCGIFNETMASK ? mask : cmd == SIOCGIFBRDADDR ? 0 : addr);
+	return 0;
+}
+
+static s64 get_one(const struct netdev *d, u32 cmd, struct user_ifreq *r)
+{
+	switch (cmd) {
+	case SIOCGIFFLAGS:
+		r->flags = (s16)d->flags;
+		return 0;
+	case SIOCGIFMTU:
+		r->number = (s32)d->mtu;
+		return 0;
+	case SIOCGIFINDEX:
+		r->number = d->index;
+		return 0;
+	case SIOCGIFMETRIC:
+		r->number = 0;
+		return 0;
+	case SIOCGIFTXQLEN:
+		r->number = (s32)d->txqlen;
+		return 0;
+	case SIOCGIFHWADDR:
+		memset(r->raw, 0, sizeof(r->raw));
+		r->family = d->type;
+		return 0;
+	case SIOCGIFMAP:
+		memset(r->raw, 0, sizeof(r->raw));
+		return 0;
+	default:
+		return get_addr(d, cmd, r);
+	}
+}
+
+static s64 ioctl_one(u32 cmd, uaddr_t arg)
+{
+	struct user_ifreq r;
+	const struct netdev *d;
+	s64 ret;
+
+	if (get_user(r, arg))
+		return -EFAULT;
+	d = find_name(r.name);
+	ret = d ? get_one(d, cmd, &r) : -ENODEV;
+	if (!ret && copy_to_user(arg, &r, sizeof(r)))
+		return -EFAULT;
+	return ret;
+}
+
+static s64 ioctl_name(uaddr_t arg)
+{
+	struct user_ifreq r;
+
+	if (get_user(r, arg))
+		return -EFAULT;
+	for (u32 i = 0; i < netdevs_count; i++) {
+		if (netdevs[i].index != r.number)
+			continue;
+		memset(r.name, 0, sizeof(r.name));
+		memcpy(r.name, netdevs[i].name, strlen(netdevs[i].name));
+		return copy_to_user(arg, &r, sizeof(r)) ? -EFAULT : 0;
+	}
+	return -ENODEV;
+}
+
+/* Lists the interfaces that have an IPv4 address; without a buffer, how many bytes that takes. */
+static s64 ioctl_conf(uaddr_t arg)
+{
+	struct user_ifconf c;
+	s32 used = 0;
+
+	if (get_user(c, arg))
+		return -EFAULT;
+	for (u32 i = 0; i < netdevs_count; i++) {
+		struct user_ifreq r = { .name = "" };
+		u32 addr, mask;
+
+		if (!addr4(&netdevs[i], &addr, &mask))
+			continue;
+		memcpy(r.name, netdevs[i].name, strlen(netdevs[i].name));
+		put_addr4(&r, addr);
+		if (c.buf && c.len - used < (s32)sizeof(r))
+			break;
+		if (c.buf && copy_to_user(c.buf + (u32)used, &r, sizeof(r)))
+			return -EFAULT;
+		used += (s32)sizeof(r);
+	}
+	return put_user(used, arg);
+}
+
+s64 netdev_ioctl(u32 cmd, uaddr_t arg)
+{
+	switch (cmd) {
+	case SIOCGIFCONF:
+		return ioctl_conf(arg);
+	case SIOCGIFNAME:
+		return ioctl_name(arg);
+	case SIOCGIFFLAGS:
+	case SIOCGIFADDR:
+	case SIOCGIFDSTADDR:
+	case SIOCGIFBRDADDR:
+	case SIOCGIFNETMASK:
+	case SIOCGIFMETRIC:
+	case SIOCGIFMTU:
+	case SIOCGIFHWADDR:
+	case SIOCGIFINDEX:
+	case SIOCGIFTXQLEN:
+	case SIOCGIFMAP:
+		return ioctl_one(cmd, arg);
+	case SIOCSIFFLAGS:
+	case SIOCSIFADDR:
+	case SIOCSIFDSTADDR:
+	case SIOCSIFBRDADDR:
+	case SIOCSIFNETMASK:
+	case SIOCSIFMETRIC:
+	case SIOCSIFMTU:
+	case SIOCSIFHWADDR:
+	case SIOCSIFNAME:
+	case SIOCSIFTXQLEN:
+	case SIOCADDRT:
+	case SIOCDELRT:
+		return -EPERM;
+	case SIOCETHTOOL:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOTTY;
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network interfaces of the sandbox: the loopback device, until there are others. See netdevice(7). */
+#ifndef NET_NETDEV_H
+#define NET_NETDEV_H
+
+#include "net/ports.h"
+
+#define NETDEV_ADDRS_MAX 2u
+
+struct netdev_addr {
+	u32 family;
+	struct inet_addr addr;
+	u8 prefix; /* bits of the network */
+};
+
+struct netdev {
+	const char *name;
+	s32 index;
+	u32 flags; /* IFF_* */
+	u32 mtu;
+	u16 type; /* ARPHRD_* */
+	u32 txqlen;
+	u32 naddrs;
+	struct netdev_addr addrs[NETDEV_ADDRS_MAX];
+};
+
+extern const struct netdev netdevs[];
+extern const u32 netdevs_count;
+
+/* The ioctls of every socket: SIOCGIFCONF and the like. 0, or -errno; -ENOTTY: not one of them. */
+s64 netdev_ioctl(u32 cmd, uaddr_t arg);
+
+#endif

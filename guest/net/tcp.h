@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP over loopback, what its files share. A connection is an object with two ends; each end has the ring of bytes that go to it. There are no
+ * packets: what one end sends is at once in the other's ring, a FIN or a reset is a flag. See tcp(7).
+ *
+ * A tcp_sock is referenced by its socket's file (or the listener's backlog) and by its connection. A connection goes when both ends are closed,
+ * so an end that is not closed may use its peer without further ado. `conn` is set once, before the state says TCP_ESTABLISHED.
+ */
+#ifndef NET_TCP_H
+#define NET_TCP_H
+
+#include "net/inet.h"
+#include "net/stream.h"
+
+/* Linux's numbers: /proc/net/tcp and TCP_INFO show them. A tcp_sock's own state is one of the four marked with *; the others follow from the
+ * connection's flags (tcp_state). */
+enum tcp_state {
+	TCP_ESTABLISHED = 1, /* * there is, or was, a connection */
+	TCP_SYN_SENT = 2, /* * waits for room in a listener's backlog */
+	TCP_FIN_WAIT2 = 5,
+	TCP_TIME_WAIT = 6,
+	TCP_CLOSE = 7, /* * */
+	TCP_CLOSE_WAIT = 8,
+	TCP_LISTEN = 10 /* * */
+};
+
+struct tcp_end {
+	struct tcp_sock *sock; /* reference */
+	struct stream rx;
+	bool fin; /* it sends no more */
+	bool rcv_shut; /* it reads no more (SHUT_RD) */
+	bool closed; /* its file is gone */
+};
+
+struct tcp_conn {
+	struct ref ref; /* one for each end that is not closed */
+	struct spinlock lock; /* protects: flags of the ends, reset, first_fin */
+	struct tcp_end end[2]; /* the one that connected, the one that was accepted */
+	bool reset;
+	s8 first_fin; /* whose FIN was first, -1 = none yet */
+};
+
+struct tcp_sock {
+	struct inet_sock in;
+	u32 state; /* lock: in.lock */
+	u32 side; /* which end of conn */
+	struct tcp_conn *conn;
+	bool connecting; /* a connect that was in progress is not yet reported; lock: in.lock */
+	u32 sndbuf, rcvbuf; /* asked for with setsockopt, 0 = default */
+	u32 rcvlowat;
+	/* listening; lock: in.lock */
+	u32 backlog, npending;
+	struct list_head pending; /* ends to accept */
+	struct list_head waiting; /* sockets that found no room, references */
+	/* on the list of a listener; lock: the listener's */
+	struct list_head link;
+	struct tcp_sock *listener; /* that it waits for, reference */
+};
+
+static inline struct tcp_sock *tcp_of(struct socket *s)
+{
+	return s->impl;
+}
+
+static inline struct tcp_end *tcp_own(struct tcp_sock *t)
+{
+	return &t->conn->end[t->side];
+}
+
+static inline struct tcp_end *tcp_peer(struct tcp_sock *t)
+{
+	return &t->conn->end[!t->side];
+}
+
+static inline bool tcp_connected(const struct tcp_sock *t)
+{
+	return atomic_load(&t->state) == TCP_ESTABLISHED;
+}
+
+/* As Linux would name it. */
+u32 tcp_state(struct tcp_sock *t);
+
+/* tcp.c */
+struct tcp_sock *tcp_alloc(u32 family);
+
+/* tcp_conn.c: the life of connections */
+int tcp_listen(struct socket *s, int backlog);
+int tcp_connect(struct socket *s, const struct sock_addr *addr);
+int tcp_accept(struct socket *s, struct socket *fresh, bool nonblock);
+/* The end will not be used any more; consumes the socket's share of conn. abort: as a reset. */
+void tcp_end_close(struct tcp_conn *c, u32 side, bool abort);
+/* t does not wait for a listener any more. */
+void tcp_attempt_leave(struct tcp_sock *t);
+/* A listening or connecting socket becomes a plain one. */
+void tcp_stop(struct tcp_sock *t);
+
+/* tcp_data.c */
+s64 tcp_send(struct socket *s, struct sock_msg *m);
+s64 tcp_recv(struct socket *s, struct sock_msg *m);
+/* The connection is broken for this end: err is what SO_ERROR and the next call tell. */
+void tcp_fail(struct tcp_sock *t, int err);
+
+#endif
