@@ -9,11 +9,12 @@
 
 #include "lib/types.h"
 
-#define AF_UNSPEC 0
-#define AF_UNIX	  1
-#define AF_INET	  2
-#define AF_INET6  10
-#define AF_MAX	  46
+#define AF_UNSPEC  0
+#define AF_UNIX	   1
+#define AF_INET	   2
+#define AF_INET6   10
+#define AF_NETLINK 16
+#define AF_MAX	   46
 
 #define SOCK_STREAM    1
 #define SOCK_DGRAM     2
@@ -37,6 +38,8 @@
 #define MSG_WAITFORONE	 0x10000u
 #define MSG_FASTOPEN	 0x20000000u
 #define MSG_CMSG_CLOEXEC 0x40000000u
+
+#define SOL_NETLINK 270
 
 #define SCM_RIGHTS	1
 #define SCM_CREDENTIALS 2

@@ -4,9 +4,11 @@
 
 #include <linux/capability.h>
 
+#include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "kernel/random.h"
 #include "lib/string.h"
+#include "net/tcp.h"
 #include "task/cred.h"
 
 void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family)
@@ -17,6 +19,7 @@ void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family)
 	i->proto = proto;
 	i->family = family;
 	i->port.local = i->port.remote = family == AF_INET ? inet_any4 : inet_any6;
+	i->port.v6 = family == AF_INET6;
 	i->port.uid = c ? c->fsuid : 0;
 	waitq_init(&i->wq);
 	waitq_init(&i->space);
@@ -150,6 +153,38 @@ int inet_take_error(struct socket *s)
 	struct inet_sock *i = inet_of(s);
 
 	return READ_ONCE(i->err) ? atomic_xchg(&i->err, 0) : 0;
+}
+
+void inet_each(const struct inet_proto *p, bool v6,
+	void (*fn)(const struct inet_info *i, void *arg), void *arg)
+{
+	struct port_walk w = { .port = NULL };
+	struct port_entry *e;
+
+	spin_lock(p->lock);
+	port_expire(p->table, clock_monotonic());
+	while ((e = port_next(p->table, &w))) {
+		struct inet_info info = {
+			.local = e->local,
+			.remote = e->remote,
+			.lport = e->lport,
+			.rport = e->rport,
+			.uid = e->uid,
+		};
+
+		if (e->v6 != v6)
+			continue;
+		if (e->state == PORT_TIMEWAIT) {
+			info.state = TCP_TIME_WAIT;
+		} else {
+			struct inet_sock *i = container_of(e, struct inet_sock, port);
+
+			info.ino = i->ino;
+			p->info(i, &info);
+		}
+		fn(&info, arg);
+	}
+	spin_unlock(p->lock);
 }
 
 /* ---- the families ---- */

@@ -73,11 +73,22 @@ struct inet_sock {
 	struct waitq space; /* writers and pollers */
 };
 
+/* What /proc/net tells about a socket. */
+struct inet_info {
+	struct inet_addr local, remote;
+	u16 lport, rport;
+	u32 state; /* enum tcp_state */
+	u32 uid;
+	u64 ino; /* 0 = no file */
+	u64 rx, tx; /* bytes that wait; listening: connections that wait, and how many may */
+};
+
 struct inet_proto {
 	u32 number; /* IPPROTO_* */
 	struct spinlock *lock; /* of the table */
 	struct port_table *table;
 	void (*free)(struct inet_sock *i); /* the last reference is gone */
+	void (*info)(struct inet_sock *i, struct inet_info *out); /* fills state, rx, tx */
 };
 
 static inline struct inet_sock *inet_of(struct socket *s)
@@ -110,6 +121,10 @@ int inet_autobind(struct socket *s);
 int inet_getname(struct socket *s, struct sock_addr *out, bool peer);
 int inet_take_error(struct socket *s);
 void inet_options_changed(struct socket *s);
+
+/* Calls fn for each socket with a port, and each name in TIME_WAIT, under the table's lock. */
+void inet_each(const struct inet_proto *p, bool v6,
+	void (*fn)(const struct inet_info *i, void *arg), void *arg);
 
 /* ---- inet_opt.c ---- */
 void inet_opt_init(struct inet_sock *i);

@@ -6,6 +6,7 @@
 #include "net/ports.h"
 
 #define NETDEV_ADDRS_MAX 2u
+#define NETDEV_LOWER_UP	 0x10000u /* IFF_LOWER_UP, which ioctls do not show */
 
 struct netdev_addr {
 	u32 family;

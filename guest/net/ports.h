@@ -37,6 +37,7 @@ struct port_entry {
 	u16 lport, rport; /* host byte order */
 	u8 state; /* enum port_state */
 	bool reuse, reuseport, v6only;
+	bool v6; /* belongs to a socket of AF_INET6 */
 	u32 uid;
 	u64 expires; /* TIME_WAIT: CLOCK_MONOTONIC ns */
 };

@@ -20,7 +20,8 @@
 #define RAM_SHARE \
 	8u /* at most this part of the memory holds bytes of TCP streams, and the same of UDP datagrams */
 
-static const struct sock_family *const families[] = { &unix_family, &inet_family, &inet6_family };
+static const struct sock_family *const families[] = { &unix_family, &inet_family, &inet6_family,
+	&netlink_family };
 
 static const struct sock_family *family_find(u32 family)
 {

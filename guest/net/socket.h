@@ -93,6 +93,6 @@ int sockopt_get(struct socket *s, int level, int opt, uaddr_t val, uaddr_t len);
 /* Boot. */
 void net_init(void);
 
-extern const struct sock_family unix_family, inet_family, inet6_family;
+extern const struct sock_family unix_family, inet_family, inet6_family, netlink_family;
 
 #endif

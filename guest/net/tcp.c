@@ -24,11 +24,27 @@ static void tcp_free(struct inet_sock *i)
 	kcache_free(&tcp_cache, t);
 }
 
+static void tcp_info_fill(struct inet_sock *i, struct inet_info *out)
+{
+	struct tcp_sock *t = container_of(i, struct tcp_sock, in);
+
+	out->state = tcp_state(t);
+	if (out->state == TCP_LISTEN) {
+		out->rx = READ_ONCE(t->npending);
+		out->tx = READ_ONCE(t->backlog);
+	} else if (tcp_connected(t)) {
+		out->rx = stream_used(&tcp_own(t)->rx);
+		if (tcp_own(t)->closed)
+			out->ino = 0;
+	}
+}
+
 const struct inet_proto tcp_proto = {
 	.number = IPPROTO_TCP,
 	.lock = &tcp_table_lock,
 	.table = &tcp_table,
 	.free = tcp_free,
+	.info = tcp_info_fill,
 };
 
 struct tcp_sock *tcp_alloc(u32 family)

@@ -9,6 +9,7 @@
 #include "net/inet.h"
 #include "net/stream.h"
 #include "net/scm.h"
+#include "net/tcp.h"
 
 #define UDP_MAX4     65507u
 #define UDP_MAX6     65527u
@@ -53,11 +54,18 @@ static void udp_free(struct inet_sock *i)
 	kcache_free(&udp_cache, u);
 }
 
+static void udp_info_fill(struct inet_sock *i, struct inet_info *out)
+{
+	out->state = i->port.rport ? TCP_ESTABLISHED : TCP_CLOSE;
+	out->rx = READ_ONCE(container_of(i, struct udp_sock, in)->queued);
+}
+
 const struct inet_proto udp_proto = {
 	.number = IPPROTO_UDP,
 	.lock = &udp_table_lock,
 	.table = &udp_table,
 	.free = udp_free,
+	.info = udp_info_fill,
 };
 
 /* ---- names ---- */

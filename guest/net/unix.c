@@ -8,6 +8,9 @@
 
 static struct kcache unix_cache = KCACHE("unix_sock", struct unix_sock);
 
+static struct spinlock unix_all_lock; /* protects: unix_all */
+static struct list_head unix_all = LIST_HEAD_INIT(unix_all);
+
 struct unix_sock *unix_alloc(u32 type)
 {
 	struct unix_sock *u = kcache_zalloc(&unix_cache);
@@ -22,6 +25,9 @@ struct unix_sock *unix_alloc(u32 type)
 	waitq_init(&u->wq);
 	waitq_init(&u->space);
 	scm_fill_cred(&u->cred);
+	spin_lock(&unix_all_lock);
+	list_add_tail(&unix_all, &u->all);
+	spin_unlock(&unix_all_lock);
 	return u;
 }
 
@@ -34,8 +40,30 @@ void unix_put(struct unix_sock *u)
 {
 	if (!ref_put(&u->ref))
 		return;
+	spin_lock(&unix_all_lock);
+	list_del(&u->all);
+	spin_unlock(&unix_all_lock);
 	unix_name_put(u->name);
 	kcache_free(&unix_cache, u);
+}
+
+void unix_each(void (*fn)(const struct unix_info *i, void *arg), void *arg)
+{
+	struct unix_sock *u;
+
+	spin_lock(&unix_all_lock);
+	list_for_each_entry (u, &unix_all, all) {
+		struct unix_info i = { .refs = (u32)u->ref.count, .type = u->type, .ino = u->ino };
+
+		spin_lock(&u->lock);
+		i.listening = u->state == UNIX_LISTENING;
+		i.connected = u->state == UNIX_CONNECTED;
+		if (u->name)
+			i.addr = u->name->addr;
+		spin_unlock(&u->lock);
+		fn(&i, arg);
+	}
+	spin_unlock(&unix_all_lock);
 }
 
 struct unix_sock *unix_peer(struct unix_sock *u)
@@ -73,6 +101,8 @@ static int unix_pair(struct socket *sa, struct socket *sb)
 {
 	struct unix_sock *a = unix_of(sa), *b = unix_of(sb);
 
+	a->ino = sa->file->inode->ino;
+	b->ino = sb->file->inode->ino;
 	set_peer(a, b, &b->cred);
 	set_peer(b, a, &a->cred);
 	return 0;
@@ -196,6 +226,7 @@ static int unix_connect(struct socket *s, const struct sock_addr *addr)
 
 	if (addr->len < sizeof(addr->family))
 		return -EINVAL;
+	u->ino = s->file->inode->ino;
 	return u->type == SOCK_DGRAM ? connect_dgram(u, addr) : connect_stream(s, addr);
 }
 
@@ -265,6 +296,7 @@ static int unix_accept(struct socket *s, struct socket *fresh, bool nonblock)
 	waitq_wake_one(&l->space);
 	unix_put(fresh->impl);
 	fresh->impl = end;
+	end->ino = fresh->file->inode->ino;
 	return 0;
 }
 

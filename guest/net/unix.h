@@ -41,6 +41,8 @@ struct unix_sock {
 	struct ref ref;
 	struct spinlock lock; /* protects: all below unless noted */
 	u32 type; /* constant */
+	struct list_head all; /* every socket; lock: unix_all_lock */
+	u64 ino; /* of the socket's file, 0 = none yet */
 	u32 state; /* enum unix_state */
 	struct unix_sock *peer; /* reference */
 	struct unix_name *name; /* reference */
@@ -68,6 +70,15 @@ static inline struct unix_sock *unix_of(struct socket *s)
 {
 	return s->impl;
 }
+
+/* What /proc/net/unix tells. */
+struct unix_info {
+	u32 refs, type;
+	bool listening, connected;
+	u64 ino;
+	struct sock_addr addr; /* len 0 = no name */
+};
+void unix_each(void (*fn)(const struct unix_info *i, void *arg), void *arg);
 
 /* unix_name.c */
 int unix_bind(struct socket *s, const struct sock_addr *addr);

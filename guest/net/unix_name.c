@@ -149,6 +149,7 @@ int unix_bind(struct socket *s, const struct sock_addr *addr)
 		return -EINVAL;
 	if (READ_ONCE(u->name))
 		return -EINVAL;
+	u->ino = s->file->inode->ino;
 	if (addr->len <= PATH_OFFSET)
 		return bind_auto(u);
 	if (addr->len > sizeof(struct sockaddr_un))

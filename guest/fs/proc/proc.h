@@ -143,6 +143,9 @@ int proc_cpuinfo(struct proc_buf *b, struct proc_ctx *c);
 
 /* The process of an open /proc/PID directory, with a reference, or NULL. */
 struct group *proc_pid_group(const struct file *f);
+/* net.c, net_sysctl.c: below /proc/PID/net, /proc/sys/net, /sys/class/net */
+extern const struct proc_entry proc_net_table[], proc_sys_net_table[], sysfs_net_table[];
+
 /* May the caller look into the task's memory and files (ptrace rule)? */
 bool proc_may_inspect(struct task *t);
 

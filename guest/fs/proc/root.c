@@ -226,21 +226,11 @@ static s64 mounts_link(struct proc_ctx *c, char *buf, size_t size)
 	return str_format(buf, size, "self/mounts");
 }
 
-/* ---- network: the interfaces and sockets of the sandbox are reported by guest/net when it has them ---- */
-static int net_dev(struct proc_buf *b, struct proc_ctx *c)
+static s64 net_link(struct proc_ctx *c, char *buf, size_t size)
 {
 	(void)c;
-	proc_printf(b,
-		"Inter-|   Receive                                                |  Transmit\n"
-		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
-		"packets errs drop fifo colls carrier compressed\n");
-	return 0;
+	return str_format(buf, size, "self/net");
 }
-
-static const struct proc_entry net_table[] = {
-	PROC_FILE("dev", net_dev),
-	{ .name = NULL },
-};
 
 const struct proc_entry proc_root_table[] = {
 	PROC_FILE("cgroups", root_cgroups),
@@ -252,7 +242,7 @@ const struct proc_entry proc_root_table[] = {
 	PROC_FILE("meminfo", root_meminfo),
 	PROC_FILE("modules", root_empty),
 	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = mounts_link },
-	PROC_DIR("net", net_table),
+	{ .name = "net", .mode = S_IFLNK | 0777, .link = net_link },
 	PROC_FILE("partitions", root_empty),
 	{ .name = "self", .mode = S_IFLNK | 0777, .link = self_link },
 	PROC_FILE("stat", root_stat),

@@ -204,40 +204,10 @@ static const struct proc_entry fs_table[] = {
 	{ .name = NULL },
 };
 
-/* ---- net ---- */
-SHOW_NUMBER(show_somaxconn, 4096)
-SHOW_NUMBER(show_mem, 212992)
-SHOW_TEXT(show_port_range, "%s", "32768\t60999")
-
-static const struct proc_entry net_core_table[] = {
-	PROC_FILE("rmem_default", show_mem),
-	PROC_FILE("rmem_max", show_mem),
-	PROC_FILE("somaxconn", show_somaxconn),
-	PROC_FILE("wmem_default", show_mem),
-	PROC_FILE("wmem_max", show_mem),
-	{ .name = NULL },
-};
-static const struct proc_entry net_ipv4_table[] = {
-	PROC_FILE("ip_forward", show_zero),
-	PROC_FILE("ip_local_port_range", show_port_range),
-	PROC_FILE("ip_unprivileged_port_start", show_zero),
-	{ .name = NULL },
-};
-static const struct proc_entry net_unix_table[] = {
-	PROC_FILE("max_dgram_qlen", show_two),
-	{ .name = NULL },
-};
-static const struct proc_entry net_table[] = {
-	PROC_DIR("core", net_core_table),
-	PROC_DIR("ipv4", net_ipv4_table),
-	PROC_DIR("unix", net_unix_table),
-	{ .name = NULL },
-};
-
 const struct proc_entry proc_sys_table[] = {
 	PROC_DIR("fs", fs_table),
 	PROC_DIR("kernel", kernel_table),
-	PROC_DIR("net", net_table),
+	PROC_DIR("net", proc_sys_net_table),
 	PROC_DIR("vm", vm_table),
 	{ .name = NULL },
 };

@@ -140,7 +140,7 @@ static const struct proc_entry fs_table[] = {
 	{ .name = NULL },
 };
 static const struct proc_entry class_table[] = {
-	PROC_DIR("net", empty_table),
+	PROC_DIR("net", sysfs_net_table),
 	{ .name = NULL },
 };
 static const struct proc_entry sys_table[] = {

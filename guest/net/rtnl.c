@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of NETLINK_ROUTE. The network cannot be changed from inside: what is not a question is refused. */
+#include "net/rtnl.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include "kernel/errno.h"
+#include "lib/string.h"
+#include "net/abi.h"
+#include "net/netdev.h"
+
+#define ATTR_ALIGN(n)	  ALIGN_UP((u32)(n), 4u)
+#define OPERSTATE_UNKNOWN 0
+#define FOREVER		  ~0u
+
+/* Messages being put together. */
+struct writer {
+	struct rtnl_answer *out;
+	const struct nlmsghdr *req;
+	u32 portid;
+	u16 flags;
+	struct nlmsghdr *msg; /* the current one */
+};
+
+static void *reserve(struct writer *w, u32 len)
+{
+	u32 at = w->out->len, step = ATTR_ALIGN(len);
+
+	if (step > RTNL_ANSWER_MAX - at)
+		return NULL;
+	w->out->len += step;
+	return memset(w->out->buf + at, 0, step);
+}
+
+/* A message with room for its fixed part, which is returned; NULL: the answer is full. */
+static void *msg_begin(struct writer *w, u16 type, u32 fixed)
+{
+	w->msg = reserve(w, NLMSG_HDRLEN);
+	if (!w->msg)
+		return NULL;
+	w->msg->nlmsg_type = type;
+	w->msg->nlmsg_flags = w->flags;
+	w->msg->nlmsg_seq = w->req->nlmsg_seq;
+	w->msg->nlmsg_pid = w->portid;
+	return reserve(w, fixed);
+}
+
+static void msg_end(struct writer *w)
+{
+	w->msg->nlmsg_len = (u32)(w->out->buf + w->out->len - (u8 *)w->msg);
+}
+
+static void put_attr(struct writer *w, u16 type, const void *data, u32 len)
+{
+	struct rtattr *a = reserve(w, (u32)RTA_LENGTH(len));
+
+	if (!a)
+		return;
+	a->rta_type = type;
+	a->rta_len = (u16)RTA_LENGTH(len);
+	memcpy(RTA_DATA(a), data, len);
+}
+
+static void put_u32(struct writer *w, u16 type, u32 v)
+{
+	put_attr(w, type, &v, sizeof(v));
+}
+
+static void put_string(struct writer *w, u16 type, const char *s)
+{
+	put_attr(w, type, s, (u32)strlen(s) + 1);
+}
+
+static void put_error(struct writer *w, s32 error)
+{
+	struct nlmsgerr *e;
+
+	w->flags = NLM_F_CAPPED;
+	e = msg_begin(w, NLMSG_ERROR, sizeof(*e));
+	if (!e)
+		return;
+	e->error = error;
+	e->msg = *w->req;
+	msg_end(w);
+}
+
+/* ---- interfaces ---- */
+
+static void put_link(struct writer *w, const struct netdev *d)
+{
+	static const u8 no_address[6];
+	struct rtnl_link_stats stats = { 0 };
+	struct ifinfomsg *m = msg_begin(w, RTM_NEWLINK, sizeof(*m));
+	u8 state = OPERSTATE_UNKNOWN;
+
+	if (!m)
+		return;
+	m->ifi_type = d->type;
+	m->ifi_index = d->index;
+	m->ifi_flags = d->flags | NETDEV_LOWER_UP;
+	put_string(w, IFLA_IFNAME, d->name);
+	put_u32(w, IFLA_TXQLEN, d->txqlen);
+	put_attr(w, IFLA_OPERSTATE, &state, 1);
+	put_attr(w, IFLA_LINKMODE, &state, 1);
+	put_u32(w, IFLA_MTU, d->mtu);
+	put_u32(w, IFLA_GROUP, 0);
+	put_u32(w, IFLA_PROMISCUITY, 0);
+	put_u32(w, IFLA_NUM_TX_QUEUES, 1);
+	put_u32(w, IFLA_NUM_RX_QUEUES, 1);
+	put_string(w, IFLA_QDISC, "noqueue");
+	put_attr(w, IFLA_ADDRESS, no_address, sizeof(no_address));
+	put_attr(w, IFLA_BROADCAST, no_address, sizeof(no_address));
+	put_attr(w, IFLA_STATS, &stats, sizeof(stats));
+	msg_end(w);
+}
+
+/* The attribute of a request, NULL when it is not there; *len = its payload. `at`: where the attributes begin. */
+static const u8 *find_attr(const struct nlmsghdr *h, u32 at, u16 type, u32 *len)
+{
+	const u8 *msg = (const u8 *)h;
+
+	while (at + sizeof(struct rtattr) <= h->nlmsg_len) {
+		struct rtattr a;
+
+		memcpy(&a, msg + at, sizeof(a));
+		if (a.rta_len < sizeof(a) || a.rta_len > h->nlmsg_len - at)
+			return NULL;
+		if ((a.rta_type & NLA_TYPE_MASK) == type) {
+			*len = (u32)(a.rta_len - sizeof(a));
+			return msg + at + sizeof(a);
+		}
+		at += ATTR_ALIGN(a.rta_len);
+	}
+	return NULL;
+}
+
+static s32 get_link(struct writer *w, bool dump)
+{
+	struct ifinfomsg m = { 0 };
+	const u8 *name = NULL;
+	u32 len = 0, fixed = NLMSG_HDRLEN + sizeof(m);
+
+	if (w->req->nlmsg_len >= fixed) {
+		memcpy(&m, (const u8 *)w->req + NLMSG_HDRLEN, sizeof(m));
+		name = find_attr(w->req, fixed, IFLA_IFNAME, &len);
+	} else if (!dump) {
+		return -EINVAL;
+	}
+	for (u32 i = 0; i < netdevs_count; i++) {
+		const struct netdev *d = &netdevs[i];
+		bool same = name && len >= strlen(d->name) &&
+			    !strncmp((const char *)name, d->name, len);
+
+		if (dump || (m.ifi_index ? m.ifi_index == d->index : same)) {
+			put_link(w, d);
+			if (!dump)
+				return 0;
+		}
+	}
+	return dump ? 0 : m.ifi_index || name ? -ENODEV : -EINVAL;
+}
+
+/* ---- addresses ---- */
+
+static u32 addr_bytes(u32 family, const struct inet_addr *a, const u8 **from)
+{
+	*from = family == AF_INET ? a->b + 12 : a->b;
+	return family == AF_INET ? 4 : 16;
+}
+
+static void put_addr(struct writer *w, const struct netdev *d, const struct netdev_addr *a)
+{
+	struct ifa_cacheinfo info = { .ifa_prefered = FOREVER, .ifa_valid = FOREVER };
+	struct ifaddrmsg *m = msg_begin(w, RTM_NEWADDR, sizeof(*m));
+	const u8 *bytes;
+	u32 len = addr_bytes(a->family, &a->addr, &bytes);
+
+	if (!m)
+		return;
+	m->ifa_family = (u8)a->family;
+	m->ifa_prefixlen = a->prefix;
+	m->ifa_flags = IFA_F_PERMANENT;
+	m->ifa_scope = RT_SCOPE_HOST;
+	m->ifa_index = (u32)d->index;
+	put_attr(w, IFA_ADDRESS, bytes, len);
+	if (a->family == AF_INET) {
+		put_attr(w, IFA_LOCAL, bytes, len);
+		put_string(w, IFA_LABEL, d->name);
+	}
+	put_attr(w, IFA_CACHEINFO, &info, sizeof(info));
+	put_u32(w, IFA_FLAGS, IFA_F_PERMANENT);
+	msg_end(w);
+}
+
+/* The family that a request names in its first byte, 0 = all. */
+static u32 request_family(const struct nlmsghdr *h)
+{
+	return h->nlmsg_len > NLMSG_HDRLEN ? ((const u8 *)h)[NLMSG_HDRLEN] : AF_UNSPEC;
+}
+
+static s32 get_addr(struct writer *w)
+{
+	u32 family = request_family(w->req);
+
+	for (u32 i = 0; i < netdevs_count; i++) {
+		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
+			if (!family || family == netdevs[i].addrs[n].family)
+				put_addr(w, &netdevs[i], &netdevs[i].addrs[n]);
+		}
+	}
+	return 0;
+}
+
+/* ---- routes: every address is a local one ---- */
+
+static void put_route(
+	struct writer *w, const struct netdev *d, const struct netdev_addr *a, u8 prefix)
+{
+	struct rtmsg *m = msg_begin(w, RTM_NEWROUTE, sizeof(*m));
+	struct inet_addr net = a->addr;
+	const u8 *bytes, *source;
+	u32 len = addr_bytes(a->family, &net, &bytes);
+
+	if (!m)
+		return;
+	if (prefix == 8)
+		net.b[15] = 0; /* 127.0.0.0 */
+	m->rtm_family = (u8)a->family;
+	m->rtm_dst_len = prefix;
+	m->rtm_table = RT_TABLE_LOCAL;
+	m->rtm_protocol = RTPROT_KERNEL;
+	m->rtm_scope = a->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+	m->rtm_type = RTN_LOCAL;
+	put_u32(w, RTA_TABLE, RT_TABLE_LOCAL);
+	put_attr(w, RTA_DST, bytes, len);
+	addr_bytes(a->family, &a->addr, &source);
+	if (a->family == AF_INET)
+		put_attr(w, RTA_PREFSRC, source, len);
+	put_u32(w, RTA_OIF, (u32)d->index);
+	msg_end(w);
+}
+
+static void dump_routes(struct writer *w, u32 family)
+{
+	for (u32 i = 0; i < netdevs_count; i++) {
+		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
+			const struct netdev_addr *a = &netdevs[i].addrs[n];
+
+			if (family && family != a->family)
+				continue;
+			put_route(w, &netdevs[i], a, a->prefix);
+			if (a->family == AF_INET)
+				put_route(w, &netdevs[i], a, 32);
+		}
+	}
+}
+
+/* The way to one address. */
+static s32 one_route(struct writer *w)
+{
+	u32 family = request_family(w->req), len = 0;
+	const u8 *dst;
+
+	if (w->req->nlmsg_len < NLMSG_HDRLEN + sizeof(struct rtmsg))
+		return -EINVAL;
+	if (family != AF_INET && family != AF_INET6)
+		return -EOPNOTSUPP;
+	dst = find_attr(w->req, NLMSG_HDRLEN + sizeof(struct rtmsg), RTA_DST, &len);
+	if (!dst || len != (family == AF_INET ? 4u : 16u))
+		return -EINVAL;
+	for (u32 i = 0; i < netdevs_count; i++) {
+		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
+			struct netdev_addr to = netdevs[i].addrs[n];
+			const u8 *own;
+
+			addr_bytes(family, &to.addr, &own);
+			if (to.family != family || memcmp(own, dst, to.prefix / 8))
+				continue;
+			put_route(w, &netdevs[i], &to, family == AF_INET ? 32 : 128);
+			return 0;
+		}
+	}
+	return -ENETUNREACH;
+}
+
+/* ---- requests ---- */
+
+static s32 answer(struct writer *w, bool dump, bool admin)
+{
+	switch (w->req->nlmsg_type) {
+	case RTM_GETLINK:
+		return get_link(w, dump);
+	case RTM_GETADDR:
+		return dump ? get_addr(w) : -EOPNOTSUPP;
+	case RTM_GETROUTE:
+		if (!dump)
+			return one_route(w);
+		dump_routes(w, request_family(w->req));
+		return 0;
+	case RTM_GETNEIGH:
+	case RTM_GETRULE:
+	case RTM_GETQDISC:
+		return dump ? 0 : -EOPNOTSUPP; /* there are none */
+	default:
+		return admin ? -EOPNOTSUPP : -EPERM;
+	}
+}
+
+void rtnl_request(const u8 *msg, u32 portid, bool admin, struct rtnl_answer *out)
+{
+	const struct nlmsghdr *h = (const struct nlmsghdr *)msg;
+	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	struct writer w = {
+		.out = out, .req = h, .portid = portid, .flags = dump ? NLM_F_MULTI : 0
+	};
+	s32 r;
+
+	out->len = 0;
+	out->done = false;
+	if (h->nlmsg_type < NLMSG_MIN_TYPE || !(h->nlmsg_flags & NLM_F_REQUEST)) {
+		if (h->nlmsg_flags & NLM_F_ACK)
+			put_error(&w, 0);
+		return;
+	}
+	r = answer(&w, dump, admin);
+	if (r || (!dump && (h->nlmsg_flags & NLM_F_ACK))) {
+		put_error(&w, r);
+		return;
+	}
+	if (!dump)
+		return;
+	out->done = true;
+	memset(&out->end, 0, sizeof(out->end));
+	out->end.h.nlmsg_len = sizeof(out->end);
+	out->end.h.nlmsg_type = NLMSG_DONE;
+	out->end.h.nlmsg_flags = NLM_F_MULTI;
+	out->end.h.nlmsg_seq = h->nlmsg_seq;
+	out->end.h.nlmsg_pid = portid;
+}

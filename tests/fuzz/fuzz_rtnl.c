@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzz entry of the sentry's rtnetlink requests: whatever is asked, the answer is a row of whole messages. */
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/rtnetlink.h>
+
+#include "mm/usercopy.h"
+#include "net/rtnl.h"
+#include "tests/fuzz/fuzz.h"
+
+/* The interface table's ioctls are not used here. */
+int copy_from_user(void *dst, uaddr_t src, size_t n)
+{
+	(void)dst, (void)src, (void)n;
+	abort();
+}
+
+int copy_to_user(uaddr_t dst, const void *src, size_t n)
+{
+	(void)dst, (void)src, (void)n;
+	abort();
+}
+
+size_t fuzz_seed(uint8_t *buf, size_t room)
+{
+	struct {
+		struct nlmsghdr h;
+		struct rtmsg m;
+		struct rtattr a;
+		uint8_t dst[4];
+	} seed = {
+		.h = { .nlmsg_len = sizeof(seed),
+			.nlmsg_type = RTM_GETROUTE,
+			.nlmsg_flags = NLM_F_REQUEST },
+		.m = { .rtm_family = 2 },
+		.a = { .rta_len = RTA_LENGTH(4), .rta_type = RTA_DST },
+		.dst = { 127, 0, 0, 1 },
+	};
+
+	if (room < sizeof(seed))
+		return 0;
+	memcpy(buf, &seed, sizeof(seed));
+	return sizeof(seed);
+}
+
+static void check_answer(const struct rtnl_answer *a)
+{
+	uint32_t at = 0;
+
+	while (at < a->len) {
+		struct nlmsghdr h;
+
+		if (a->len - at < sizeof(h))
+			abort();
+		memcpy(&h, a->buf + at, sizeof(h));
+		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > a->len - at)
+			abort();
+		at += NLMSG_ALIGN(h.nlmsg_len);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct rtnl_answer answer;
+	struct nlmsghdr *h;
+
+	if (size < sizeof(*h) || size > 32768)
+		return 0;
+	h = malloc(size); /* exactly as large: a read beyond it is seen */
+	memcpy(h, data, size);
+	h->nlmsg_len = (uint32_t)size;
+	rtnl_request((const uint8_t *)h, 7, size & 1, &answer);
+	check_answer(&answer);
+	free(h);
+	return 0;
+}
