@@ -16,8 +16,6 @@ struct cm_cli {
 	const char *log; /* file that gets error lines too; NULL = none */
 	bool log_json;
 	bool debug; /* show the log of VMM, file server and guest */
-	/* Print an error and log it, for commands with exit codes of their own; others return it. */
-	void (*report)(const struct cm_cli *cli, const struct cm_err *err);
 };
 
 /*

@@ -136,7 +136,7 @@ static int main_run(struct cm_cli *cli, int argc, char **argv, struct cm_err *er
 
 int main(int argc, char **argv)
 {
-	struct cm_cli cli = { .root = CM_RUNSTATEDIR "/casemate", .report = main_report };
+	struct cm_cli cli = { .root = CM_RUNSTATEDIR "/casemate" };
 	struct cm_err err = { 0 };
 	char root[8192];
 	int r;

@@ -258,6 +258,6 @@ int cm_cmd_kvmtest(const struct cm_cli *cli, int argc, char **argv, struct cm_er
 
 	if (r >= 0)
 		return r;
-	cli->report(cli, err);
+	cm_cli_report(cli, err);
 	return KT_STATUS_ERROR;
 }
