@@ -163,13 +163,18 @@ static int pc_ram(struct pc *pc, struct cm_err *err)
 	return 0;
 }
 
+/* struct kvm_irq_routing with room for its entries. */
+struct pc_routing {
+	uint32_t nr, flags;
+	struct kvm_irq_routing_entry e[16 + PC_ROUTES + HYPERV_ROUTES];
+};
+_Static_assert(offsetof(struct pc_routing, e) == offsetof(struct kvm_irq_routing, entries),
+	"the kernel's layout");
+
 /* Inputs 0 to 15 reach PIC and I/O APIC, the PIT's at input 2 of the latter as on any PC. */
 int pc_set_routes(struct pc *pc, const struct pc_sint_route *more, unsigned n)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry e[16 + PC_ROUTES + HYPERV_ROUTES];
-	} r = { .head = { 0 } };
+	struct pc_routing r = { 0 };
 	struct kvm_irq_routing_entry *e = r.e;
 	unsigned i;
 
@@ -195,9 +200,9 @@ int pc_set_routes(struct pc *pc, const struct pc_sint_route *more, unsigned n)
 		e->u.hv_sint.vcpu = more[i].cpu;
 		e->u.hv_sint.sint = more[i].sint;
 	}
-	r.head.nr = (uint32_t)(e - r.e);
+	r.nr = (uint32_t)(e - r.e);
 	/* #syscalls:vcpu ioctl[1=KVM_SET_GSI_ROUTING] */
-	return kvm_set_routes(pc->vm_fd, &r.head);
+	return kvm_set_routes(pc->vm_fd, (struct kvm_irq_routing *)(void *)&r);
 }
 
 static int pc_irqchip(struct pc *pc, struct cm_err *err)
