@@ -47,6 +47,8 @@ u32 inet_seed(void)
 
 /* ---- bind ---- */
 
+u32 inet_privileged_ports = 1024;
+
 static int bind_parse(
 	struct inet_sock *i, const struct sock_addr *sa, struct inet_addr *a, u16 *port)
 {
@@ -87,6 +89,8 @@ int inet_bind(struct socket *s, const struct sock_addr *addr)
 
 	if (r)
 		return r;
+	if (port && port < READ_ONCE(inet_privileged_ports) && !capable(CAP_NET_BIND_SERVICE))
+		return -EACCES;
 	spin_lock(i->proto->lock);
 	if (i->port.state != PORT_NONE || i->bound_port || i->reset)
 		r = -EINVAL;
@@ -206,7 +210,7 @@ static int inet_create(struct socket *s)
 		s->protocol = IPPROTO_UDP;
 		return udp_create(s);
 	case SOCK_RAW:
-		return capable(CAP_NET_RAW) ? -ESOCKTNOSUPPORT : -EPERM;
+		return capable(CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}

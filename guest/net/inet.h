@@ -115,6 +115,8 @@ int inet_family_check(const struct inet_sock *i, const struct inet_addr *dst);
 
 /* ---- inet.c ---- */
 u32 inet_seed(void);
+/* Ports below want CAP_NET_BIND_SERVICE: net.ipv4.ip_unprivileged_port_start. */
+extern u32 inet_privileged_ports;
 int inet_bind(struct socket *s, const struct sock_addr *addr);
 /* Give an unbound socket a port (listen, first datagram). 0 or -EAGAIN. */
 int inet_autobind(struct socket *s);

@@ -128,6 +128,8 @@ static int set_special(struct inet_sock *i, int level, int opt, uaddr_t val, u32
 {
 	if (level == IPPROTO_TCP && opt == TCP_CONGESTION && level_valid(i, level))
 		return set_congestion(i, val, len);
+	if (level == IPPROTO_TCP && opt == TCP_ULP && level_valid(i, level))
+		return -ENOENT; /* no such protocol, as without its module */
 	if (level == IPPROTO_IP && (opt == IP_ADD_MEMBERSHIP || opt == IP_DROP_MEMBERSHIP))
 		return -ENODEV; /* the one interface has no multicast */
 	if (level == IPPROTO_IPV6 && level_valid(i, level) &&
@@ -177,8 +179,9 @@ static int get_special(struct socket *s, int level, int opt, struct sock_optval 
 	struct inet_sock *i = inet_of(s);
 	s32 mtu = LO_MTU;
 
-	if (!level_valid(i, level))
-		return -ENOPROTOOPT;
+	if (!level_valid(i, level)) /* Linux has another error for this than setsockopt gives */
+		return level == (int)i->proto->number || i->family == AF_INET6 ? -ENOPROTOOPT
+									       : -EOPNOTSUPP;
 	if (level == IPPROTO_TCP && opt == TCP_INFO) {
 		_Static_assert(sizeof(struct tcp_info) <= sizeof(out->buf), "TCP_INFO fits");
 		tcp_fill_info(s, (struct tcp_info *)out->buf);

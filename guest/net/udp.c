@@ -34,6 +34,8 @@ struct udp_sock {
 	u32 nerrors;
 	u32 rcvbuf;
 	bool read_shut, write_shut;
+	struct mutex more_lock; /* protects: more */
+	struct udp_msg *more; /* a datagram that grows (MSG_MORE) */
 	struct mutex read_lock; /* one reader at a time consumes the queue */
 };
 
@@ -284,9 +286,58 @@ static void unreachable(struct udp_sock *u, struct udp_msg *msg)
 	waitq_wake(&u->in.wq, INT_MAX, POLLERR | POLLIN | POLLOUT);
 }
 
+static void send_out(struct udp_sock *u, struct udp_msg *msg)
+{
+	struct udp_sock *to = find_receiver(&msg->flow);
+
+	if (!to) {
+		unreachable(u, msg);
+		return;
+	}
+	deliver(to, msg);
+	inet_put(&to->in);
+}
+
+static u32 len_max(const struct udp_sock *u)
+{
+	return u->in.family == AF_INET ? UDP_MAX4 : UDP_MAX6;
+}
+
+/* Appends to the datagram that MSG_MORE began, whose address holds for all of it, or begins one; without MSG_MORE it goes out. */
+static s64 send_more(struct udp_sock *u, struct udp_msg *msg, bool more)
+{
+	struct udp_msg *old, *both;
+	s64 len = msg->len;
+
+	mutex_lock(&u->more_lock);
+	old = u->more;
+	if (old) {
+		u32 total = old->len + msg->len;
+
+		both = total > len_max(u)
+			       ? NULL
+			       : krealloc(old, sizeof(*old) + old->len, sizeof(*old) + total);
+		if (both) {
+			memcpy(both->data + both->len, msg->data, msg->len);
+			both->len = total;
+			list_init(&both->link);
+		} else {
+			len = total > len_max(u) ? -EMSGSIZE : -ENOBUFS;
+			kfree(old);
+		}
+		kfree(msg);
+		msg = both;
+	}
+	u->more = more ? msg : NULL;
+	mutex_unlock(&u->more_lock);
+	if (msg && !more)
+		send_out(u, msg);
+	return len;
+}
+
 static s64 udp_send(struct socket *s, struct sock_msg *m)
 {
-	struct udp_sock *u = udp_of(s), *to;
+	struct udp_sock *u = udp_of(s);
 	struct port_flow flow;
 	struct udp_msg *msg;
 	u64 len = m->uio->left;
@@ -294,7 +345,7 @@ static s64 udp_send(struct socket *s, struct sock_msg *m)
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (len > UDP_MAX6 || (u->in.family == AF_INET && len > UDP_MAX4))
+	if (len > len_max(u))
 		return -EMSGSIZE;
 	r = send_flow(s, m, &flow);
 	if (!r && READ_ONCE(u->in.err))
@@ -306,13 +357,9 @@ static s64 udp_send(struct socket *s, struct sock_msg *m)
 		return r;
 	msg->flow = flow;
 	msg->tos = (u8)u->in.opt[inet_addr_v4(&flow.dst) ? IO_TOS : IO6_TCLASS];
-	to = find_receiver(&flow);
-	if (to) {
-		deliver(to, msg);
-		inet_put(&to->in);
-	} else {
-		unreachable(u, msg);
-	}
+	if ((m->flags & MSG_MORE) || READ_ONCE(u->more))
+		return send_more(u, msg, m->flags & MSG_MORE);
+	send_out(u, msg);
 	return (s64)len;
 }
 
@@ -564,6 +611,7 @@ static void udp_release(struct socket *s)
 	u->read_shut = true;
 	spin_unlock(&u->in.lock);
 	atomic_sub(&udp_bytes, u->queued);
+	kfree(u->more);
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++) {
 		while (!list_empty(lists[i])) {
 			struct udp_msg *msg = list_first_entry(lists[i], struct udp_msg, link);

@@ -36,7 +36,7 @@ static int addr_write(const struct sock_addr *addr, uaddr_t p, uaddr_t lenp)
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	if (copy_to_user(p, addr->raw, MIN((u32)room, addr->len)))
+	if (room && addr->len && copy_to_user(p, addr->raw, MIN((u32)room, addr->len)))
 		return -EFAULT;
 	return put_user((s32)addr->len, lenp);
 }
@@ -333,6 +333,8 @@ static int msg_buf_read(struct msg_buf *b, uaddr_t p)
 	b->scm.extra = &b->cmsgs;
 	if (get_user(b->h, p))
 		return -EFAULT;
+	if (b->h.name && b->h.namelen < 0)
+		return -EINVAL;
 	return iov_read(b);
 }
 
@@ -372,8 +374,6 @@ static int recv_finish(
 		    &b->scm, s->passcred, flags & MSG_CMSG_CLOEXEC, b->h.control, &control, &out))
 		return -EFAULT;
 	if (b->h.name) {
-		if (b->h.namelen < 0)
-			return -EINVAL;
 		if (copy_to_user(b->h.name, b->addr.raw, MIN((u32)b->h.namelen, b->addr.len)) ||
 			put_user(namelen, p + offsetof(struct user_msghdr, namelen)))
 			return -EFAULT;

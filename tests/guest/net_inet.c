@@ -36,6 +36,12 @@ static void test_stream(const char *host)
 	is(read(s[1], buf, 0), 0);
 	is(send(s[0], "x", 0, 0), 0);
 	is(recv(s[1], buf, 1, MSG_OOB), -EINVAL);
+	is(get_int(s[0], 500, 1), strchr(host, ':') ? -ENOPROTOOPT : -EOPNOTSUPP);
+	is(set_int(s[0], 500, 1, 1), -ENOPROTOOPT);
+	n = 8;
+	is(write(s[0], "x", 1), 1);
+	is(recvfrom(s[1], buf, 1, 0, (struct sockaddr *)-1L, (socklen_t *)&n), 1);
+	ok(n == 0, "a stream names no sender");
 	ok(ready(s[0]) == POLLOUT, "an idle connection is writable");
 	close(s[0]);
 	close(s[1]);
@@ -318,6 +324,11 @@ static void test_bind(void)
 	n.in.sin_family = AF_INET6;
 	is(bind(fd, &n.sa, n.len), -EAFNOSUPPORT);
 	close(fd);
+	if (!fork()) {
+		_exit(seteuid(1000) || bound("127.0.0.1", 999, 0, 0, 0) >= 0 || errno != EACCES);
+	}
+	b = -1;
+	ok(wait(&b) > 0 && b == 0, "ports below 1024 want CAP_NET_BIND_SERVICE");
 }
 
 /* The name of a connection that ended here first stays in the way of bind, but not of one with SO_REUSEADDR. */

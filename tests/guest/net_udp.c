@@ -237,6 +237,11 @@ static void test_limits(void)
 	while (recv(b, big, sizeof(big), MSG_DONTWAIT) == 60000)
 		got++;
 	ok(got > 0 && got < 100, "what the queue has no room for is dropped");
+	is(sendto(a, "ab", 2, MSG_MORE, &n.sa, n.len), 2);
+	is(recv(b, big, sizeof(big), MSG_DONTWAIT), -EAGAIN);
+	is(sendto(a, "cde", 3, 0, &n.sa, n.len), 3);
+	is(recv(b, big, sizeof(big), 0), 5);
+	ok(!memcmp(big, "abcde", 5), "MSG_MORE makes one datagram of two sends");
 	is(sendto(a, big, 1, MSG_OOB, &n.sa, n.len), -EOPNOTSUPP);
 	is(sendto(a, big, 1, 0, &all.sa, all.len), -EACCES);
 	is(sendto(a, big, 1, 0, &n.sa, 4), -EINVAL);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/sys/net: the sizes and ways of guest/net. All are read only: nothing of it can be changed. */
+/* /proc/sys/net: the sizes and ways of guest/net. Most are read only: nothing of it can be changed. */
 #include "fs/proc/proc.h"
-#include "net/ports.h"
+#include "kernel/errno.h"
+#include "lib/string.h"
+#include "net/inet.h"
 
 #define SHOW(fn, fmt, ...) \
 	static int fn(struct proc_buf *b, struct proc_ctx *c) \
@@ -17,6 +19,7 @@ SHOW(show_two, "%d", 2)
 SHOW(show_somaxconn, "%d", 4096)
 SHOW(show_buf_default, "%d", 212992)
 SHOW(show_qdisc, "%s", "noqueue")
+SHOW(show_privileged, "%u", READ_ONCE(inet_privileged_ports))
 SHOW(show_port_range, "%u\t%u", PORT_EPHEMERAL_MIN, PORT_EPHEMERAL_MAX)
 SHOW(show_ping_range, "%d\t%d", 1, 0)
 SHOW(show_fin_timeout, "%d", 60)
@@ -31,6 +34,20 @@ SHOW(show_congestions, "%s", "reno cubic")
 SHOW(show_max_tw, "%u", PORT_TIMEWAIT_MAX)
 SHOW(show_ttl, "%d", 64)
 SHOW(show_qlen, "%d", 10)
+
+static s64 set_privileged(struct proc_ctx *c, char *text, size_t len)
+{
+	size_t n = strlen(text);
+	u64 v;
+
+	(void)c;
+	if (n && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	if (!proc_number(text, &v) || v > 65535)
+		return -EINVAL;
+	WRITE_ONCE(inet_privileged_ports, (u32)v);
+	return (s64)len;
+}
 
 static const struct proc_entry core_table[] = {
 	PROC_FILE("default_qdisc", show_qdisc),
@@ -47,7 +64,7 @@ static const struct proc_entry ipv4_table[] = {
 	PROC_FILE("ip_forward", show_zero),
 	PROC_FILE("ip_local_port_range", show_port_range),
 	PROC_FILE("ip_nonlocal_bind", show_zero),
-	PROC_FILE("ip_unprivileged_port_start", show_zero),
+	PROC_TUNE("ip_unprivileged_port_start", show_privileged, set_privileged),
 	PROC_FILE("ping_group_range", show_ping_range),
 	PROC_FILE("tcp_available_congestion_control", show_congestions),
 	PROC_FILE("tcp_congestion_control", show_congestion),
