@@ -27,16 +27,25 @@ void scm_fini(struct scm *scm)
 	scm->nfiles = 0;
 }
 
+/* All but the room for other levels' data, which is each side's own. */
+static void scm_assign(struct scm *dst, const struct scm *src)
+{
+	struct sock_cmsgs *own = dst->extra;
+
+	*dst = *src;
+	dst->extra = own;
+}
+
 void scm_move(struct scm *dst, struct scm *src)
 {
-	*dst = *src;
+	scm_assign(dst, src);
 	src->files = NULL;
 	src->nfiles = 0;
 }
 
 int scm_copy(struct scm *dst, const struct scm *src)
 {
-	*dst = *src;
+	scm_assign(dst, src);
 	if (!src->nfiles)
 		return 0;
 	dst->files = kmalloc(src->nfiles * sizeof(struct file *));

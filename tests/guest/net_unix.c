@@ -249,6 +249,48 @@ static void test_poll_hup(void)
 	close(s[0]);
 }
 
+/* Control data of another level is of no interest to AF_UNIX, and does not come out at the other end, whoever sent it. */
+static void test_other_level(void)
+{
+	union {
+		char room[CMSG_SPACE(12) + CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	char c = 'x';
+	struct iovec iov = { &c, 1 };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room) };
+	struct cmsghdr *h;
+	int s[2], status = -1;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, s))
+		return;
+	if (!fork()) {
+		memset(&control, 0, sizeof(control));
+		h = CMSG_FIRSTHDR(&m);
+		h->cmsg_level = 0; /* IPPROTO_IP */
+		h->cmsg_type = 8;
+		h->cmsg_len = CMSG_LEN(12);
+		h = CMSG_NXTHDR(&m, h);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(h), &s[0], sizeof(int));
+		_exit(sendmsg(s[0], &m, 0) != 1);
+	}
+	wait(&status);
+	ok(status == 0, "control data of another level is passed over");
+	memset(&control, 0, sizeof(control));
+	ok(recvmsg(s[1], &m, 0) == 1, "the message arrives");
+	h = CMSG_FIRSTHDR(&m);
+	ok(h && h->cmsg_type == SCM_RIGHTS && !CMSG_NXTHDR(&m, h) && !(m.msg_flags & MSG_CTRUNC),
+		"with the descriptor alone");
+	close(s[0]);
+	close(s[1]);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -258,6 +300,7 @@ int main(void)
 	test_names();
 	test_rights();
 	test_cred();
+	test_other_level();
 	test_blocking();
 	test_poll_hup();
 	ok(socket(AF_UNIX, 77, 0) == -1 && (errno == ESOCKTNOSUPPORT || errno == EINVAL),
