@@ -81,6 +81,8 @@ SCRIPT
 		case " ${only:-$script} " in *" $script "*) echo "one $((seconds * patience)) $script" ;; esac
 	done
 } >"$work/script"
+SVM_TSC_KHZ=$("$top_builddir/casemate-vmm" --probe 2>/dev/null | sed -n 's/^kvm.tsc_khz=//p')
+export SVM_TSC_KHZ
 expected=$(sed -n 's/^one [0-9]* //p' "$work/script" | tr '\n' ' ')
 
 # One emulated CPU: two need two processors of the host for themselves (docs/MACHINE.md); the guests have two all the same.
