@@ -28,7 +28,7 @@ has() { # has PATTERN NAME
 }
 # session PROGRAM [CORE]: commands from standard input, answers in $tmp/out
 session() {
-	{ printf 'set pagination off\nset confirm off\nset height 0\nset sysroot %s\n' "$rootfs" && cat; } >"$tmp/commands"
+	{ printf 'set pagination off\nset confirm off\nset height 0\nset remotetimeout 100\nset sysroot %s\n' "$rootfs" && cat; } >"$tmp/commands"
 	timeout -k 5 $((100 * patience)) "$gdb" -nx -q -batch -x "$tmp/commands" "$@" >"$tmp/out" 2>&1 </dev/null
 }
 attach="target remote | $casemate --root $tmp/state debug"
