@@ -145,7 +145,8 @@ done
 kill -QUIT $server
 wait $server
 echo "ended with $?"
-cat error.log
+grep -v missing error.log
+true
 SH
 }
 
