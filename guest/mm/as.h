@@ -104,6 +104,8 @@ s64 as_mmap(
 	struct as *as, uaddr_t hint, u64 len, u32 prot, u32 flags, struct file *file, u64 pgoff);
 int as_munmap(struct as *as, uaddr_t start, u64 len);
 int as_mprotect(struct as *as, uaddr_t start, u64 len, u32 prot);
+/* remap_file_pages(2): show other pages of the object that is mapped shared at start. 0 or -errno. */
+s64 as_remap_pages(struct as *as, uaddr_t start, u64 size, u64 pgoff);
 s64 as_mremap(struct as *as, uaddr_t old, u64 old_len, u64 new_len, u32 flags, uaddr_t new_addr);
 int as_madvise(struct as *as, uaddr_t start, u64 len, int advice);
 uaddr_t as_brk(struct as *as, uaddr_t brk); /* new or unchanged break, as brk(2) */

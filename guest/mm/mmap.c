@@ -258,6 +258,59 @@ s64 as_map_shm(struct as *as, uaddr_t hint, u32 prot, u32 flags, struct shm *s)
 	return ret ? ret : map_run(&r);
 }
 
+/* What is mapped shared at [start, end), with a reference of its own in r. -EINVAL: nothing, or several things. */
+static int map_same_object(struct map_request *r, uaddr_t start, uaddr_t end)
+{
+	struct vma *v, *first;
+	uaddr_t at = start;
+
+	rwsem_read_lock(&r->as->lock);
+	v = first = vma_find_exact(r->as, start);
+	while (v && (v->flags & VMA_SHARED) && v->file == first->file && v->shm == first->shm &&
+		v->start <= at && at < end) {
+		at = v->end;
+		v = vma_next(v);
+	}
+	if (at >= end) {
+		r->prot = (first->flags & VMA_READ ? PROT_READ : 0) |
+			  (first->flags & VMA_WRITE ? PROT_WRITE : 0) |
+			  (first->flags & VMA_EXEC ? PROT_EXEC : 0);
+		r->readonly = !(first->flags & VMA_MAYWRITE);
+		r->file = first->file;
+		r->shm = first->shm;
+		if (r->file)
+			file_get(r->file);
+		if (r->shm)
+			shm_get(r->shm);
+	}
+	rwsem_read_unlock(&r->as->lock);
+	return at >= end ? 0 : -EINVAL;
+}
+
+s64 as_remap_pages(struct as *as, uaddr_t start, u64 size, u64 pgoff)
+{
+	struct map_request r = { .as = as, .pgoff = pgoff };
+	uaddr_t end;
+	s64 ret;
+
+	start = ALIGN_DOWN(start, PAGE_SIZE);
+	r.hint = start;
+	r.len = ALIGN_DOWN(size, PAGE_SIZE);
+	r.flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+	if (!r.len || __builtin_add_overflow(start, r.len, &end) || end > USER_TOP ||
+		pgoff + (r.len >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
+	ret = map_same_object(&r, start, end);
+	if (ret)
+		return ret;
+	ret = map_run(&r);
+	if (r.file)
+		file_put(r.file);
+	if (r.shm)
+		shm_put(r.shm);
+	return MIN(ret, 0L);
+}
+
 /* ---- heap ---- */
 
 /* as->lock held for writing. False: refused. */

@@ -59,6 +59,13 @@ s64 sys_mremap(struct task *t, const struct sysargs *a)
 	return as_mremap(t->as, a->a[0], a->a[1], a->a[2], (u32)a->a[3], a->a[4]);
 }
 
+s64 sys_remap_file_pages(struct task *t, const struct sysargs *a)
+{
+	if (a->a[2])
+		return -EINVAL;
+	return as_remap_pages(t->as, a->a[0], a->a[1], a->a[3]);
+}
+
 s64 sys_madvise(struct task *t, const struct sysargs *a)
 {
 	return as_madvise(t->as, a->a[0], a->a[1], (int)a->a[2]);

@@ -2,10 +2,13 @@
 /* Descriptors that stand for processes: readable once the process ended. The group's reference is dropped with the file. */
 #include "task/pidfd.h"
 
+#include <linux/ioctl.h>
+
 #include "fs/poll.h"
 #include "fs/proc/proc.h"
 #include "kernel/errno.h"
 #include "lib/printf.h"
+#include "mm/usercopy.h"
 #include "task/internal.h"
 
 static u32 pidfd_poll(struct file *f, struct poll_table *pt)
@@ -29,8 +32,73 @@ static int pidfd_show(struct file *f, char *buf, size_t size)
 	return str_format(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
 }
 
+/* ---- PIDFD_GET_INFO, which came with Linux 6.13 (the exit status with 6.15) ---- */
+
+#define PIDFD_INFO_NR	 0xff0bu /* type and number of the command; its size grows */
+#define PIDFD_INFO_PID	 1u
+#define PIDFD_INFO_CREDS 2u
+#define PIDFD_INFO_EXIT	 8u
+
+struct pidfd_info {
+	u64 mask, cgroupid;
+	u32 pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	s32 exit_code;
+};
+
+/* Of a process that is there. False: it was collected. */
+static bool pidfd_info_alive(struct group *g, struct pidfd_info *info)
+{
+	struct cred *c;
+	u64 flags = tree_lock();
+	bool alive = !list_empty(&g->ns_link) && g->leader;
+
+	if (alive) {
+		info->pid = info->tgid = (u32)g->pid;
+		info->ppid = g->parent ? (u32)g->parent->pid : 0;
+		c = task_cred(g->leader);
+		info->ruid = c->uid;
+		info->rgid = c->gid;
+		info->euid = c->euid;
+		info->egid = c->egid;
+		info->suid = c->suid;
+		info->sgid = c->sgid;
+		info->fsuid = c->fsuid;
+		info->fsgid = c->fsgid;
+		cred_put(c);
+	}
+	tree_unlock(flags);
+	return alive;
+}
+
+static s64 pidfd_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct pidfd_info info = { 0 };
+	struct group *g = f->priv;
+	size_t size = _IOC_SIZE(cmd);
+	u64 want;
+
+	if ((cmd & 0xffff) != PIDFD_INFO_NR)
+		return -ENOTTY;
+	if (_IOC_DIR(cmd) != (_IOC_READ | _IOC_WRITE) || size < sizeof(info) || !arg)
+		return -EINVAL;
+	if (get_user(want, arg) < 0)
+		return -EFAULT;
+	if (pidfd_info_alive(g, &info)) {
+		info.mask = PIDFD_INFO_PID | PIDFD_INFO_CREDS;
+	} else if (want & PIDFD_INFO_EXIT) {
+		info.mask = PIDFD_INFO_EXIT;
+		info.exit_code = g->exit_code;
+	} else {
+		return -ESRCH;
+	}
+	if (clear_user(arg, size) < 0 || copy_to_user(arg, &info, sizeof(info)) < 0)
+		return -EFAULT;
+	return 0;
+}
+
 static const struct file_ops pidfd_ops = {
 	.poll = pidfd_poll,
+	.ioctl = pidfd_ioctl,
 	.release = pidfd_release,
 	.show_fdinfo = pidfd_show,
 };

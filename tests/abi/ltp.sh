@@ -46,7 +46,7 @@ trap 'end_container; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 cp -a --reflink=auto "$debian" "$work/rootfs"
 mkdir -p "$work/rootfs/opt"
-cp -a --reflink=auto "$ltp" "$work/rootfs/opt/ltp"
+cp -aL --reflink=auto "$ltp" "$work/rootfs/opt/ltp"
 install -m 755 "$here/ltp-loop" "$work/rootfs/opt/ltp-loop"
 install -m 644 "$here/ltp-kconfig" "$work/rootfs/opt/kconfig"
 for lib in libaio.so.1 libkeyutils.so.1 libnuma.so.1 libtirpc.so.3 libacl.so.1 libcap.so.2 libcrypto.so.3 libcrypt.so.1; do

@@ -12,7 +12,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -20,6 +22,7 @@
 #include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -87,6 +90,53 @@ static void test_memory(void)
 	ok(!mlock(mem, PAGE) && fails(msync(mem, PAGE, MS_INVALIDATE), EBUSY),
 		"msync(MS_INVALIDATE) of locked memory: EBUSY");
 	munmap(mem, 4 * PAGE);
+}
+
+static void test_remap(void)
+{
+	char name[] = "/tmp/casemate-abi-XXXXXX", *mem;
+	int fd = mkstemp(name);
+
+	unlink(name);
+	if (ftruncate(fd, 3 * PAGE) || pwrite(fd, "a", 1, 0) != 1 ||
+		pwrite(fd, "c", 1, 2 * PAGE) != 1)
+		exit(1);
+	mem = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0);
+	ok(!syscall(SYS_remap_file_pages, mem, PAGE, 0, 2, 0) && mem[0] == 'c' &&
+			mem[2 * PAGE] == 'c',
+		"remap_file_pages shows another page");
+	ok(fails(syscall(SYS_remap_file_pages, mem, 9 * PAGE, 0, 0, 0), EINVAL),
+		"beyond the mapping: EINVAL");
+	ok(fails(syscall(SYS_remap_file_pages, mem, PAGE, 1, 0, 0), EINVAL),
+		"a protection: EINVAL");
+	munmap(mem, 3 * PAGE);
+	mem = mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ok(fails(syscall(SYS_remap_file_pages, mem, PAGE, 0, 0, 0), EINVAL),
+		"private memory: EINVAL");
+	munmap(mem, PAGE);
+	close(fd);
+}
+
+static void test_termio(void)
+{
+	struct termios t;
+	struct termio old;
+	int fd;
+
+	if (access("/dev/pts/ptmx", F_OK)) {
+		mkdir("/dev/pts", 0755);
+		mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666,mode=620");
+	}
+	fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	if (fd < 0)
+		fd = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+	ok(fd >= 0 && !tcgetattr(fd, &t) && !ioctl(fd, TCGETA, &old) &&
+			old.c_lflag == (unsigned short)t.c_lflag && old.c_cc[VMIN] == t.c_cc[VMIN],
+		"TCGETA is TCGETS cut short");
+	old.c_lflag &= (unsigned short)~ECHO;
+	ok(!ioctl(fd, TCSETA, &old) && !tcgetattr(fd, &t) && !(t.c_lflag & ECHO), "TCSETA");
+	ok(fails(ioctl(fd, TCGETA, 1), EFAULT), "nowhere: EFAULT");
+	close(fd);
 }
 
 static void test_inotify(void)
@@ -172,6 +222,8 @@ int main(void)
 	test_old();
 	test_vmsplice();
 	test_memory();
+	test_remap();
+	test_termio();
 	test_inotify();
 	test_checks();
 	test_sigwait();

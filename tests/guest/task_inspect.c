@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
@@ -106,6 +107,41 @@ static void test_getfd(void)
 	close(pidfd);
 	close(fd);
 	close(p[1]);
+}
+
+struct pidfd_info_v0 {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code;
+};
+#define INFO	  _IOWR(0xff, 11, struct pidfd_info_v0)
+#define INFO_EXIT 8u
+
+/* Linux has it since 6.13, the exit status since 6.15. */
+static void test_pidfd_info(void)
+{
+	struct pidfd_info_v0 info = { .mask = INFO_EXIT };
+	pid_t pid = fork();
+	int fd, ret;
+
+	if (pid == 0)
+		_exit(3);
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	ret = ioctl(fd, INFO, &info);
+	ok(fails(ret, ENOTTY) || fails(ret, EINVAL) ||
+			(ret == 0 && (int)info.pid == pid && (int)info.ppid == getpid() &&
+				!(info.mask & INFO_EXIT)),
+		"PIDFD_GET_INFO of a process that was not collected");
+	waitpid(pid, NULL, 0);
+	info.mask = INFO_EXIT;
+	ret = ioctl(fd, INFO, &info);
+	ok(fails(ret, ENOTTY) || fails(ret, EINVAL) || fails(ret, ESRCH) ||
+			(ret == 0 && (info.mask & INFO_EXIT) && info.exit_code == 3 << 8),
+		"and of one that was");
+	info.mask = 0;
+	ret = ioctl(fd, INFO, &info);
+	ok(fails(ret, ENOTTY) || fails(ret, EINVAL) || fails(ret, ESRCH), "nobody: ESRCH");
+	close(fd);
 }
 
 static void test_pidfd_nonblock(void)
@@ -206,6 +242,7 @@ int main(void)
 {
 	test_memory();
 	test_getfd();
+	test_pidfd_info();
 	test_pidfd_nonblock();
 	test_signals();
 	test_priorities();

@@ -388,6 +388,38 @@ static s64 ioctl_set_termios(struct tty *tty, const struct termios *t, u32 cmd)
 	return 0;
 }
 
+/* The structure of System V: the low halves of the flags, eight control characters. */
+static s64 ioctl_termio(struct tty *tty, u32 cmd, uaddr_t arg)
+{
+	static const u32 as_termios[] = { TCSETS, TCSETSW, TCSETSF };
+	struct termios t = tty->t;
+	struct termio old;
+	int err;
+
+	if (cmd == TCGETA) {
+		memset(&old, 0, sizeof(old));
+		old.c_iflag = (u16)t.c_iflag;
+		old.c_oflag = (u16)t.c_oflag;
+		old.c_cflag = (u16)t.c_cflag;
+		old.c_lflag = (u16)t.c_lflag;
+		old.c_line = t.c_line;
+		memcpy(old.c_cc, t.c_cc, sizeof(old.c_cc));
+		return copy_to_user(arg, &old, sizeof(old));
+	}
+	err = tty_job_control(tty, SIGTTOU);
+	if (err)
+		return err;
+	if (copy_from_user(&old, arg, sizeof(old)))
+		return -EFAULT;
+	t.c_iflag = (t.c_iflag & ~0xffffu) | old.c_iflag;
+	t.c_oflag = (t.c_oflag & ~0xffffu) | old.c_oflag;
+	t.c_cflag = (t.c_cflag & ~0xffffu) | old.c_cflag;
+	t.c_lflag = (t.c_lflag & ~0xffffu) | old.c_lflag;
+	t.c_line = old.c_line;
+	memcpy(t.c_cc, old.c_cc, sizeof(old.c_cc));
+	return ioctl_set_termios(tty, &t, as_termios[cmd - TCSETA]);
+}
+
 static s64 ioctl_termios(struct tty *tty, u32 cmd, uaddr_t arg)
 {
 	struct termios2 t2;
@@ -582,6 +614,11 @@ s64 tty_ioctl_common(struct tty *tty, struct file *f, u32 cmd, u64 arg, bool mas
 	case TCSETSW2:
 	case TCSETSF2:
 		return ioctl_termios(tty, cmd, arg);
+	case TCGETA:
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return ioctl_termio(tty, cmd, arg);
 	case TIOCGWINSZ:
 	case TIOCSWINSZ:
 		return ioctl_winsize(tty, cmd, arg);
