@@ -251,6 +251,7 @@ static void test_robust(void)
 	pthread_mutexattr_t attr;
 	pthread_mutex_t *m =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile int *held = (volatile int *)(m + 1);
 	struct robust_list_head *head;
 	size_t len = 0;
 	pthread_t t;
@@ -268,10 +269,12 @@ static void test_robust(void)
 	pid = fork();
 	if (pid == 0) {
 		pthread_mutex_lock(m);
+		*held = 1;
 		usleep(40000);
 		raise(SIGKILL);
 	}
-	usleep(15000);
+	while (!*held)
+		usleep(1000);
 	ok(pthread_mutex_lock(m) == EOWNERDEAD, "a killed process wakes the waiter");
 	pthread_mutex_consistent(m);
 	pthread_mutex_unlock(m);
