@@ -144,6 +144,8 @@ void inotify_event(struct inode *dir, struct inode *inode, u32 mask, const char 
 	mutex_lock(&inotify_lock);
 	if (dir)
 		dnotify_event(dir, mask);
+	else if (inode && S_ISDIR(inode->mode))
+		dnotify_event(inode, mask);
 	if (dir)
 		inotify_deliver(dir, mask, name, cookie);
 	else if (inode)

@@ -223,8 +223,8 @@ static u32 dnotify_bits(u32 in)
 {
 	return (in & IN_ACCESS ? DN_ACCESS : 0) | (in & IN_MODIFY ? DN_MODIFY : 0) |
 	       (in & IN_CREATE ? DN_CREATE : 0) | (in & IN_DELETE ? DN_DELETE : 0) |
-	       (in & (IN_MOVED_FROM | IN_MOVED_TO) ? DN_RENAME | DN_DELETE | DN_CREATE : 0) |
-	       (in & IN_ATTRIB ? DN_ATTRIB : 0);
+	       (in & IN_MOVED_FROM ? DN_DELETE : 0) | (in & IN_MOVED_TO ? DN_CREATE : 0) |
+	       (in & DNOTIFY_RENAME ? DN_RENAME : 0) | (in & IN_ATTRIB ? DN_ATTRIB : 0);
 }
 
 static void dnotify_drop(struct dnotify *d)
@@ -242,11 +242,6 @@ void dnotify_event(const struct inode *dir, u32 in)
 
 	if (likely(!atomic_load(&dnotify_active)) || !bits)
 		return;
-	/* Moves count once: as a removal where they begin, as a creation where they end. */
-	if (in & IN_MOVED_FROM)
-		bits &= ~(u32)DN_CREATE;
-	if (in & IN_MOVED_TO)
-		bits &= ~(u32)DN_DELETE;
 	mutex_lock(&lease_lock);
 	list_for_each_entry_safe (d, tmp, &dnotify_marks, link) {
 		if (d->file->inode != dir || !(d->mask & bits))

@@ -14,6 +14,8 @@ int lease_get(struct file *f);
 int lease_break(struct inode *inode, bool write, bool wait);
 void lease_release(struct file *f); /* the last reference goes */
 
+/* Of an event: a name changed within one directory. No bit of <linux/inotify.h>. */
+#define DNOTIFY_RENAME 0x00020000u
 extern u32 dnotify_active;
 int dnotify_set(struct file *f, int fd, u32 mask); /* DN_*; 0 ends it */
 void dnotify_event(const struct inode *dir, u32 in); /* IN_*: something in dir changed */

@@ -9,6 +9,7 @@
 #include <linux/inotify.h>
 
 #include "fs/fdtable.h"
+#include "fs/lease.h"
 #include "task/task.h"
 
 static struct mutex rename_mutex; /* no directory changes its parent while it is held */
@@ -429,6 +430,8 @@ static void rename_notify(struct rename *r, struct inode *inode, struct inode *t
 
 	inotify_event(r->odir, NULL, IN_MOVED_FROM | isdir, oname, cookie);
 	inotify_event(r->ndir, NULL, IN_MOVED_TO | isdir, nname, cookie);
+	if (r->odir == r->ndir)
+		dnotify_event(r->odir, DNOTIFY_RENAME);
 	inotify_event(NULL, inode, IN_MOVE_SELF, NULL, 0);
 	if (target && !(r->flags & RENAME_EXCHANGE))
 		unlink_notify(target);

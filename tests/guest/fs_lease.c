@@ -100,16 +100,30 @@ static void test_lease_break(void)
 static void test_notify(void)
 {
 	int fd = open(dir, O_RDONLY), got = -1;
-	char path[128];
+	char path[128], inside[128], other[128];
 	sigset_t set;
 
 	snprintf(path, sizeof(path), "%s/a", dir);
+	snprintf(inside, sizeof(inside), "%s/b", dir);
+	snprintf(other, sizeof(other), "%s-other", dir);
 	fcntl(fd, F_SETSIG, SIGUSR1);
 	ok(!fcntl(fd, F_NOTIFY, DN_CREATE | DN_DELETE | DN_MULTISHOT), "F_NOTIFY");
 	close(open(path, O_CREAT | O_WRONLY, 0600));
 	ok(told(SIGUSR1, &got) && got == fd, "tells of a new file");
 	unlink(path);
 	ok(told(SIGUSR1, &got), "and of its end");
+	chmod(dir, 0711);
+	fcntl(fd, F_NOTIFY, 0);
+	ok(!fcntl(fd, F_NOTIFY, DN_RENAME | DN_ATTRIB | DN_MULTISHOT) && !chmod(dir, 0700) &&
+			told(SIGUSR1, &got),
+		"DN_ATTRIB tells of the directory itself");
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	rename(path, other);
+	rename(other, path);
+	sigpending(&set);
+	ok(!sigismember(&set, SIGUSR1), "DN_RENAME not of moves into and out of it");
+	rename(path, inside);
+	ok(told(SIGUSR1, &got) && !unlink(inside), "but of one within");
 	ok(!fcntl(fd, F_NOTIFY, 0), "until it is called off");
 	mkdir(path, 0700);
 	rmdir(path);

@@ -50,8 +50,7 @@ static s64 write_hostname(struct proc_ctx *c, char *text, size_t len)
 	size_t n = len;
 
 	(void)c;
-	if (!fs_capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	/* As in Linux the permissions of the file decide. */
 	if (n && text[n - 1] == '\n')
 		n--;
 	return uts_set_hostname(text, n) ?: (s64)len;
@@ -62,8 +61,7 @@ static s64 write_domainname(struct proc_ctx *c, char *text, size_t len)
 	size_t n = len;
 
 	(void)c;
-	if (!fs_capable(CAP_SYS_ADMIN))
-		return -EPERM;
+	/* As in Linux the permissions of the file decide. */
 	if (n && text[n - 1] == '\n')
 		n--;
 	return uts_set_domainname(text, n) ?: (s64)len;
