@@ -98,6 +98,12 @@ void lease_release(struct file *f)
 	(void)f;
 }
 
+void dnotify_event(const struct inode *dir, u32 in)
+{
+	(void)dir;
+	(void)in;
+}
+
 void dnotify_release(const struct file *f)
 {
 	(void)f;
