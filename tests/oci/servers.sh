@@ -217,7 +217,7 @@ grep 'actually processed' pgbench.out
 sed -n 's/^tps = \([0-9.]*\).*/# pgbench \1 transactions\/s/p' pgbench.out
 as pgbench -h ::1 -p 7008 -S -c 4 -j 2 -t 500 postgres 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/# pgbench -S \1 transactions\/s/p'
 as psql -h 127.0.0.1 -p 7008 -Atc 'select count(*) from pgbench_history' postgres
-kill -INT $server
+as pg_ctl -D data -m fast -w stop >pg_ctl.log 2>&1 || cat pg_ctl.log
 wait $server
 echo "ended with $?"
 grep -E 'FATAL|PANIC|ERROR' postgres.log | grep -v 'starting up'
