@@ -11,6 +11,7 @@ enum call_kind {
 	CALL_WAIT, /* the end of the container */
 	CALL_WAIT_PID, /* the end of the process whose number is key */
 	CALL_RELEASE, /* the start of the program */
+	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_GUEST, /* an empty reply */
 	CALL_PS,
 	CALL_EVENT,
@@ -18,11 +19,18 @@ enum call_kind {
 	CALL_EXEC,
 };
 
+#define CALL_GUEST_MS \
+	9000 /* for an answer of the guest or the VMM; a client waits a little longer */
+
 /* Does the call name our container? If not it is answered. */
 bool call_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *cid);
 
 /* Wait for the guest's reply to a request that was queued, or answer why it was not (a negative number). */
 void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
+
+/* ---- sandbox_pause.c ---- */
+void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_resume(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 
 /* ---- call_exec.c ---- */
 void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

@@ -171,6 +171,10 @@ void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg
 		cm_urpc_reply(c, ESRCH, "container not running", NULL);
 		return;
 	}
+	if (s->pause.count > 0) {
+		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
+		return;
+	}
 	p = exec_live(s) < EXEC_LIVE ? sandbox_proc_new(s) : NULL;
 	if (!p) {
 		cm_urpc_reply(c, EAGAIN, "too many processes were started from outside", NULL);

@@ -40,7 +40,9 @@ int cm_cmd_exec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *
 int cm_cmd_features(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_kill(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_list(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+int cm_cmd_pause(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_ps(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
+int cm_cmd_resume(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_run(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_spec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_start(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);

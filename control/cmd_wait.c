@@ -12,6 +12,9 @@
 #include "control/state.h"
 #include "control/urpc.h"
 
+#define WAIT_PAUSE 20000 /* us */
+#define WAIT_TRIES 250
+
 static const char help[] =
 	"usage: casemate wait [OPTIONS] ID\n\n"
 	"Wait for the end of container ID and print {\"id\":..., \"exitStatus\":...}: the exit\n"
@@ -45,13 +48,19 @@ static int wait_call(
 	return 0;
 }
 
-/* The record of a container whose sandbox is gone. */
+/* The record of a container whose sandbox is gone; one that was just killed holds its lock a moment longer. */
 static int wait_recorded(const struct cm_cli *cli, const char *id, int *status, struct cm_err *err)
 {
 	struct cm_state st;
 
 	if (cm_state_load(cli->root, id, &st, err) < 0)
 		return -err->code;
+	for (int i = 0; st.status != CM_STOPPED && i < WAIT_TRIES; i++) {
+		cm_state_fini(&st);
+		usleep(WAIT_PAUSE);
+		if (cm_state_load(cli->root, id, &st, err) < 0)
+			return -err->code;
+	}
 	*status = st.exit_status;
 	if (st.status != CM_STOPPED)
 		cm_err_set(err, 0, "container '%s' is %s", id, cm_status_name(st.status));

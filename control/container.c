@@ -162,7 +162,8 @@ int cm_container_check(const struct cm_container *c, enum cm_status to, struct c
 	static const bool allowed[CM_STATUS_COUNT][CM_STATUS_COUNT] = {
 		[CM_CREATING] = { [CM_CREATED] = true, [CM_STOPPED] = true },
 		[CM_CREATED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
-		[CM_RUNNING] = { [CM_STOPPED] = true },
+		[CM_RUNNING] = { [CM_PAUSED] = true, [CM_STOPPED] = true },
+		[CM_PAUSED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
 	};
 
 	if ((unsigned)to >= CM_STATUS_COUNT || !allowed[c->st.status][to])
@@ -292,11 +293,27 @@ static int container_delete_dir(const char *root, const char *id, struct cm_err 
 	return 0;
 }
 
+/* As cm_state_load; one that is just being made gets a moment to write its first record. */
+static int container_load_settled(
+	const char *root, const char *id, struct cm_state *st, struct cm_err *err)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	long deadline = container_now_ms() + DELETE_GRACE_MS;
+	int r;
+
+	while ((r = cm_state_load(root, id, st, err)) == 0 && st->status == CM_CREATING &&
+		st->pid == 0 && container_now_ms() < deadline) {
+		cm_state_fini(st);
+		nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
 int cm_container_delete(const char *root, const char *id, bool force, struct cm_err *err)
 {
 	struct cm_state st;
 	enum cm_status status;
-	int r = cm_state_load(root, id, &st, err);
+	int r = container_load_settled(root, id, &st, err);
 
 	if (r < 0)
 		return r == -ENOENT && force ? 0 : r;

@@ -25,6 +25,8 @@ static const struct cm_cmd commands[] = {
 	{ "list", "list the containers", cm_cmd_list },
 	{ "ps", "list the processes of a container", cm_cmd_ps },
 	{ "events", "print statistics of a container", cm_cmd_events },
+	{ "pause", "stop the virtual CPUs of a container", cm_cmd_pause },
+	{ "resume", "let a paused container go on", cm_cmd_resume },
 	{ "kill", "send a signal to a container", cm_cmd_kill },
 	{ "wait", "wait for the end of a container", cm_cmd_wait },
 	{ "delete", "remove a stopped container", cm_cmd_delete },

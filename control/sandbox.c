@@ -398,7 +398,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	int r;
 
 	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	s.done_fd = s.signal_fd = s.vsock_fd = s.console_fd = -1;
+	s.done_fd = s.signal_fd = s.vsock_fd = s.console_fd = s.pause.fd = -1;
 	cm_urpc_init(&s.urpc, sandbox_call, sandbox_call_gone, &s);
 	s.c.dirfd = s.c.rootfd = -1;
 	s.log_left = SANDBOX_LOG_MAX;

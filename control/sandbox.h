@@ -3,8 +3,8 @@
  * The sandbox process: forked from the command line (its pid is the container's OCI pid), it owns the container's state and control
  * socket, starts the VMM and the file server, speaks to the agent in the guest, and holds the exit status.
  *
- * It and the command talk over a SOCK_SEQPACKET pair in struct cm_sandbox_msg. Losing the command ends the container only when
- * die_with_parent is set.
+ * It and the command talk over a SOCK_SEQPACKET pair in struct cm_sandbox_msg. Losing the command ends the container when it was not
+ * started yet (or created, for `create`), and when die_with_parent is set.
  */
 #ifndef CM_CONTROL_SANDBOX_H
 #define CM_CONTROL_SANDBOX_H

@@ -13,7 +13,6 @@
 #include <sys/uio.h>
 #include "control/call.h"
 
-#define CALL_GUEST_MS 9000 /* for an answer of the guest; a client waits a little longer */
 #define CALL_KILL_MS  3000 /* for a guest to take a SIGKILL */
 #define CALL_DYING_MS 30000 /* for what it kills to be written back and gone */
 
@@ -62,6 +61,8 @@ int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode)
 			return 0;
 		q.signo = SIGKILL;
 	}
+	if (q.signo == SIGKILL && whole)
+		sandbox_unpause(s);
 	if (q.signo == SIGKILL && whole && !s->kill_deadline)
 		s->kill_deadline = sandbox_now_ms() + CALL_KILL_MS;
 	return cm_rpc_client_request(&s->rpc, CM_RPC_SIGNAL, &q, sizeof(q));
@@ -83,7 +84,8 @@ static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_
 	}
 	/* The numbers of the two enumerations are the same on purpose. */
 	id = sandbox_signal(s, (int)signo, (int)pid, (uint32_t)mode);
-	if (id == 0)
+	/* A paused guest takes it when it goes on. */
+	if (id == 0 || (id > 0 && s->pause.count > 0))
 		cm_urpc_reply(c, 0, NULL, NULL);
 	else
 		call_await(c, CALL_GUEST, id);
@@ -180,7 +182,9 @@ static void call_ask(
 {
 	struct cm_rpc_container q = { .container = SANDBOX_CONTAINER };
 
-	if (!s->started || s->exited)
+	if (s->pause.count > 0)
+		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
+	else if (!s->started || s->exited)
 		call_await(c, kind, -ESRCH);
 	else
 		call_await(c, kind, cm_rpc_client_request(&s->rpc, type, &q, sizeof(q)));
@@ -278,7 +282,9 @@ static const struct {
 	{ "containerManager.ContainerRuntimeState", call_runtime_state },
 	{ "containerManager.Event", call_event },
 	{ "containerManager.ExecuteAsync", call_execute },
+	{ "containerManager.Pause", call_pause },
 	{ "containerManager.Processes", call_processes },
+	{ "containerManager.Resume", call_resume },
 	{ "containerManager.Signal", call_signal },
 	{ "containerManager.StartRoot", call_start_root },
 	{ "containerManager.State", call_state },

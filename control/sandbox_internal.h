@@ -58,6 +58,13 @@ struct sandbox {
 	int status; /* wait(2) encoding */
 	long deadline; /* ms, monotonic: for the start, or for the end after the guest hung up */
 	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
+	struct {
+		int fd; /* connection to the VMM's debug server; -1 = none yet */
+		struct cm_buf rx;
+		uint32_t next_id;
+		uint32_t open; /* id of the request without reply, 0 = none */
+		unsigned count; /* pauses that were not taken back */
+	} pause;
 	uint64_t log_left; /* bytes that log_fd may still get */
 	struct cm_buf tail; /* end of the log */
 };
@@ -125,6 +132,12 @@ void sandbox_call_end(struct sandbox *s);
 long sandbox_call_deadlines(struct sandbox *s);
 /* The program was executed (code 0), or not. */
 void sandbox_call_released(struct sandbox *s, int code, const char *text);
+
+/* ---- sandbox_pause.c ---- */
+/* Something came from the VMM. */
+void sandbox_pause_serve(struct sandbox *s);
+/* Take back every pause: the program is about to be killed. */
+void sandbox_unpause(struct sandbox *s);
 
 /* Ask the guest to signal; the reply is matched by the id returned (0: there is nothing to ask). -errno when it cannot be asked. */
 int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode);

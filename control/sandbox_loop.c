@@ -36,6 +36,7 @@ enum loop_fd {
 	LOOP_LOG,
 	LOOP_DONE,
 	LOOP_SIGNAL,
+	LOOP_PAUSE,
 	LOOP_URPC,
 	LOOP_FDS = LOOP_URPC + CM_URPC_POLLFDS
 };
@@ -317,7 +318,8 @@ static int loop_cli(struct sandbox *s, struct cm_err *err)
 		return loop_message(s, &m, err);
 	close(s->cli_fd);
 	s->cli_fd = -1;
-	if (!s->o->die_with_parent)
+	/* One that died before it was told of the container leaves nobody who knows of it. */
+	if (!s->o->die_with_parent && s->started)
 		return 0;
 	s->killed = true;
 	return cm_err_set(err, EPIPE, "the command is gone");
@@ -334,6 +336,7 @@ static void loop_prepare(struct sandbox *s, struct pollfd *p)
 	p[LOOP_LOG] = (struct pollfd){ s->l.log_fd, POLLIN, 0 };
 	p[LOOP_DONE] = (struct pollfd){ s->done_fd, POLLIN, 0 };
 	p[LOOP_SIGNAL] = (struct pollfd){ s->signal_fd, POLLIN, 0 };
+	p[LOOP_PAUSE] = (struct pollfd){ s->pause.fd, POLLIN, 0 };
 	cm_urpc_poll_prepare(&s->urpc, p + LOOP_URPC);
 }
 
@@ -355,6 +358,8 @@ static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *
 		loop_signals(s);
 	if (p[LOOP_CLI].revents && loop_cli(s, err) < 0)
 		return -err->code;
+	if (p[LOOP_PAUSE].revents)
+		sandbox_pause_serve(s);
 	cm_urpc_poll_serve(&s->urpc, p + LOOP_URPC);
 	if (s->rpc.fd >= 0 && cm_rpc_client_flush(&s->rpc) < 0)
 		cm_rpc_client_fini(&s->rpc);

@@ -20,6 +20,7 @@ static const char *const status_names[] = {
 	[CM_CREATING] = "creating",
 	[CM_CREATED] = "created",
 	[CM_RUNNING] = "running",
+	[CM_PAUSED] = "paused",
 	[CM_STOPPED] = "stopped",
 };
 _Static_assert(sizeof(status_names) / sizeof(status_names[0]) == CM_STATUS_COUNT, "a name each");

@@ -20,6 +20,8 @@
  * OCI life of a container. The only changes allowed (container.c checks them):
  *   creating -> created   the sandbox is up, the program was not started
  *   created  -> running   the guest started the program
+ *   running  -> paused    the virtual CPUs stand still
+ *   paused   -> running   they go on
  *   any      -> stopped   the program ended, or any process of the sandbox did
  * stopped is final.
  */
@@ -27,6 +29,7 @@ enum cm_status {
 	CM_CREATING,
 	CM_CREATED,
 	CM_RUNNING,
+	CM_PAUSED,
 	CM_STOPPED,
 	CM_STATUS_COUNT
 };

@@ -156,6 +156,46 @@ is "$?" 0 "delete"
 $cm delete --force d
 is "$?" 0 "delete --force of what is gone"
 
+# ---- pause
+config /bin/sh -c 'trap "echo usr1" USR1; while :; do echo x; sleep 0.05; done'
+create p
+refused "a created container cannot be paused" "cannot pause container 'p' that is created" $cm pause p
+$cm start p
+lines() { wc -l <"$tmp/out"; }
+some_lines() { [ "$(lines)" -gt 3 ]; }
+wait_for 5 some_lines
+$cm pause p
+is "$?:$(field p status)" "0:paused" "pause"
+before=$(lines)
+sleep 1
+is "$(lines)" "$before" "... stops the program"
+refused "... exec is refused" "cannot exec in container 'p' that is paused" $cm exec p /bin/true
+refused "... ps too" "that is paused" $cm ps p
+refused "... and another pause" "cannot pause container 'p' that is paused" $cm pause p
+$cm kill p USR1
+is "$?" 0 "... a signal is taken"
+$cm resume p
+is "$?:$(field p status)" "0:running" "resume"
+wait_for 5 grep -q usr1 "$tmp/out"
+is "$(grep -c usr1 "$tmp/out")" 1 "... the program goes on, and gets the signal"
+refused "resume of what is not paused is refused" "cannot resume container 'p' that is running" $cm resume p
+pause() { urpc p '{"method":"containerManager.Pause","arg":"p"}' | json 'd["success"]'; }
+resume() { urpc p '{"method":"containerManager.Resume","arg":"p"}' | json 'd["success"], d["err"]'; }
+is "$(pause) $(pause) $(field p status)" "True True paused" "pauses nest"
+is "$(resume)/$(field p status)" "True /paused" "... one resume is not enough"
+is "$(resume)/$(field p status)" "True /running" "... two are"
+is "$(resume)" "False container 'p' cannot go from running to running" "... three are too many"
+$cm pause p
+$cm kill p KILL
+wait_for 10 is_status p stopped
+is "$(field p status):$(field p exitStatus)" stopped:9 "a paused container can be killed"
+$cm delete p
+create p
+$cm start p
+$cm pause p
+$cm delete --force p
+is "$?:$(state_entries)" "0:" "... and deleted by force"
+
 # ---- many at once, and after one another
 config /bin/sh -c 'sleep 1000 & wait'
 create m

@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SIGKILL for each of our processes in each state of a container: what is left says the truth and can be deleted.
+: "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
+. "$top_srcdir/tests/oci/lib.sh"
+setup_bundle
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
+
+victim() { # victim ID NAME: process id
+	case "$2" in
+	sandbox) field "$1" pid ;;
+	vmm) recorded "$1" vmmPid ;;
+	fsd) recorded "$1" fsdPid ;;
+	esac
+}
+bring() { # bring ID STATE
+	$cm create -b "$bundle" "$1" >"$tmp/out" 2>&1 </dev/null || return
+	[ "$2" = created ] && return
+	$cm start "$1"
+	[ "$2" = running ] || $cm pause "$1"
+}
+config /bin/sh -c 'sleep 1000 & wait'
+for state in created running paused; do
+	for who in sandbox vmm fsd; do
+		bring k $state
+		is "$(field k status)" $state "$state"
+		kill -9 "$(victim k $who)"
+		wait_for 10 is_status k stopped
+		is "$(field k status):$(field k pid)" stopped:0 "... without its $who it is stopped"
+		$cm delete k
+		is "$?:$(state_entries)" "0:" "... and can be deleted"
+	done
+done
+
+# An exec whose sandbox dies ends, as killed; so does a wait.
+for who in sandbox vmm; do
+	bring k running
+	$cm exec k /bin/sleep 1000 </dev/null >/dev/null 2>&1 &
+	e=$!
+	$cm wait k >"$tmp/wait" 2>&1 &
+	w=$!
+	wait_for 10 sh -c "[ \$($cm ps --format json k | tr , '\n' | wc -l) = 2 ]"
+	kill -9 "$(victim k $who)"
+	rc=0
+	wait $e || rc=$?
+	[ $rc = 137 ] || [ $rc = 255 ]
+	is "$?" 0 "an exec ends with its $who ($rc)"
+	wait $w
+	is "$?" 0 "... and a wait"
+	wait_for 10 is_status k stopped
+	$cm delete k
+done
+
+# The command may die at any moment of create: either there is no container, or one that can be deleted.
+i=0 bad=0
+while [ $i -lt 20 ]; do
+	"$casemate" --root "$tmp/state" create -b "$bundle" "c$i" >/dev/null 2>&1 </dev/null &
+	c=$!
+	sleep "0.0$i"
+	kill -9 $c 2>/dev/null
+	wait $c 2>/dev/null
+	$cm delete --force "c$i" || bad=$((bad + 1))
+	i=$((i + 1))
+done
+is "$bad" 0 "20 creates whose command was killed can be deleted"
+gone() { for i in $(state_entries); do $cm delete --force "$i"; done; [ -z "$(state_entries)" ]; }
+wait_for 20 gone
+is "$(state_entries)" "" "... and nothing of them appears later"
+wait_for 1 no_leftover
+is "$(leftover)" "" "no process is left"
+plan
