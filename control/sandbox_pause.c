@@ -163,8 +163,9 @@ static void pause_reply(struct sandbox *s, const struct cm_dbg_hdr *h)
 		return;
 	}
 	s->pause.count = pause;
-	if (!s->exited && (cm_container_transition(&s->c, pause ? CM_PAUSED : CM_RUNNING, &err) < 0 ||
-				  cm_container_save(&s->c, &err) < 0))
+	if (!s->exited &&
+		(cm_container_transition(&s->c, pause ? CM_PAUSED : CM_RUNNING, &err) < 0 ||
+			cm_container_save(&s->c, &err) < 0))
 		pause_answer(s, err.code, err.msg);
 	else
 		pause_answer(s, 0, NULL);
