@@ -214,10 +214,10 @@ is "$good" 10 "ten execs at once"
 usage() { awk '/VmRSS/ { print $2 }' "/proc/$(field m pid)/status"; }
 free() { $cm events --stats m | json 'd["data"]["memory"]["usage"]["usage"] // 1024 - d["data"]["memory"]["cache"] // 1024'; }
 i=0
-while [ $i -lt 50 ]; do $cm exec m /bin/true || break; i=$((i + 1)); done
+while [ $i -lt 20 ]; do $cm exec m /bin/true || break; i=$((i + 1)); done
 host=$(usage) guest_kb=$(free)
-while [ $i -lt 250 ]; do $cm exec m /bin/true || break; i=$((i + 1)); done
-is "$i" 250 "250 execs"
+while [ $i -lt 100 ]; do $cm exec m /bin/true || break; i=$((i + 1)); done
+is "$i" 100 "100 execs"
 [ $(($(usage) - host)) -lt 256 ]
 is "$?" 0 "... leave the sandbox process's memory flat ($host -> $(usage) kB)"
 [ $(($(free) - guest_kb)) -lt 512 ]
