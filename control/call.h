@@ -14,9 +14,12 @@ enum call_kind {
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_GUEST, /* an empty reply */
 	CALL_PS,
+	CALL_PS_JSON,
+	CALL_PS_TABLE,
 	CALL_EVENT,
 	CALL_USAGE,
-	CALL_EXEC,
+	CALL_EXEC, /* the start of a process */
+	CALL_EXEC_WAIT, /* the same, and then its end */
 };
 
 #define CALL_GUEST_MS \
@@ -32,7 +35,23 @@ void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
 void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_resume(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 
+/* Signal with checked arguments; the numbers of mode are those of enum cm_urpc_mode. */
+void call_send_signal(struct sandbox *s, struct cm_urpc_client *c, json_int_t signo, json_int_t pid,
+	json_int_t mode);
+
+/* ---- call_compat.c ---- */
+void call_exit_status(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_is_running(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_shutdown(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_signal_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_signal_process(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+/* A PS reply as one string: an array of numbers, or a table. */
+json_t *call_ps_string(const struct sandbox *s, const struct cm_rpc_frame *f, bool json);
+/* A method that there will be. */
+bool call_is_later(const char *method);
+
 /* ---- call_exec.c ---- */
+void call_execute_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 /* The guest's reply to EXEC; c is NULL when the caller is gone. */
 void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);

@@ -159,7 +159,8 @@ static int exec_start(struct sandbox *s, struct cm_urpc_client *c, struct sandbo
 	return r < 0 ? r : exec_request(s, p, arg, err);
 }
 
-void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+static void exec_call(
+	struct sandbox *s, struct cm_urpc_client *c, const json_t *arg, enum call_kind kind)
 {
 	const json_t *cid = json_object_get(arg, "CID");
 	struct sandbox_proc *p;
@@ -188,7 +189,17 @@ void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg
 	}
 	if (json_is_true(json_object_get(arg, "Owned")))
 		c->owns = p->id;
-	call_await(c, CALL_EXEC, p->request);
+	call_await(c, kind, p->request);
+}
+
+void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	exec_call(s, c, arg, CALL_EXEC);
+}
+
+void call_execute_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	exec_call(s, c, arg, CALL_EXEC_WAIT);
 }
 
 void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f)
@@ -217,7 +228,11 @@ void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_
 	p->pid = st.pid;
 	cm_spec_destroy(p->spec);
 	p->spec = NULL;
-	if (c && !p->unwanted)
+	if (c && !p->unwanted && c->call == CALL_EXEC_WAIT) {
+		c->call = CALL_WAIT_PID;
+		c->key = p->pid;
+		c->deadline = 0;
+	} else if (c && !p->unwanted)
 		cm_urpc_reply(c, 0, NULL, json_integer(p->pid));
 	else /* nobody would ever know of it */
 		sandbox_signal(s, SIGKILL, p->pid, CM_RPC_SIGNAL_PID);

@@ -73,10 +73,16 @@ static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_
 	json_int_t signo = json_integer_value(json_object_get(arg, "Signo"));
 	json_int_t pid = json_integer_value(json_object_get(arg, "PID"));
 	json_int_t mode = json_integer_value(json_object_get(arg, "Mode"));
+
+	if (call_container(s, c, json_object_get(arg, "CID")))
+		call_send_signal(s, c, signo, pid, mode);
+}
+
+void call_send_signal(struct sandbox *s, struct cm_urpc_client *c, json_int_t signo, json_int_t pid,
+	json_int_t mode)
+{
 	int64_t id;
 
-	if (!call_container(s, c, json_object_get(arg, "CID")))
-		return;
 	if (signo < 0 || signo > 64 || pid < 0 || pid > INT32_MAX || mode < CM_URPC_PROCESS ||
 		mode > CM_URPC_FOREGROUND || (mode == CM_URPC_ALL && pid != 0)) {
 		cm_urpc_reply(c, EINVAL, "invalid signal, process or mode", NULL);
@@ -100,6 +106,11 @@ static void call_start_root(struct sandbox *s, struct cm_urpc_client *c, const j
 		return;
 	if (s->release_id) {
 		cm_urpc_reply(c, EALREADY, "the container is being started", NULL);
+		return;
+	}
+	/* A paused one may become running too, but not by this. */
+	if (s->released && s->c.st.status == CM_PAUSED) {
+		cm_urpc_reply(c, EINVAL, "a paused container is not started, but resumed", NULL);
 		return;
 	}
 	if (cm_container_check(&s->c, CM_RUNNING, &err) < 0) {
@@ -272,10 +283,26 @@ static void call_attach(struct sandbox *s, struct cm_urpc_client *c, const json_
 		cm_urpc_hand_over(&s->urpc, c);
 }
 
+static void call_ps(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	bool json = json_is_true(json_object_get(arg, "JSON"));
+
+	call_ask(s, c, json ? CALL_PS_JSON : CALL_PS_TABLE, CM_RPC_PS);
+}
+
 static const struct {
 	const char *method;
 	void (*run)(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 } calls[] = {
+	{ "Lifecycle.GetExitStatus", call_exit_status },
+	{ "Lifecycle.IsContainerRunning", call_is_running },
+	{ "Lifecycle.Pause", call_pause },
+	{ "Lifecycle.Resume", call_resume },
+	{ "Lifecycle.Shutdown", call_shutdown },
+	{ "Lifecycle.SignalContainer", call_signal_container },
+	{ "Proc.Exec", call_execute_wait },
+	{ "Proc.Ps", call_ps },
+	{ "Proc.SignalProcess", call_signal_process },
 	{ "Usage.Collect", call_usage },
 	{ "casemate.Process", call_process },
 	{ "casemate.WindowSize", call_winsize },
@@ -301,7 +328,8 @@ void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const
 			return;
 		}
 	}
-	cm_urpc_reply(c, ENOSYS, "unknown method", NULL);
+	cm_urpc_reply(
+		c, ENOSYS, call_is_later(method) ? "not in this version" : "unknown method", NULL);
 }
 
 static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f)
@@ -319,6 +347,8 @@ static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const stru
 	}
 	if (c->call == CALL_PS)
 		result = call_ps_result(s, f);
+	else if (c->call == CALL_PS_JSON || c->call == CALL_PS_TABLE)
+		result = call_ps_string(s, f, c->call == CALL_PS_JSON);
 	else if (c->call == CALL_EVENT || c->call == CALL_USAGE)
 		result = call_usage_result(s, f, c->call == CALL_EVENT);
 	if (!result && c->call != CALL_GUEST)
@@ -346,8 +376,8 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY) && s->kill_deadline)
 		s->kill_deadline = sandbox_now_ms() + CALL_DYING_MS;
 	if (f->hdr.type == (CM_RPC_EXEC | CM_RPC_REPLY))
-		call_executed(s, c && c->call == CALL_EXEC ? c : NULL, f);
-	else if (c && c->call != CALL_EXEC)
+		call_executed(s, c && c->call >= CALL_EXEC ? c : NULL, f);
+	else if (c && c->call < CALL_EXEC)
 		reply_result(s, c, f);
 }
 

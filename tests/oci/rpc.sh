@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The control socket of a real microVM: every method of docs/RPC.md that works, and bad calls of every kind.
+: "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
+. "$top_srcdir/tests/oci/lib.sh"
+setup_bundle
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
+config /bin/sh -c 'trap "exit 5" TERM; echo up; while :; do sleep 0.1; done'
+$cm create -b "$bundle" r >"$tmp/out" 2>&1 </dev/null
+python3 "$top_srcdir/tests/oci/rpc.py" "$tmp/state/r/control.sock" "$tmp/out" "$top_srcdir/docs/RPC.md" >"$tmp/rpc" 2>&1
+while read -r verdict text; do
+	case "$verdict" in ok) ok 0 "$text" ;; not) ok 1 "$text" ;; *) echo "# $verdict $text" ;; esac
+done <"$tmp/rpc"
+grep -q '^ok end' "$tmp/rpc"
+is "$?" 0 "all calls were made"
+$cm delete --force r
+is "$(state_entries)" "" "no state is left"
+wait_for 1 no_leftover
+is "$(leftover)" "" "no process is left"
+plan
