@@ -320,6 +320,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = sandbox_launch_fsd(s, err);
 	if (r == 0)
 		r = sandbox_console(s, err);
+	if (r == 0 && o->create)
+		r = sandbox_show_rootfs(s, err);
 	if (r == 0)
 		r = sandbox_seal(s, err);
 	if (r == 0)

@@ -133,6 +133,10 @@ long sandbox_call_deadlines(struct sandbox *s);
 /* The program was executed (code 0), or not. */
 void sandbox_call_released(struct sandbox *s, int code, const char *text);
 
+/* ---- sandbox_ns.c ---- */
+/* Whoever joins this process's mount namespace finds the container's root. After the helpers were started. */
+int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err);
+
 /* ---- sandbox_pause.c ---- */
 /* Something came from the VMM. */
 void sandbox_pause_serve(struct sandbox *s);

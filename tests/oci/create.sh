@@ -32,6 +32,8 @@ is "$rc:$(cat "$tmp/cerr")" "0:" "create"
 is "$(field a status)" created "... gives a created container"
 is "$(cat "$tmp/pid")" "$(field a pid)" "... the pid file has its process"
 is "$(cat "$tmp/out")" "" "... whose program does not run"
+is "$(nsenter --mount="/proc/$(field a pid)/ns/mnt" /bin/ls -d /bin/busybox /proc/1 2>/dev/null)" /bin/busybox "... whoever joins its mount namespace finds the container's files"
+is "$(ls "/proc/$(field a pid)/root/")" "$(ls "$bundle/rootfs")" "... and so at its root"
 is "$($cm ps --format json a)" "[1]" "... but is there"
 refused "create of the same id is refused" "container with id exists: 'a'" $cm create -b "$bundle" a
 $cm start a
