@@ -10,15 +10,15 @@ tests="
 60 kvm/probe.sh
 120 kvm/boot.sh
 60 kvm/jail.sh
-240 kvm/kvmtest.sh
+400 kvm/kvmtest.sh
 120 kvm/hostfs.sh
 120 kvm/selftest.sh
 240 guest/guest.sh
 300 oci/microvm.sh
 300 oci/debian.sh
-300 oci/debug.sh
+400 oci/debug.sh
 "
-limit=${CASEMATE_SVM_LIMIT:-1100}
+limit=${CASEMATE_SVM_LIMIT:-1500}
 patience=${CASEMATE_TEST_PATIENCE:-1}
 only=${CASEMATE_SVM_TESTS:-}
 for script in $only; do
