@@ -237,8 +237,9 @@ static int exec_wait(const struct exec *x, struct cm_err *err)
 		if (p[0].revents)
 			break;
 	}
+	/* The sandbox process was killed: so was everything in it. */
 	if (cm_urpc_receive(x->fd, true, &result, err) < 0)
-		return -err->code;
+		return cm_cli_exit_code(SIGKILL);
 	status = (int)json_integer_value(result);
 	json_decref(result);
 	return cm_cli_exit_code(status);
