@@ -21,6 +21,9 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 #include "control/console.h"
+#include "control/container.h"
+#include "control/hooks.h"
+#include "control/host.h"
 
 static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 	SIGIO, SIGPWR, SIGSYS, SIGWINCH };
@@ -61,6 +64,8 @@ struct run {
 	int signal_fd;
 	bool detach;
 	const char *pid_file;
+	const struct cm_sandbox_options *o;
+	struct cm_state st; /* of a container that has hooks; st.id NULL: it has none */
 	bool started, done;
 	int terminal; /* that the program has; -1 = none */
 	int code; /* exit code, or -errno */
@@ -87,13 +92,42 @@ static void run_forward(const struct run *r)
 	}
 }
 
+/* poststart: a failure ends the container. */
+static int run_hooks(struct run *r, struct cm_err *err)
+{
+	int ret = cm_state_load(r->o->root, r->o->id, &r->st, err);
+
+	if (ret < 0)
+		r->st.id = NULL;
+	else
+		ret = cm_hooks_run_state(&r->st, CM_HOOK_POSTSTART, CM_RUNNING, err);
+	return ret;
+}
+
+/* The end of a container whose record is gone; where it stays, poststop hooks are for delete. */
+static void run_leave(struct run *r)
+{
+	struct cm_state st = { 0 };
+	struct cm_err err;
+
+	if (!r->st.id)
+		return;
+	if (cm_state_load(r->o->root, r->o->id, &st, &err) == -ENOENT)
+		cm_host_leave(&r->st);
+	else if (r->code < 0)
+		cm_container_delete(r->o->root, r->o->id, true, &err);
+	cm_state_fini(&st);
+	cm_state_fini(&r->st);
+}
+
 static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm_err *err)
 {
 	switch ((enum cm_sandbox_msg_kind)m->kind) {
 	case CM_MSG_STARTED:
 		r->started = true;
-		if (r->pid_file && cm_cli_write_pid(r->pid_file, m->value, err) < 0) {
-			/* Nobody could find the container: end it. */
+		if ((r->pid_file && cm_cli_write_pid(r->pid_file, m->value, err) < 0) ||
+			(strcmp(m->text, CM_STARTED_HOOKS) == 0 && run_hooks(r, err) < 0)) {
+			/* Nobody could find the container, or its hooks want it to end. */
 			cm_sandbox_send(r->fd, CM_MSG_SIGNAL, SIGKILL, NULL);
 			r->code = -err->code;
 			r->done = true;
@@ -156,7 +190,7 @@ static void run_wait(struct run *r, struct cm_err *err)
 int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, bool detach,
 	const char *pid_file, struct cm_err *err)
 {
-	struct run r = { .detach = detach, .pid_file = pid_file, .terminal = -1 };
+	struct run r = { .detach = detach, .pid_file = pid_file, .terminal = -1, .o = o };
 	cleanup_fd int signal_fd = cm_cli_signalfd();
 	cleanup_fd int fd = -1;
 	int sp[2];
@@ -181,7 +215,9 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 	if (!detach || !r.started || r.code < 0) {
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
+		run_leave(&r);
 	}
 	cm_console_restore();
+	cm_state_fini(&r.st);
 	return r.code;
 }

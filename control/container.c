@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "control/host.h"
 #include "control/parse.h"
 #include "control/urpc.h"
 
@@ -272,6 +273,7 @@ static int container_kill(const char *root, const char *id, struct cm_err *err)
 	return 0;
 }
 
+/* 1 = removed, 0 = it was gone, -errno. */
 static int container_delete_dir(const char *root, const char *id, struct cm_err *err)
 {
 	cleanup_fd int rootfd = container_open_root(root, false, err);
@@ -290,7 +292,27 @@ static int container_delete_dir(const char *root, const char *id, struct cm_err 
 	if (flock(dirfd, LOCK_SH | LOCK_NB) < 0)
 		return cm_err_set(err, EBUSY, "container '%s' is in use", id);
 	container_unlink(rootfd, dirfd, id);
-	return 0;
+	return 1;
+}
+
+/* The container is stopped, or with force made so: 0 or -errno. */
+static int container_stop(
+	const char *root, const char *id, const struct cm_state *st, bool force, struct cm_err *err)
+{
+	/* A record that says stopped below a living sandbox: it is about to end. */
+	if (st->status == CM_STOPPED && st->pid > 0)
+		force = true;
+	/* Nothing runs in it yet. */
+	if (st->status == CM_CREATED)
+		force = true;
+	if (st->pid <= 0)
+		return 0;
+	if (force)
+		return container_kill(root, id, err);
+	cm_err_set(err, 0, "cannot delete container '%s' that is not stopped: %s", id,
+		cm_status_name(st->status));
+	err->code = EBUSY;
+	return -EBUSY;
 }
 
 /* As cm_state_load; one that is just being made gets a moment to write its first record. */
@@ -312,30 +334,16 @@ static int container_load_settled(
 int cm_container_delete(const char *root, const char *id, bool force, struct cm_err *err)
 {
 	struct cm_state st;
-	enum cm_status status;
 	int r = container_load_settled(root, id, &st, err);
 
 	if (r < 0)
 		return r == -ENOENT && force ? 0 : r;
-	status = st.status;
-	/* A record that says stopped below a living sandbox: it is about to end. */
-	if (st.status == CM_STOPPED && st.pid > 0)
-		force = true;
-	/* Nothing runs in it yet. */
-	if (st.status == CM_CREATED)
-		force = true;
-	r = st.pid;
+	r = container_stop(root, id, &st, force, err);
+	if (r == 0)
+		r = container_delete_dir(root, id, err);
+	/* Who removed the record cleans up after it. */
+	if (r > 0)
+		cm_host_leave(&st);
 	cm_state_fini(&st);
-	if (r > 0) {
-		if (!force) {
-			cm_err_set(err, 0, "cannot delete container '%s' that is not stopped: %s",
-				id, cm_status_name(status));
-			err->code = EBUSY;
-			return -EBUSY;
-		}
-		r = container_kill(root, id, err);
-		if (r < 0)
-			return r;
-	}
-	return container_delete_dir(root, id, err);
+	return r < 0 ? r : 0;
 }

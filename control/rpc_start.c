@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "control/cgroup.h"
 #include "control/rpc_mounts.h"
 
 static const struct {
@@ -63,6 +64,24 @@ static int start_add_rlimits(struct cm_buf *b, const struct cm_spec *spec, struc
 	return 0;
 }
 
+static int start_add_devices(struct cm_buf *b, const struct cm_spec *spec, struct cm_err *err)
+{
+	for (size_t i = 0; i < spec->ndevices; i++) {
+		const struct cm_spec_device *d = &spec->devices[i];
+		const struct cm_rpc_device w = { .mode = d->mode,
+			.major = d->major,
+			.minor = d->minor,
+			.uid = d->uid,
+			.gid = d->gid };
+
+		if (d->major > 0xfff || d->minor > 0xfffff)
+			return cm_err_set(err, 0, "linux.devices[%zu]: %u:%u is no device number",
+				i, d->major, d->minor);
+		cm_buf_add(b, &w, sizeof(w));
+	}
+	return 0;
+}
+
 static void start_add_strv(struct cm_buf *b, const struct cm_spec_strv *sv)
 {
 	for (size_t i = 0; i < sv->n; i++)
@@ -82,6 +101,8 @@ static int start_check_counts(const struct cm_spec *spec, struct cm_err *err)
 		{ "mounts", spec->nmounts, CM_RPC_MOUNTS_MAX },
 		{ "linux.maskedPaths", spec->masked_paths.n, CM_RPC_PATHS_MAX },
 		{ "linux.readonlyPaths", spec->readonly_paths.n, CM_RPC_PATHS_MAX },
+		{ "linux.devices", spec->ndevices, CM_RPC_DEVICES_MAX },
+		{ "linux.sysctl", json_object_size(spec->sysctl), CM_RPC_SYSCTLS_MAX },
 	};
 
 	for (size_t i = 0; i < COUNT(limits); i++) {
@@ -119,6 +140,11 @@ static void start_add_fixed(
 		.nmounts = (uint32_t)spec->nmounts,
 		.nmasked = (uint32_t)spec->masked_paths.n,
 		.nreadonly = (uint32_t)spec->readonly_paths.n,
+		.memory = cm_cgroup_guest_memory(spec),
+		.pids = cm_cgroup_guest_pids(spec),
+		.oom_score_adj = spec->oom_score_adj,
+		.ndevices = (uint32_t)spec->ndevices,
+		.nsysctls = (uint32_t)json_object_size(spec->sysctl),
 	};
 
 	start_console_size(spec, o, &s);
@@ -140,10 +166,15 @@ static void start_add_fixed(
 int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	const struct cm_rpc_start_options *o, struct cm_err *err)
 {
+	const char *name;
+	json_t *value;
+
 	if (start_check_counts(spec, err) < 0)
 		return -err->code;
 	start_add_fixed(b, spec, o);
 	if (start_add_rlimits(b, spec, err) < 0 || cm_rpc_add_mounts(b, spec, o->volumes, err) < 0)
+		return -err->code;
+	if (start_add_devices(b, spec, err) < 0)
 		return -err->code;
 	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
 	cm_buf_add_str(b, o->id);
@@ -156,6 +187,13 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	cm_rpc_add_mount_words(b, spec);
 	start_add_strv(b, &spec->masked_paths);
 	start_add_strv(b, &spec->readonly_paths);
+	for (size_t i = 0; i < spec->ndevices; i++)
+		cm_buf_add_str(b, spec->devices[i].path);
+	json_object_foreach(spec->sysctl, name, value)
+	{
+		cm_buf_add_str(b, name);
+		cm_buf_add_str(b, json_string_value(value));
+	}
 	if (b->failed)
 		return cm_err_set(err, E2BIG, "process.args and process.env");
 	return 0;
@@ -193,6 +231,19 @@ static int start_error_lookup(int code, const char *arg, const char *reason, str
 	return cm_err_set(err, 0, "exec: \"%s\": %s", arg, reason);
 }
 
+static const char *start_sysctl_name(const struct cm_spec *spec, uint32_t index)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(spec->sysctl, name, value)
+	{
+		if (index-- == 0)
+			return name;
+	}
+	return "?";
+}
+
 int cm_rpc_start_error(const struct cm_rpc_frame *f, const struct cm_spec *spec, struct cm_err *err)
 {
 	char text[CM_RPC_TEXT_MAX + 1], reason[128];
@@ -219,6 +270,17 @@ int cm_rpc_start_error(const struct cm_rpc_frame *f, const struct cm_spec *spec,
 				reason);
 		else
 			cm_err_set(err, 0, "mount %u: %s", e.index, reason);
+		break;
+	case CM_RPC_STAGE_DEVICE:
+		cm_err_set(err, 0, "config.json: linux.devices[%u]: make '%s': %s", e.index,
+			e.index < spec->ndevices ? spec->devices[e.index].path : "?", reason);
+		break;
+	case CM_RPC_STAGE_SYSCTL:
+		cm_err_set(err, 0, "config.json: linux.sysctl.%s: %s",
+			start_sysctl_name(spec, e.index), reason);
+		break;
+	case CM_RPC_STAGE_SECCOMP:
+		cm_err_set(err, 0, "config.json: linux.seccomp: %s", reason);
 		break;
 	case CM_RPC_STAGE_ROOTFS:
 		cm_err_set(err, 0, "mount root file system: %s", reason);

@@ -317,7 +317,13 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	if (r == 0 && !s->spec)
 		r = cm_spec_load(o->bundle_fd, &s->spec, err);
 	if (r == 0)
+		s->c.st.annotations = json_incref(s->spec->annotations);
+	if (r == 0 && sandbox_enter_host(s, err) < 0)
+		r = cm_err_wrap(err, "config.json");
+	if (r == 0)
 		r = sandbox_launch_fsd(s, err);
+	if (r == 0)
+		r = sandbox_create_hooks(s, err);
 	if (r == 0)
 		r = sandbox_console(s, err);
 	if (r == 0 && o->create)
@@ -333,7 +339,6 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	s->c.st.vmm_pid = s->l.vmm_pid;
 	s->c.st.fsd_pid = s->l.fsd_pid;
 	s->c.st.rootfs = strdup(s->spec->root_path);
-	s->c.st.annotations = json_incref(s->spec->annotations);
 	return 0;
 }
 
@@ -384,6 +389,8 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 		cm_container_remove(&s->c);
 	}
 	cm_launch_fini(&s->l);
+	if (!keep)
+		sandbox_leave_host(s);
 	if (!s->started) {
 		cm_sandbox_send(s->cli_fd, CM_MSG_FAILED, r < 0 ? -r : EIO, why->msg);
 		return 1;
@@ -395,7 +402,9 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 {
 	const int keep[] = { fd, o->bundle_fd, o->trace_fd, o->log_fd, o->console_sock };
-	struct sandbox s = { .o = o, .spec = o->spec, .cli_fd = fd };
+	struct sandbox s = {
+		.o = o, .spec = o->spec, .cli_fd = fd, .publish_first = o->publish_first
+	};
 	struct cm_err err = { 0 };
 	int r;
 

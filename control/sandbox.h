@@ -36,14 +36,16 @@ struct cm_sandbox_options {
 };
 
 enum cm_sandbox_msg_kind {
-	CM_MSG_STARTED =
-		1, /* value: pid of the sandbox; the program runs, or the container is created */
+	/* value: pid of the sandbox; the program runs, or the container is created; text: empty, or CM_STARTED_HOOKS */
+	CM_MSG_STARTED = 1,
 	CM_MSG_FAILED, /* value: errno, text: message; nothing is left of the container */
 	CM_MSG_EXITED, /* value: wait status; text: what happened when the sandbox itself failed, or empty */
 	CM_MSG_SIGNAL, /* command to sandbox; value: signal for the container's first process */
 	CM_MSG_TERMINAL, /* the program has the command's terminal: it must be raw */
 	CM_MSG_WINSIZE, /* command to sandbox: size of the terminal; value: rows << 16 | columns */
 };
+
+#define CM_STARTED_HOOKS "hooks" /* the record holds hooks that the command has to run */
 
 struct cm_sandbox_msg {
 	uint32_t kind;

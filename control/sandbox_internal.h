@@ -4,6 +4,8 @@
 #define CM_CONTROL_SANDBOX_INTERNAL_H
 
 #include <time.h>
+
+#include "control/cgroup.h"
 #include "control/container.h"
 #include "control/relay.h"
 #include "control/rpc_client.h"
@@ -47,6 +49,8 @@ struct sandbox {
 	int64_t next_proc;
 	time_t boot_time; /* wall clock when the guest's clock began, about */
 	int console_fd; /* slave side of the container's terminal, when an engine has the master; -1 = none */
+	struct cm_cgroup cgroup; /* of the sandbox's processes; n = 0: that of the command */
+	bool publish_first; /* the record must be there before anyone is told of the start */
 	int done_fd, signal_fd, cli_fd, vsock_fd;
 	int64_t hello_id, start_id, trace_id, release_id;
 	bool started; /* the guest made the container: it is created, or running */
@@ -83,6 +87,15 @@ int sandbox_publish(struct sandbox *s, struct cm_err *err);
 
 /* Give a descriptor to whoever reads from the socket `to`. 0 or -errno. */
 int sandbox_hand_over(int to, int fd);
+
+/* Join the cgroup of the configuration, before the file server starts; remember what is to be done at the end. 0 or -errno. */
+int sandbox_enter_host(struct sandbox *s, struct cm_err *err);
+
+/* Run the hooks that come before the program. 0, or -errno: then it must not run. */
+int sandbox_create_hooks(struct sandbox *s, struct cm_err *err);
+
+/* Nothing of the container stays: remove its cgroup. The helpers are gone. */
+void sandbox_leave_host(struct sandbox *s);
 
 /* Take in what the log pipe holds. */
 void sandbox_read_log(struct sandbox *s);

@@ -124,11 +124,12 @@ static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct 
 	s->procs[0].pid = st.pid;
 	if (cm_container_transition(&s->c, CM_CREATED, err) < 0 ||
 		(s->released && cm_container_transition(&s->c, CM_RUNNING, err) < 0) ||
-		(s->o->publish_first && sandbox_publish(s, err) < 0))
+		(s->publish_first && sandbox_publish(s, err) < 0))
 		return -err->code;
 	loop_console_size(s); /* the engine may have told it before there was anybody to tell */
 	s->deadline = sandbox_now_ms() + LOOP_QUIET_MS;
-	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(), NULL);
+	cm_sandbox_send(
+		s->cli_fd, CM_MSG_STARTED, getpid(), s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
 	return 0;
 }
 
@@ -175,6 +176,7 @@ static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct c
 		return cm_err_set(err, EPROTO, "exit event of the guest");
 	s->status = sandbox_status(e.status);
 	s->exited = true;
+	s->c.st.oom_killed = e.flags & CM_RPC_EXITED_OOM;
 	return 0;
 }
 

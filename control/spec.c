@@ -11,18 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/cleanup.h"
-
-#define SPEC_PATH_MAX 256
-
-/* What a field must be; SPEC_ANY leaves the check to the decoder. */
-enum spec_type {
-	SPEC_OBJECT,
-	SPEC_ARRAY,
-	SPEC_STRING,
-	SPEC_INTEGER,
-	SPEC_BOOLEAN,
-	SPEC_TYPES
-};
+#include "control/spec_internal.h"
 
 static const char *const spec_type_names[] = {
 	[SPEC_OBJECT] = "object",
@@ -32,17 +21,6 @@ static const char *const spec_type_names[] = {
 	[SPEC_BOOLEAN] = "boolean",
 };
 _Static_assert(sizeof(spec_type_names) / sizeof(spec_type_names[0]) == SPEC_TYPES, "a name a type");
-
-/* Store v, of the right type already, at dst; path names v in messages. 0 or -errno with err set. */
-typedef int (*spec_decode_fn)(json_t *v, const char *path, void *dst, struct cm_err *err);
-
-struct spec_field {
-	const char *path; /* members joined by dots, from the object that the table describes */
-	enum spec_type type;
-	bool required; /* where its parent is present */
-	spec_decode_fn decode; /* NULL: only the type is checked */
-	size_t offset; /* of the member in the struct that the table fills */
-};
 
 static const char *spec_json_type(json_t *v)
 {
@@ -65,7 +43,7 @@ static const char *spec_json_type(json_t *v)
 	}
 }
 
-static int spec_check_type(json_t *v, enum spec_type type, const char *path, struct cm_err *err)
+int cm_spec_check_type(json_t *v, enum spec_type type, const char *path, struct cm_err *err)
 {
 	bool ok = false;
 
@@ -118,8 +96,8 @@ static json_t *spec_find(const json_t *obj, const char *path, bool *orphan)
 	return json_is_null(v) ? NULL : v;
 }
 
-static int spec_apply(const struct spec_field *table, size_t n, const json_t *obj,
-	const char *prefix, void *base, struct cm_err *err)
+int cm_spec_apply(const struct spec_field *table, size_t n, const json_t *obj, const char *prefix,
+	void *base, struct cm_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct spec_field *f = &table[i];
@@ -134,7 +112,7 @@ static int spec_apply(const struct spec_field *table, size_t n, const json_t *ob
 				return cm_err_set(err, 0, "%s: required field is missing", path);
 			continue;
 		}
-		r = spec_check_type(v, f->type, path, err);
+		r = cm_spec_check_type(v, f->type, path, err);
 		if (r == 0 && f->decode)
 			r = f->decode(v, path, (char *)base + f->offset, err);
 		if (r < 0)
@@ -145,25 +123,25 @@ static int spec_apply(const struct spec_field *table, size_t n, const json_t *ob
 
 /* ---- decoders */
 
-static int spec_string(json_t *v, const char *path, void *dst, struct cm_err *err)
+int cm_spec_string(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	*(const char **)dst = json_string_value(v);
 	return 0;
 }
 
-static int spec_nonempty(json_t *v, const char *path, void *dst, struct cm_err *err)
+int cm_spec_nonempty(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	if (!*json_string_value(v))
 		return cm_err_set(err, 0, "%s: must not be empty", path);
-	return spec_string(v, path, dst, err);
+	return cm_spec_string(v, path, dst, err);
 }
 
-static int spec_abspath(json_t *v, const char *path, void *dst, struct cm_err *err)
+int cm_spec_abspath(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	if (json_string_value(v)[0] != '/')
 		return cm_err_set(
 			err, 0, "%s: '%s' is not an absolute path", path, json_string_value(v));
-	return spec_string(v, path, dst, err);
+	return cm_spec_string(v, path, dst, err);
 }
 
 static int spec_version(json_t *v, const char *path, void *dst, struct cm_err *err)
@@ -171,16 +149,16 @@ static int spec_version(json_t *v, const char *path, void *dst, struct cm_err *e
 	if (strncmp(json_string_value(v), "1.", 2) != 0)
 		return cm_err_set(
 			err, 0, "%s: '%s' is not supported, want 1.x", path, json_string_value(v));
-	return spec_string(v, path, dst, err);
+	return cm_spec_string(v, path, dst, err);
 }
 
-static int spec_bool(json_t *v, const char *path, void *dst, struct cm_err *err)
+int cm_spec_bool(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	*(bool *)dst = json_is_true(v);
 	return 0;
 }
 
-static int spec_u32(json_t *v, const char *path, void *dst, struct cm_err *err)
+int cm_spec_u32(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	json_int_t n = json_integer_value(v);
 
@@ -211,8 +189,20 @@ static int spec_u64(json_t *v, const char *path, void *dst, struct cm_err *err)
 	return 0;
 }
 
+int cm_spec_json(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	*(json_t **)dst = v;
+	return 0;
+}
+
+int cm_spec_i64(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	*(int64_t *)dst = json_integer_value(v);
+	return 0;
+}
+
 /* Allocate room for the elements of an array, one zeroed element more than there are. */
-static int spec_array(json_t *v, size_t size, void *out, struct cm_err *err)
+int cm_spec_array(json_t *v, size_t size, void *out, struct cm_err *err)
 {
 	void *p = calloc(json_array_size(v) + 1, size);
 
@@ -222,17 +212,17 @@ static int spec_array(json_t *v, size_t size, void *out, struct cm_err *err)
 	return 0;
 }
 
-static int spec_strv(json_t *v, const char *path, void *dst, struct cm_err *err)
+int cm_spec_strv(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	struct cm_spec_strv *sv = dst;
-	int r = spec_array(v, sizeof(*sv->v), &sv->v, err);
+	int r = cm_spec_array(v, sizeof(*sv->v), &sv->v, err);
 
 	for (size_t i = 0; r == 0 && i < json_array_size(v); i++) {
 		json_t *e = json_array_get(v, i);
 		char epath[SPEC_PATH_MAX];
 
 		snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
-		r = spec_check_type(e, SPEC_STRING, epath, err);
+		r = cm_spec_check_type(e, SPEC_STRING, epath, err);
 		if (r == 0)
 			sv->v[sv->n++] = json_string_value(e);
 	}
@@ -243,22 +233,22 @@ static int spec_args(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	if (json_array_size(v) == 0)
 		return cm_err_set(err, 0, "%s: must not be empty", path);
-	return spec_strv(v, path, dst, err);
+	return cm_spec_strv(v, path, dst, err);
 }
 
 static int spec_groups(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	struct cm_spec *spec = dst;
-	int r = spec_array(v, sizeof(*spec->groups), &spec->groups, err);
+	int r = cm_spec_array(v, sizeof(*spec->groups), &spec->groups, err);
 
 	for (size_t i = 0; r == 0 && i < json_array_size(v); i++) {
 		json_t *e = json_array_get(v, i);
 		char epath[SPEC_PATH_MAX];
 
 		snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
-		r = spec_check_type(e, SPEC_INTEGER, epath, err);
+		r = cm_spec_check_type(e, SPEC_INTEGER, epath, err);
 		if (r == 0)
-			r = spec_u32(e, epath, &spec->groups[spec->ngroups++], err);
+			r = cm_spec_u32(e, epath, &spec->groups[spec->ngroups++], err);
 	}
 	return r;
 }
@@ -273,7 +263,7 @@ static int spec_caps(json_t *v, const char *path, void *dst, struct cm_err *err)
 		int r, cap;
 
 		snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
-		r = spec_check_type(e, SPEC_STRING, epath, err);
+		r = cm_spec_check_type(e, SPEC_STRING, epath, err);
 		if (r < 0)
 			return r;
 		cap = cm_spec_capability(json_string_value(e));
@@ -304,40 +294,38 @@ static int spec_annotations(json_t *v, const char *path, void *dst, struct cm_er
 }
 
 static const struct spec_field spec_rlimit_fields[] = {
-	{ "type", SPEC_STRING, true, spec_nonempty, offsetof(struct cm_spec_rlimit, type) },
+	{ "type", SPEC_STRING, true, cm_spec_nonempty, offsetof(struct cm_spec_rlimit, type) },
 	{ "soft", SPEC_INTEGER, true, spec_u64, offsetof(struct cm_spec_rlimit, soft) },
 	{ "hard", SPEC_INTEGER, true, spec_u64, offsetof(struct cm_spec_rlimit, hard) },
 };
 
 static const struct spec_field spec_mount_fields[] = {
-	{ "destination", SPEC_STRING, true, spec_nonempty,
+	{ "destination", SPEC_STRING, true, cm_spec_nonempty,
 		offsetof(struct cm_spec_mount, destination) },
-	{ "type", SPEC_STRING, false, spec_string, offsetof(struct cm_spec_mount, type) },
-	{ "source", SPEC_STRING, false, spec_string, offsetof(struct cm_spec_mount, source) },
-	{ "options", SPEC_ARRAY, false, spec_strv, offsetof(struct cm_spec_mount, options) },
+	{ "type", SPEC_STRING, false, cm_spec_string, offsetof(struct cm_spec_mount, type) },
+	{ "source", SPEC_STRING, false, cm_spec_string, offsetof(struct cm_spec_mount, source) },
+	{ "options", SPEC_ARRAY, false, cm_spec_strv, offsetof(struct cm_spec_mount, options) },
 };
 
-#define SPEC_COUNT(t) (sizeof(t) / sizeof((t)[0]))
-
-static int spec_element(json_t *v, size_t i, const char *path, const struct spec_field *table,
-	size_t n, void *dst, struct cm_err *err)
+int cm_spec_element(json_t *v, size_t i, const char *path, const struct spec_field *table, size_t n,
+	void *dst, struct cm_err *err)
 {
 	json_t *e = json_array_get(v, i);
 	char epath[SPEC_PATH_MAX];
 	int r;
 
 	snprintf(epath, sizeof(epath), "%s[%zu]", path, i);
-	r = spec_check_type(e, SPEC_OBJECT, epath, err);
-	return r < 0 ? r : spec_apply(table, n, e, epath, dst, err);
+	r = cm_spec_check_type(e, SPEC_OBJECT, epath, err);
+	return r < 0 ? r : cm_spec_apply(table, n, e, epath, dst, err);
 }
 
 static int spec_rlimits(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	struct cm_spec *spec = dst;
-	int r = spec_array(v, sizeof(*spec->rlimits), &spec->rlimits, err);
+	int r = cm_spec_array(v, sizeof(*spec->rlimits), &spec->rlimits, err);
 
 	for (size_t i = 0; r == 0 && i < json_array_size(v); i++)
-		r = spec_element(v, i, path, spec_rlimit_fields, SPEC_COUNT(spec_rlimit_fields),
+		r = cm_spec_element(v, i, path, spec_rlimit_fields, SPEC_COUNT(spec_rlimit_fields),
 			&spec->rlimits[spec->nrlimits++], err);
 	return r;
 }
@@ -345,10 +333,10 @@ static int spec_rlimits(json_t *v, const char *path, void *dst, struct cm_err *e
 static int spec_mounts(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	struct cm_spec *spec = dst;
-	int r = spec_array(v, sizeof(*spec->mounts), &spec->mounts, err);
+	int r = cm_spec_array(v, sizeof(*spec->mounts), &spec->mounts, err);
 
 	for (size_t i = 0; r == 0 && i < json_array_size(v); i++)
-		r = spec_element(v, i, path, spec_mount_fields, SPEC_COUNT(spec_mount_fields),
+		r = cm_spec_element(v, i, path, spec_mount_fields, SPEC_COUNT(spec_mount_fields),
 			&spec->mounts[spec->nmounts++], err);
 	return r;
 }
@@ -358,19 +346,19 @@ static int spec_mounts(json_t *v, const char *path, void *dst, struct cm_err *er
 static const struct spec_field spec_fields[] = {
 	{ "ociVersion", SPEC_STRING, true, spec_version, AT(oci_version) },
 	{ "root", SPEC_OBJECT, true, NULL, 0 },
-	{ "root.path", SPEC_STRING, true, spec_nonempty, AT(root_path) },
-	{ "root.readonly", SPEC_BOOLEAN, false, spec_bool, AT(root_readonly) },
+	{ "root.path", SPEC_STRING, true, cm_spec_nonempty, AT(root_path) },
+	{ "root.readonly", SPEC_BOOLEAN, false, cm_spec_bool, AT(root_readonly) },
 	{ "process", SPEC_OBJECT, true, NULL, 0 },
-	{ "process.terminal", SPEC_BOOLEAN, false, spec_bool, AT(terminal) },
+	{ "process.terminal", SPEC_BOOLEAN, false, cm_spec_bool, AT(terminal) },
 	{ "process.user", SPEC_OBJECT, false, NULL, 0 },
-	{ "process.user.uid", SPEC_INTEGER, false, spec_u32, AT(uid) },
-	{ "process.user.gid", SPEC_INTEGER, false, spec_u32, AT(gid) },
+	{ "process.user.uid", SPEC_INTEGER, false, cm_spec_u32, AT(uid) },
+	{ "process.user.gid", SPEC_INTEGER, false, cm_spec_u32, AT(gid) },
 	{ "process.user.umask", SPEC_INTEGER, false, spec_umask, AT(umask) },
 	{ "process.user.additionalGids", SPEC_ARRAY, false, spec_groups, 0 },
 	{ "process.args", SPEC_ARRAY, true, spec_args, AT(args) },
-	{ "process.env", SPEC_ARRAY, false, spec_strv, AT(env) },
-	{ "process.cwd", SPEC_STRING, true, spec_abspath, AT(cwd) },
-	{ "process.noNewPrivileges", SPEC_BOOLEAN, false, spec_bool, AT(no_new_privileges) },
+	{ "process.env", SPEC_ARRAY, false, cm_spec_strv, AT(env) },
+	{ "process.cwd", SPEC_STRING, true, cm_spec_abspath, AT(cwd) },
+	{ "process.noNewPrivileges", SPEC_BOOLEAN, false, cm_spec_bool, AT(no_new_privileges) },
 	{ "process.capabilities", SPEC_OBJECT, false, spec_present, AT(has_caps) },
 	{ "process.capabilities.bounding", SPEC_ARRAY, false, spec_caps,
 		AT(caps[CM_RPC_CAP_BOUNDING]) },
@@ -383,13 +371,13 @@ static const struct spec_field spec_fields[] = {
 	{ "process.capabilities.ambient", SPEC_ARRAY, false, spec_caps,
 		AT(caps[CM_RPC_CAP_AMBIENT]) },
 	{ "process.rlimits", SPEC_ARRAY, false, spec_rlimits, 0 },
-	{ "hostname", SPEC_STRING, false, spec_string, AT(hostname) },
-	{ "domainname", SPEC_STRING, false, spec_string, AT(domainname) },
+	{ "hostname", SPEC_STRING, false, cm_spec_string, AT(hostname) },
+	{ "domainname", SPEC_STRING, false, cm_spec_string, AT(domainname) },
 	{ "mounts", SPEC_ARRAY, false, spec_mounts, 0 },
 	{ "annotations", SPEC_OBJECT, false, spec_annotations, AT(annotations) },
 	{ "linux", SPEC_OBJECT, false, NULL, 0 },
-	{ "linux.maskedPaths", SPEC_ARRAY, false, spec_strv, AT(masked_paths) },
-	{ "linux.readonlyPaths", SPEC_ARRAY, false, spec_strv, AT(readonly_paths) },
+	{ "linux.maskedPaths", SPEC_ARRAY, false, cm_spec_strv, AT(masked_paths) },
+	{ "linux.readonlyPaths", SPEC_ARRAY, false, cm_spec_strv, AT(readonly_paths) },
 };
 #undef AT
 
@@ -455,7 +443,11 @@ int cm_spec_from_json(json_t *doc, struct cm_spec **out, struct cm_err *err)
 	if (!json_is_object(doc))
 		r = cm_err_set(err, 0, "expected object, got %s", spec_json_type(doc));
 	else
-		r = spec_apply(spec_fields, SPEC_COUNT(spec_fields), doc, "", spec, err);
+		r = cm_spec_apply(spec_fields, SPEC_COUNT(spec_fields), doc, "", spec, err);
+	if (r == 0)
+		r = cm_spec_parse_host(doc, spec, err);
+	if (r == 0)
+		r = cm_spec_parse_linux(doc, spec, err);
 	if (r < 0) {
 		cm_spec_destroy(spec);
 		return cm_err_wrap(err, "config.json");
@@ -567,6 +559,8 @@ void cm_spec_destroy(struct cm_spec *spec)
 	free(spec->env.v);
 	free(spec->masked_paths.v);
 	free(spec->readonly_paths.v);
+	cm_spec_destroy_host(spec);
+	cm_spec_destroy_linux(spec);
 	json_decref(spec->doc);
 	free(spec);
 }

@@ -32,6 +32,59 @@ struct cm_spec_rlimit {
 	uint64_t soft, hard;
 };
 
+struct cm_spec_hook {
+	const char *path; /* absolute */
+	struct cm_spec_strv args; /* n = 0: the path alone */
+	struct cm_spec_strv env;
+	uint32_t timeout; /* seconds, 0 = none */
+};
+
+/* In the order in which they run. */
+enum cm_hook_kind {
+	CM_HOOK_PRESTART,
+	CM_HOOK_CREATE_RUNTIME,
+	CM_HOOK_CREATE_CONTAINER,
+	CM_HOOK_START_CONTAINER,
+	CM_HOOK_POSTSTART,
+	CM_HOOK_POSTSTOP,
+	CM_HOOK_KINDS
+};
+
+struct cm_spec_hooks {
+	struct cm_spec_hook *v;
+	size_t n;
+};
+
+#define CM_SPEC_ABSENT \
+	INT64_MIN /* a number that the configuration does not have; -1 is "no limit" */
+
+/* linux.resources as far as host cgroups take it. */
+struct cm_spec_resources {
+	int64_t memory_limit, memory_reservation, memory_swap, memory_swappiness; /* bytes */
+	bool oom_disable; /* memory.disableOOMKiller */
+	int64_t cpu_shares, cpu_quota, cpu_period, cpu_burst,
+		cpu_idle; /* quota, period, burst: us */
+	int64_t cpu_rt_runtime, cpu_rt_period; /* us */
+	const char *cpus, *mems; /* lists; NULL when absent */
+	int64_t pids_limit;
+	json_t *unified; /* cgroup v2 file names and values; borrowed, NULL when absent */
+};
+
+struct cm_spec_device {
+	const char *path;
+	uint32_t mode; /* with its S_IFMT */
+	uint32_t major, minor, uid, gid;
+};
+
+struct cm_spec_idmap {
+	uint32_t container, host, size;
+};
+
+struct cm_spec_namespace {
+	const char *type;
+	const char *path; /* NULL: a new one */
+};
+
 struct cm_spec {
 	json_t *doc; /* owns every string below */
 	const char *oci_version;
@@ -53,6 +106,20 @@ struct cm_spec {
 	struct cm_spec_mount *mounts;
 	size_t nmounts;
 	struct cm_spec_strv masked_paths, readonly_paths;
+	struct cm_spec_hooks hooks[CM_HOOK_KINDS];
+	int oom_score_adj;
+	bool has_oom_score_adj;
+	const char *cgroups_path; /* NULL when absent */
+	bool has_resources;
+	struct cm_spec_resources resources;
+	struct cm_spec_device *devices;
+	size_t ndevices;
+	struct cm_spec_namespace *namespaces;
+	size_t nnamespaces;
+	struct cm_spec_idmap *uid_map, *gid_map;
+	size_t nuid_map, ngid_map;
+	json_t *sysctl; /* names and values; borrowed, NULL when absent */
+	json_t *seccomp; /* borrowed, NULL when absent */
 	json_t *annotations; /* borrowed from doc, NULL when absent */
 };
 
@@ -76,6 +143,19 @@ void cm_spec_destroy(struct cm_spec *spec);
 
 /* The configuration that `casemate spec` writes: a shell in rootfs/ with runc's default mounts. A new reference. */
 json_t *cm_spec_default(void);
+
+/*
+ * The hooks object of a configuration, or of a container's record (which holds one of the same form). 0 or -errno; the strings are those of the
+ * object, which must live as long.
+ */
+int cm_spec_parse_hooks(json_t *obj, struct cm_spec_hooks hooks[CM_HOOK_KINDS], struct cm_err *err);
+void cm_spec_free_hooks(struct cm_spec_hooks hooks[CM_HOOK_KINDS]);
+
+/* The name of a kind of hooks in the configuration. */
+const char *cm_hook_name(enum cm_hook_kind kind);
+
+/* The resources object of a configuration, or of `update`. 0 or -errno with err naming what host cgroups are not asked for. */
+int cm_spec_parse_resources(json_t *obj, struct cm_spec_resources *res, struct cm_err *err);
 
 /* A mount of the host's files: of type "bind", or with the option "bind" or "rbind". */
 bool cm_spec_mount_is_bind(const struct cm_spec_mount *m);

@@ -36,6 +36,8 @@ void cm_state_fini(struct cm_state *st)
 	free(st->bundle);
 	free(st->rootfs);
 	json_decref(st->annotations);
+	json_decref(st->hooks);
+	json_decref(st->cgroups);
 	memset(st, 0, sizeof(*st));
 }
 
@@ -49,6 +51,8 @@ json_t *cm_state_json(const struct cm_state *st)
 
 	if (o && st->exit_status >= 0)
 		json_object_set_new(o, "exitStatus", json_integer(st->exit_status));
+	if (o && st->oom_killed)
+		json_object_set_new(o, "oomKilled", json_true());
 	return o;
 }
 
@@ -79,6 +83,10 @@ int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
 		json_object_set_new(o, "version", json_integer(CM_STATE_VERSION));
 		json_object_set_new(o, "vmmPid", json_integer(st->vmm_pid));
 		json_object_set_new(o, "fsdPid", json_integer(st->fsd_pid));
+		if (st->hooks)
+			json_object_set(o, "hooks", st->hooks);
+		if (st->cgroups)
+			json_object_set(o, "cgroups", st->cgroups);
 		text = json_dumps(o, JSON_COMPACT);
 		json_decref(o);
 	}
@@ -121,6 +129,9 @@ static int state_unpack(json_t *o, struct cm_state *st)
 	st->exit_status = exit_status;
 	snprintf(st->created, sizeof(st->created), "%s", created);
 	st->annotations = json_incref(annotations);
+	st->hooks = json_incref(json_object_get(o, "hooks"));
+	st->cgroups = json_incref(json_object_get(o, "cgroups"));
+	st->oom_killed = json_is_true(json_object_get(o, "oomKilled"));
 	st->id = strdup(id);
 	st->bundle = bundle ? strdup(bundle) : NULL;
 	st->rootfs = rootfs ? strdup(rootfs) : NULL;

@@ -45,6 +45,9 @@ struct cm_state {
 	uid_t owner;
 	int exit_status; /* wait(2) encoding, -1 while unknown */
 	json_t *annotations; /* a reference, or NULL */
+	json_t *hooks; /* those that are still to run, as in the configuration; a reference, or NULL */
+	json_t *cgroups; /* cm_cgroup_json; a reference, or NULL */
+	bool oom_killed; /* the guest killed a process of the container for want of memory */
 };
 
 const char *cm_status_name(enum cm_status status);

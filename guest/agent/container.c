@@ -4,6 +4,7 @@
  */
 #include "agent/internal.h"
 
+#include "fs/proc/proc.h"
 #include "fs/tty/tty.h"
 #include "kernel/lock.h"
 #include "lib/string.h"
@@ -70,11 +71,35 @@ int agent_container_sync(void)
 	return agent_container.ns ? filemap_sync_all() : 0;
 }
 
+/* What the kernel keeps for the container: parameters and limits. */
+static int container_kernel(const struct rpc_start *s, struct cm_rpc_error *e)
+{
+	const char *word = s->sysctls;
+
+	e->stage = CM_RPC_STAGE_SYSCTL;
+	for (e->index = 0; e->index < s->fixed.nsysctls; e->index++) {
+		char *words[3];
+		int ret;
+
+		word = rpc_strings(word, words, 2);
+		ret = sysctl_set(words[0], words[1]);
+		if (ret < 0)
+			return ret;
+	}
+	if (s->fixed.memory)
+		page_set_limit(s->fixed.memory >> PAGE_SHIFT);
+	task_set_limit(s->fixed.pids);
+	return 0;
+}
+
 /* The mounts, the working directory, the names: what all processes share. */
 static int container_build(const struct rpc_start *s, struct cm_rpc_error *e)
 {
 	int ret = agent_build_mounts(s, &agent_container.ns, &e->stage, &e->index);
 
+	if (ret < 0)
+		return ret;
+	ret = container_kernel(s, e);
 	if (ret < 0)
 		return ret;
 	e->stage = CM_RPC_STAGE_CWD;

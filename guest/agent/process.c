@@ -7,6 +7,7 @@
 
 #include "kernel/lock.h"
 #include "lib/string.h"
+#include "mm/reclaim.h"
 #include "mm/filemap.h"
 #include "mm/slab.h"
 
@@ -37,7 +38,9 @@ static void process_exit_init(struct cm_rpc_exited *e)
 	agent_trace_end();
 	/* To the host, not to its disk: that is for programs that ask. */
 	if (filemap_sync_all() == 0)
-		e->flags = CM_RPC_EXITED_SYNCED;
+		e->flags |= CM_RPC_EXITED_SYNCED;
+	if (oom_kills())
+		e->flags |= CM_RPC_EXITED_OOM;
 }
 
 static void process_exit(void *arg, int pid, int status)
@@ -190,6 +193,7 @@ static struct agent_launch *launch_create(const struct rpc_start *s)
 		.mnt_ns = agent_container.ns,
 		.rlim = l->rlim,
 		.container = &agent_container,
+		.oom_score_adj = (s16)s->fixed.oom_score_adj,
 		.ctty = s->fixed.flags & CM_RPC_START_TTY,
 		.on_exit = process_exit,
 		.arg = l->process,

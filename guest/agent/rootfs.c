@@ -129,13 +129,11 @@ int agent_make_dir(struct mount_ns *ns, const char *path)
 	return ret;
 }
 
-/* An empty file to mount a file on, and the directories above it. */
-static int rootfs_make_file(struct mount_ns *ns, const char *path)
+/* The directories above a path. */
+static int rootfs_make_parent(struct mount_ns *ns, const char *path)
 {
 	size_t len = strlen(path);
 	char *parent = kstrdup(path);
-	struct path root;
-	struct path at;
 	int ret;
 
 	if (!parent)
@@ -145,6 +143,15 @@ static int rootfs_make_file(struct mount_ns *ns, const char *path)
 	parent[len] = '\0';
 	ret = agent_make_dir(ns, len ? parent : "/");
 	kfree(parent);
+	return ret;
+}
+
+/* An empty file to mount a file on, and the directories above it. */
+static int rootfs_make_file(struct mount_ns *ns, const char *path)
+{
+	struct path root, at;
+	int ret = rootfs_make_parent(ns, path);
+
 	if (ret < 0 || !mount_ns_root(ns, &root))
 		return ret < 0 ? ret : -ENOENT;
 	ret = path_lookup(&root, path, ROOTFS_LOOKUP, &at);
@@ -207,6 +214,58 @@ static int rootfs_mount_one(struct mount_ns *ns, const struct cm_rpc_mount *m, c
 	if (ret == -ENODEV && rootfs_stand_in(m->type))
 		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0],
 			(m->flags & ROOTFS_FLAGS) | MS_RDONLY, rootfs_stand_in(m->type));
+	return ret;
+}
+
+/* One that is there already is made like the one that is asked for. */
+static int rootfs_make_device(struct mount_ns *ns, const struct path *root,
+	const struct cm_rpc_device *d, const char *path)
+{
+	u32 rdev = dev_make(d->major, d->minor);
+	struct path at;
+	int ret = path_lookup(root, path, LOOKUP_IN_ROOT, &at);
+
+	if (ret == -ENOENT) {
+		ret = rootfs_make_parent(ns, path);
+		if (ret == 0)
+			ret = vfs_mknod(root, path, d->mode, S_ISFIFO(d->mode) ? 0 : rdev);
+		if (ret == 0)
+			ret = path_lookup(root, path, LOOKUP_IN_ROOT, &at);
+	} else if (ret == 0) {
+		const struct inode *inode = dentry_inode(at.dentry);
+
+		if ((inode->mode ^ d->mode) & S_IFMT ||
+			(!S_ISFIFO(d->mode) && inode->rdev != rdev)) {
+			path_put(&at);
+			return -EEXIST;
+		}
+	}
+	if (ret < 0)
+		return ret;
+	/* The owner first: a change of it drops bits of the mode. */
+	ret = vfs_chown(&at, d->uid, d->gid);
+	if (ret == 0)
+		ret = vfs_chmod(&at, d->mode & 07777);
+	path_put(&at);
+	return ret;
+}
+
+/* linux.devices. 0, or -errno with *index the one that cannot be. */
+static int rootfs_devices(const struct rpc_start *s, struct mount_ns *ns, u32 *index)
+{
+	const char *at = s->device_paths;
+	struct path root;
+	int ret = 0;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	for (*index = 0; *index < s->fixed.ndevices; ++*index) {
+		ret = rootfs_make_device(ns, &root, &s->devices[*index], at);
+		if (ret < 0)
+			break;
+		at += strlen(at) + 1;
+	}
+	path_put(&root);
 	return ret;
 }
 
@@ -334,6 +393,10 @@ int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *st
 	}
 	if (ret == 0) {
 		ret = rootfs_mounts(s, ns, index);
+	}
+	if (ret == 0) {
+		*stage = CM_RPC_STAGE_DEVICE;
+		ret = rootfs_devices(s, ns, index);
 	}
 	if (ret == 0) {
 		*stage = CM_RPC_STAGE_ROOTFS;

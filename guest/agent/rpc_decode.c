@@ -64,11 +64,12 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 	if (s->argc > CM_RPC_ARGS_MAX || s->envc > CM_RPC_ARGS_MAX ||
 		s->ngroups > CM_RPC_GROUPS_MAX || s->nrlimits > CM_RPC_RLIMITS_MAX ||
 		s->nmounts > CM_RPC_MOUNTS_MAX || s->nmasked > CM_RPC_PATHS_MAX ||
-		s->nreadonly > CM_RPC_PATHS_MAX)
+		s->nreadonly > CM_RPC_PATHS_MAX || s->ndevices > CM_RPC_DEVICES_MAX ||
+		s->nsysctls > CM_RPC_SYSCTLS_MAX || s->nfilter > CM_RPC_FILTER_MAX)
 		return -E2BIG;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
 		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->uid == ~0u ||
-		s->gid == ~0u)
+		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000)
 		return -EINVAL;
 	for (i = 0; i < CM_RPC_CAPSETS; i++) {
 		if (s->caps[i] & ~RPC_CAPS_ALL)
@@ -87,12 +88,24 @@ static int rpc_check_mount(const struct cm_rpc_mount *m)
 	return 0;
 }
 
+static bool rpc_is_device(u32 mode)
+{
+	u32 type = mode & 0170000;
+
+	return !(mode & ~0177777u) && (type == 0020000 || type == 0060000 || type == 0010000);
+}
+
 static int rpc_check_records(const struct rpc_start *s)
 {
 	u32 i;
 
 	for (i = 0; i < s->fixed.nmounts; i++) {
 		if (rpc_check_mount(&s->mounts[i]) < 0)
+			return -EINVAL;
+	}
+	for (i = 0; i < s->fixed.ndevices; i++) {
+		if (!rpc_is_device(s->devices[i].mode) || s->devices[i].major > 0xfff ||
+			s->devices[i].minor > 0xfffff)
 			return -EINVAL;
 	}
 	for (i = 0; i < s->fixed.nrlimits; i++) {
@@ -118,8 +131,10 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 		return ret;
 	out->rlimits = rpc_take(&c, s->nrlimits, sizeof(*out->rlimits));
 	out->mounts = rpc_take(&c, s->nmounts, sizeof(*out->mounts));
+	out->devices = rpc_take(&c, s->ndevices, sizeof(*out->devices));
+	out->filter = rpc_take(&c, s->nfilter, sizeof(*out->filter));
 	out->groups = rpc_take(&c, s->ngroups, sizeof(*out->groups));
-	if (!out->rlimits || !out->mounts || !out->groups)
+	if (!out->rlimits || !out->mounts || !out->devices || !out->filter || !out->groups)
 		return -EPROTO;
 	ret = rpc_check_records(out);
 	if (ret < 0)
@@ -134,9 +149,11 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 	out->mount_words = rpc_take_strings(&c, 3 * s->nmounts);
 	out->masked = rpc_take_strings(&c, s->nmasked);
 	out->readonly = rpc_take_strings(&c, s->nreadonly);
+	out->device_paths = rpc_take_strings(&c, s->ndevices);
+	out->sysctls = rpc_take_strings(&c, 2 * s->nsysctls);
 	if (!out->id || !out->rootfs_tag || !out->hostname || !out->domainname || !out->cwd ||
 		!out->args || !out->env || !out->mount_words || !out->masked || !out->readonly ||
-		c.left != 0)
+		!out->device_paths || !out->sysctls || c.left != 0)
 		return -EPROTO;
 	return out->cwd[0] == '/' ? 0 : -EINVAL;
 }

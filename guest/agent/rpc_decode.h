@@ -17,12 +17,16 @@ struct rpc_start {
 	struct cm_rpc_start fixed;
 	const struct cm_rpc_rlimit *rlimits; /* fixed.nrlimits */
 	const struct cm_rpc_mount *mounts; /* fixed.nmounts */
+	const struct cm_rpc_device *devices; /* fixed.ndevices */
+	const struct cm_rpc_insn *filter; /* fixed.nfilter */
 	const u32 *groups; /* fixed.ngroups */
 	const char *id, *rootfs_tag, *hostname, *domainname, *cwd;
 	const char *args; /* first of argc strings, each followed by the next */
 	const char *env; /* first of envc strings */
 	const char *mount_words; /* destination, source, data of each mount */
 	const char *masked, *readonly;
+	const char *device_paths;
+	const char *sysctls; /* name, value of each */
 };
 
 /*

@@ -5,10 +5,20 @@
 #include "kernel/log.h"
 #include "kernel/sched.h"
 #include "mm/as_internal.h"
+#include "mm/filemap_internal.h"
 #include "mm/reclaim.h"
 #include "task/task.h"
 
-#define OOM_TRIES 200u /* rounds of 2 ms that an allocation waits for a victim to die */
+#define OOM_CACHE_PART 64u /* this part of memory, at least OOM_CACHE_MIN pages, stays cached */
+#define OOM_CACHE_MIN  512u
+#define OOM_TRIES      200u /* rounds of 2 ms that an allocation waits for a victim to die */
+
+static u64 oom_count;
+
+u64 oom_kills(void)
+{
+	return atomic_load(&oom_count);
+}
 
 struct oom_search {
 	u64 rss; /* pages of the largest so far, weighed with oom_score_adj */
@@ -66,6 +76,7 @@ static bool oom_choose(void)
 	log_warn("mm: out of memory: kill pid=%d rss=%lu KiB", s.pid,
 		(unsigned long)(s.rss * (PAGE_SIZE / 1024)));
 	signal_send_group(g, SIGKILL, NULL);
+	atomic_add(&oom_count, 1);
 	group_put(g);
 	return true;
 }
@@ -90,6 +101,19 @@ static bool oom_self_dying(void)
 	return t && t->group->group_exit;
 }
 
+/*
+ * What is left of the page cache is what programs run on: dropping it would give a page, which the program that is dropped takes back at its next
+ * step, and so on for ever.
+ */
+static bool oom_thrashing(void)
+{
+	struct page_stats st;
+
+	page_stats(&st);
+	return st.cached < MAX(st.total / OOM_CACHE_PART, OOM_CACHE_MIN) &&
+	       !writeback_dirty_pages();
+}
+
 struct page *mm_alloc_page(u32 gfp)
 {
 	struct page *p = page_alloc(0, gfp | GFP_USER);
@@ -97,7 +121,7 @@ struct page *mm_alloc_page(u32 gfp)
 	for (u32 tries = 0; !p && tries < OOM_TRIES; tries++) {
 		if (oom_self_dying())
 			return page_alloc(0, gfp);
-		if (!mm_reclaim(64)) {
+		if (oom_thrashing() || !mm_reclaim(64)) {
 			if (!oom_kill())
 				break;
 			if (oom_self_dying())

@@ -42,6 +42,7 @@ static struct {
 	u64 npages;
 	u64 first; /* index of the first allocatable page */
 	u64 reserve; /* pages that only the kernel may use */
+	u64 withheld; /* pages that nobody may use but in need: page_set_limit */
 	struct page *pages;
 	struct cm_range *ranges; /* argument block of page_report */
 	bool reporting; /* atomic: somebody uses `ranges` */
@@ -234,12 +235,12 @@ u64 page_free_count(void)
 
 u64 page_low_water(void)
 {
-	return zone.reserve * 2;
+	return zone.withheld + zone.reserve * 2;
 }
 
 static bool zone_allows(u64 n, u32 gfp)
 {
-	return !(gfp & GFP_USER) || page_free_count() >= zone.reserve + n;
+	return !(gfp & GFP_USER) || page_free_count() >= zone.withheld + zone.reserve + n;
 }
 
 /* ---- per-CPU lists ---- */
@@ -428,14 +429,22 @@ static u64 page_kind_sum(enum page_kind kind)
 
 void page_stats(struct page_stats *s)
 {
-	s->total = zone.npages - zone.first;
+	s->total = zone.npages - zone.first - zone.withheld;
 	s->free = page_free_count();
 	for (u32 i = 0; i < CM_MAX_CPUS; i++)
 		s->free += READ_ONCE(page_cpus[i].use[USE_APP].n) +
 			   READ_ONCE(page_cpus[i].use[USE_KERNEL].n);
+	s->free -= MIN(s->free, zone.withheld);
 	s->cached = page_kind_sum(PAGE_CACHED);
 	s->anon = page_kind_sum(PAGE_ANON);
 	s->slab = page_kind_sum(PAGE_SLAB);
+}
+
+void page_set_limit(u64 npages)
+{
+	u64 total = zone.npages - zone.first;
+
+	zone.withheld = npages < total ? total - npages : 0;
 }
 
 void page_set_reclaim(u64 (*shrink)(u64 want))

@@ -18,6 +18,8 @@ bool mm_reclaim(u64 want);
 void mm_thread_kick(void);
 /* Kill the process with the most resident memory. True when a victim is dying. May sleep. */
 bool oom_kill(void);
+/* How often it did. */
+u64 oom_kills(void);
 /* Is there so much free memory that pages may be mapped ahead of use? */
 bool mm_plenty(void);
 

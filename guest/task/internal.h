@@ -29,7 +29,7 @@ struct pid_ns {
 	struct pid_chunk *chunks[PID_MAX / 256]; /* lock: task_tree_lock */
 	int last;
 	u32 ngroups; /* on `groups`; lock: task_tree_lock */
-	u32 ntasks;
+	u32 ntasks, max_tasks; /* 0: no maximum */
 	struct list_head groups; /* lock: task_tree_lock */
 	struct group
 		*init; /* borrowed: it is on `groups`; NULL before the first and after its end */

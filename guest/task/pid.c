@@ -71,14 +71,24 @@ static int pid_next(struct pid_ns *ns)
 int pid_alloc(struct pid_ns *ns, struct task *t)
 {
 	u64 flags = tree_lock();
-	int id = pid_next(ns);
+	int id = -EAGAIN;
 
+	if (!ns->max_tasks || ns->ntasks < ns->max_tasks)
+		id = pid_next(ns);
 	if (id > 0) {
 		ns->last = id;
 		pid_set(ns, id, t);
 	}
 	tree_unlock(flags);
 	return id;
+}
+
+void task_set_limit(u32 max)
+{
+	u64 flags = tree_lock();
+
+	pid_ns_root.max_tasks = max;
+	tree_unlock(flags);
 }
 
 void pid_set(struct pid_ns *ns, int tid, struct task *t)

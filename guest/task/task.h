@@ -193,6 +193,9 @@ struct as *task_get_as(struct task *t);
 struct fdtable *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
 
+/* At most so many tasks in the root namespace; 0: no limit. */
+void task_set_limit(u32 max);
+
 /* ---- signals, callable by every room ---- */
 bool signal_pending(const struct task *t); /* unblocked signal, or exit, waits */
 /* Send as the kernel (SI_KERNEL) or with info. 0 or -errno. Any context but with locks of rank 50 and above held. */

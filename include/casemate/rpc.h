@@ -75,6 +75,9 @@ enum cm_rpc_stage {
 	CM_RPC_STAGE_LOOKUP, /* argv[0] was not found in PATH */
 	CM_RPC_STAGE_EXEC, /* loading the program */
 	CM_RPC_STAGE_TASK, /* making the first task */
+	CM_RPC_STAGE_DEVICE, /* linux.devices[index] */
+	CM_RPC_STAGE_SYSCTL, /* linux.sysctl, the index-th */
+	CM_RPC_STAGE_SECCOMP, /* the filter */
 	CM_RPC_STAGE_COUNT
 };
 
@@ -96,6 +99,9 @@ struct cm_rpc_error {
 #define CM_RPC_RLIMITS_MAX 16u
 #define CM_RPC_MOUNTS_MAX  64u
 #define CM_RPC_PATHS_MAX   256u /* masked and read-only paths, each */
+#define CM_RPC_DEVICES_MAX 256u
+#define CM_RPC_SYSCTLS_MAX 256u
+#define CM_RPC_FILTER_MAX  4096u /* instructions; as Linux */
 
 /* Index into cm_rpc_start.caps. */
 enum cm_rpc_capset {
@@ -109,9 +115,11 @@ enum cm_rpc_capset {
 
 /*
  * Fixed part of START. The sections follow in this order without gaps, and end where the frame ends:
- *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], uint32_t gids[ngroups],
+ *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], struct cm_rpc_device[ndevices], struct cm_rpc_insn[nfilter],
+ *   uint32_t gids[ngroups],
  *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd, argv[argc], envp[envc],
- *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly].
+ *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly]; path of each device; for each sysctl:
+ *   name, value.
  * An absent string is empty. argc is at least 1.
  */
 struct cm_rpc_start {
@@ -124,6 +132,26 @@ struct cm_rpc_start {
 	uint64_t overlay_size; /* bytes the overlay's upper layer may hold, 0 = half of RAM */
 	uint16_t rows, cols; /* of the terminal, 0 = unknown */
 	uint32_t reserved; /* 0 */
+	uint64_t memory; /* bytes that the guest may use, 0 = all it has */
+	uint32_t pids; /* tasks that it may have, 0 = no limit */
+	int32_t oom_score_adj; /* -1000 .. 1000 */
+	uint32_t ndevices, nsysctls;
+	uint32_t nfilter; /* seccomp; 0 = none */
+	uint32_t filter_flags; /* SECCOMP_FILTER_FLAG_* of the Linux ABI */
+};
+
+/* An instruction of classic BPF: struct sock_filter of the Linux ABI. */
+struct cm_rpc_insn {
+	uint16_t code;
+	uint8_t jt, jf;
+	uint32_t k;
+};
+
+/* A device node, or a FIFO. */
+struct cm_rpc_device {
+	uint32_t mode; /* with S_IFCHR, S_IFBLK or S_IFIFO */
+	uint32_t major, minor, uid, gid;
+	uint32_t reserved;
 };
 
 struct cm_rpc_rlimit {
@@ -204,6 +232,7 @@ struct cm_rpc_shutdown {
 	uint32_t reserved;
 };
 
+#define CM_RPC_EXITED_OOM 0x2u /* a process of the container was killed for want of memory */
 #define CM_RPC_EXITED_SYNCED \
 	0x1u /* every file system of the container was written back without error */
 struct cm_rpc_exited {
@@ -241,7 +270,9 @@ struct cm_rpc_stream_hello {
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
-_Static_assert(sizeof(struct cm_rpc_start) == 128, "start layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 160, "start layout");
+_Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
+_Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");
 _Static_assert(sizeof(struct cm_rpc_proc) == 48, "process record layout");
 
 #endif

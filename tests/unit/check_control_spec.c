@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/spec.h"
 
@@ -153,6 +154,56 @@ static const struct {
 		"config.json: annotations.k: expected string, got integer" },
 	{ WITH("\"linux\":{\"maskedPaths\":\"/x\"}"),
 		"config.json: linux.maskedPaths: expected array, got string" },
+	{ WITH("\"hooks\":{\"poststop\":[{}]}"),
+		"config.json: hooks.poststop[0].path: required field is missing" },
+	{ WITH("\"hooks\":{\"poststop\":[{\"path\":\"x\"}]}"),
+		"config.json: hooks.poststop[0].path: 'x' is not an absolute path" },
+	{ WITH("\"hooks\":{\"poststop\":[{\"path\":\"/x\",\"timeout\":0}]}"),
+		"config.json: hooks.poststop[0].timeout: must be above 0" },
+	{ WITH("\"hooks\":{\"poststop\":[{\"path\":\"/x\",\"args\":[1]}]}"),
+		"config.json: hooks.poststop[0].args[0]: expected string, got integer" },
+	{ WITH("\"hooks\":{\"poststop\":[3]}"),
+		"config.json: hooks.poststop[0]: expected object, got integer" },
+	{ WITH("\"hooks\":{\"prestart\":{}}"),
+		"config.json: hooks.prestart: expected array, got object" },
+	{ WITH("\"hooks\":{\"startContainer\":[{\"path\":\"/x\"}]}"),
+		"config.json: hooks.startContainer: is not supported" },
+	{ WITH("\"linux\":{\"namespaces\":[{\"type\":\"pod\"}]}"),
+		"config.json: linux.namespaces[0].type: 'pod' is no namespace" },
+	{ WITH("\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]}"),
+		"config.json: linux.namespaces[1].type: 'pid' is given twice" },
+	{ WITH("\"linux\":{\"namespaces\":[{\"type\":\"ipc\",\"path\":\"/x\"}]}"),
+		"config.json: linux.namespaces[0].path: a guest cannot join a ipc namespace of the host" },
+	{ WITH("\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":2}]}"),
+		"config.json: linux.uidMappings: is not supported" },
+	{ WITH("\"linux\":{\"rootfsPropagation\":\"shared\"}"),
+		"config.json: linux.rootfsPropagation: 'shared' is not supported" },
+	{ WITH("\"linux\":{\"rootfsPropagation\":\"x\"}"),
+		"config.json: linux.rootfsPropagation: 'x' is no propagation" },
+	{ WITH("\"linux\":{\"intelRdt\":{\"closID\":\"x\"}}"),
+		"config.json: linux.intelRdt: is not supported" },
+	{ WITH("\"linux\":{\"personality\":{\"domain\":\"LINUX32\"}}"),
+		"config.json: linux.personality: only LINUX is supported" },
+	{ WITH("\"linux\":{\"sysctl\":{\"vm.swappiness\":\"1\"}}"),
+		"config.json: linux.sysctl.vm.swappiness: does not belong to a namespace" },
+	{ WITH("\"linux\":{\"sysctl\":{\"net.x\":1}}"),
+		"config.json: linux.sysctl.net.x: expected string" },
+	{ WITH("\"linux\":{\"devices\":[{\"path\":\"/x\",\"type\":\"d\"}]}"),
+		"config.json: linux.devices[0].type: 'd' is no type of device" },
+	{ WITH("\"linux\":{\"devices\":[{\"path\":\"x\",\"type\":\"c\"}]}"),
+		"config.json: linux.devices[0].path: 'x' is not an absolute path" },
+	{ WITH("\"linux\":{\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":1}]}}"),
+		"config.json: linux.resources.hugepageLimits: is not supported" },
+	{ WITH("\"linux\":{\"resources\":{\"blockIO\":{\"weight\":100}}}"),
+		"config.json: linux.resources.blockIO: is not supported" },
+	{ WITH("\"linux\":{\"resources\":{\"memory\":{\"limit\":\"x\"}}}"),
+		"config.json: linux.resources.memory.limit: expected integer, got string" },
+	{ WITH("\"linux\":{\"resources\":{\"unified\":{\"../x.y\":\"1\"}}}"),
+		"config.json: linux.resources.unified.../x.y: expected a file of cgroup v2 and a string" },
+	{ PROC_WITH("\"oomScoreAdj\":1001"),
+		"config.json: process.oomScoreAdj: 1001 is out of range" },
+	{ PROC_WITH("\"scheduler\":{\"policy\":\"SCHED_FIFO\"}"),
+		"config.json: process.scheduler: is not supported" },
 };
 
 START_TEST(refusal_names_the_place)
@@ -163,6 +214,32 @@ START_TEST(refusal_names_the_place)
 	ck_assert_int_lt(cm_spec_parse(bad[_i].text, strlen(bad[_i].text), &s, &err), 0);
 	ck_assert_str_eq(err.msg, bad[_i].message);
 	ck_assert_ptr_null(s);
+}
+END_TEST
+
+START_TEST(host_and_linux)
+{
+	struct cm_spec *s = parse_ok(WITH(
+		"\"hooks\":{\"prestart\":[{\"path\":\"/a\",\"timeout\":3},{\"path\":\"/b\",\"args\":[\"x\"]}]},"
+		"\"linux\":{\"cgroupsPath\":\"/c\",\"resources\":{\"memory\":{\"limit\":-1},\"cpu\":{\"cpus\":\"0\"},"
+		"\"blockIO\":{\"weight\":0},\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]},"
+		"\"devices\":[{\"path\":\"/d\",\"type\":\"c\",\"major\":1,\"minor\":2,\"fileMode\":384}],"
+		"\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":\"/n\"}],"
+		"\"sysctl\":{\"net.a\":\"1\"},\"personality\":{\"domain\":\"LINUX\"}}"));
+
+	ck_assert_uint_eq(s->hooks[CM_HOOK_PRESTART].n, 2);
+	ck_assert_uint_eq(s->hooks[CM_HOOK_PRESTART].v[0].timeout, 3);
+	ck_assert_str_eq(s->hooks[CM_HOOK_PRESTART].v[1].args.v[0], "x");
+	ck_assert_str_eq(s->cgroups_path, "/c");
+	ck_assert(s->has_resources);
+	ck_assert_int_eq(s->resources.memory_limit, -1);
+	ck_assert_int_eq(s->resources.cpu_shares, CM_SPEC_ABSENT);
+	ck_assert_str_eq(s->resources.cpus, "0");
+	ck_assert_uint_eq(s->devices[0].mode, S_IFCHR | 0600);
+	ck_assert_uint_eq(s->devices[0].minor, 2);
+	ck_assert_uint_eq(s->nnamespaces, 2);
+	ck_assert_str_eq(s->namespaces[1].path, "/n");
+	cm_spec_destroy(s);
 }
 END_TEST
 
@@ -189,6 +266,7 @@ int main(void)
 	tcase_add_test(t, default_is_valid);
 	tcase_add_test(t, big_numbers_stay_out_of_strings);
 	tcase_add_loop_test(t, refusal_names_the_place, 0, (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(t, host_and_linux);
 	tcase_add_test(t, capability_names);
 	suite_add_tcase(suite, t);
 	srunner_run_all(sr, CK_ENV);

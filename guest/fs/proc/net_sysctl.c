@@ -21,7 +21,6 @@ SHOW(show_buf_default, "%d", 212992)
 SHOW(show_qdisc, "%s", "noqueue")
 SHOW(show_privileged, "%u", READ_ONCE(inet_privileged_ports))
 SHOW(show_port_range, "%u\t%u", PORT_EPHEMERAL_MIN, PORT_EPHEMERAL_MAX)
-SHOW(show_ping_range, "%d\t%d", 1, 0)
 SHOW(show_fin_timeout, "%d", 60)
 SHOW(show_keep_time, "%d", 7200)
 SHOW(show_keep_intvl, "%d", 75)
@@ -49,6 +48,32 @@ static s64 set_privileged(struct proc_ctx *c, char *text, size_t len)
 	return (s64)len;
 }
 
+/* Kept and shown: packets are forwarded to nobody, and there are no ping sockets. */
+static u64 forward;
+static const struct proc_tunable tunable_forward = { .val = &forward, .min = 0, .max = 1 };
+static u64 ping_range[2] = { 1, 0 };
+SHOW(show_ping_range, "%lu\t%lu", READ_ONCE(ping_range[0]), READ_ONCE(ping_range[1]))
+
+static s64 write_ping_range(struct proc_ctx *c, char *text, size_t len)
+{
+	char *second = text;
+	u64 v[2];
+
+	(void)c;
+	while (*second && *second != ' ' && *second != '\t')
+		second++;
+	while (*second == ' ' || *second == '\t')
+		*second++ = '\0';
+	if (*second && second[strlen(second) - 1] == '\n')
+		second[strlen(second) - 1] = '\0';
+	if (!proc_number(text, &v[0]) || !proc_number(second, &v[1]) || v[0] > UINT32_MAX ||
+		v[1] > UINT32_MAX)
+		return -EINVAL;
+	WRITE_ONCE(ping_range[0], v[0]);
+	WRITE_ONCE(ping_range[1], v[1]);
+	return (s64)len;
+}
+
 static const struct proc_entry core_table[] = {
 	PROC_FILE("default_qdisc", show_qdisc),
 	PROC_FILE("rmem_default", show_buf_default),
@@ -61,11 +86,11 @@ static const struct proc_entry core_table[] = {
 
 static const struct proc_entry ipv4_table[] = {
 	PROC_FILE("ip_default_ttl", show_ttl),
-	PROC_FILE("ip_forward", show_zero),
+	PROC_TUNABLE("ip_forward", &tunable_forward),
 	PROC_FILE("ip_local_port_range", show_port_range),
 	PROC_FILE("ip_nonlocal_bind", show_zero),
 	PROC_TUNE("ip_unprivileged_port_start", show_privileged, set_privileged),
-	PROC_FILE("ping_group_range", show_ping_range),
+	PROC_TUNE("ping_group_range", show_ping_range, write_ping_range),
 	PROC_FILE("tcp_available_congestion_control", show_congestions),
 	PROC_FILE("tcp_congestion_control", show_congestion),
 	PROC_FILE("tcp_fastopen", show_one),

@@ -145,6 +145,8 @@ int proc_cpuinfo(struct proc_buf *b, struct proc_ctx *c);
 struct group *proc_pid_group(const struct file *f);
 /* net.c, net_sysctl.c: below /proc/PID/net, /proc/sys/net, /sys/class/net */
 extern const struct proc_entry proc_net_table[], proc_sys_net_table[], sysfs_net_table[];
+/* sysctl.c: set a parameter by its dotted name, for the agent. 0, -ENOENT, -EROFS (it cannot be changed), -EINVAL. */
+int sysctl_set(const char *name, const char *value);
 
 /* May the caller look into the task's memory and files (ptrace rule)? */
 bool proc_may_inspect(struct task *t);

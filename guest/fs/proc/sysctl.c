@@ -77,6 +77,10 @@ static int show_domainname(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+/* Kept and shown; segments go with their last user only when they were removed. */
+static u64 rmid_forced;
+static const struct proc_tunable tunable_rmid_forced = { .val = &rmid_forced, .min = 0, .max = 1 };
+
 /* ---- kernel/random ---- */
 static void put_uuid(struct proc_buf *b, const u8 *r)
 {
@@ -142,6 +146,7 @@ static const struct proc_entry kernel_table[] = {
 	PROC_TUNABLE("shmall", &proc_tunable_shmall),
 	PROC_TUNABLE("shmmax", &proc_tunable_shmmax),
 	PROC_TUNABLE("shmmni", &proc_tunable_shmmni),
+	PROC_TUNABLE("shm_rmid_forced", &tunable_rmid_forced),
 	PROC_FILE("tainted", show_zero),
 	PROC_FILE("threads-max", show_threads_max),
 	PROC_FILE("version", show_version),
@@ -209,3 +214,42 @@ const struct proc_entry proc_sys_table[] = {
 	PROC_DIR("vm", vm_table),
 	{ .name = NULL },
 };
+
+/* The entry of a name like "net.core.somaxconn", or NULL. */
+static const struct proc_entry *sysctl_find(const char *name)
+{
+	const struct proc_entry *e = proc_sys_table;
+
+	for (;;) {
+		size_t n = 0;
+
+		while (name[n] && name[n] != '.')
+			n++;
+		while (e->name && (strncmp(e->name, name, n) != 0 || e->name[n]))
+			e++;
+		if (!e->name || !name[n])
+			return e->name ? e : NULL;
+		if (!e->children)
+			return NULL;
+		e = e->children;
+		name += n + 1;
+	}
+}
+
+int sysctl_set(const char *name, const char *value)
+{
+	struct proc_node node = { .entry = sysctl_find(name) };
+	char *text;
+	s64 ret;
+
+	if (!node.entry)
+		return -ENOENT;
+	if (!node.entry->write)
+		return -EROFS;
+	text = kstrdup(value);
+	if (!text)
+		return -ENOMEM;
+	ret = node.entry->write(&node.ctx, text, strlen(text));
+	kfree(text);
+	return ret < 0 ? (int)ret : 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits of linux.resources as files of a cgroup. As with every OCI runtime 0 asks for nothing and -1 for no limit. */
+#include <config.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "casemate/guestmem.h"
+#include "control/cgroup_internal.h"
+
+#define MIB (1024 * 1024)
+/* Sandbox process, VMM, file server and the used part of the I/O arena. */
+#define OVERHEAD_BYTES (24 * MIB)
+
+static bool is_set(int64_t v)
+{
+	return v != CM_SPEC_ABSENT && v != 0;
+}
+
+bool cm_cgroup_limits_anything(const struct cm_spec_resources *r)
+{
+	return is_set(r->memory_limit) || is_set(r->memory_reservation) || is_set(r->memory_swap) ||
+	       r->memory_swappiness != CM_SPEC_ABSENT || is_set(r->cpu_shares) ||
+	       is_set(r->cpu_quota) || is_set(r->cpu_period) || is_set(r->cpu_burst) ||
+	       is_set(r->cpu_idle) || is_set(r->cpu_rt_runtime) || is_set(r->cpu_rt_period) ||
+	       (r->cpus && *r->cpus) || (r->mems && *r->mems) || is_set(r->pids_limit) ||
+	       r->oom_disable || json_object_size(r->unified) > 0;
+}
+
+/* What a limit is made of, and where it stands in each kind of hierarchy. */
+struct limit {
+	const char *name; /* in linux.resources */
+	const char *controller, *v1, *v2; /* v2 NULL: written by a function of its own */
+	size_t offset;
+	bool zero; /* 0 is a value */
+};
+
+#define AT(m) offsetof(struct cm_spec_resources, m)
+static const struct limit limits[] = {
+	{ "cpu.shares", "cpu", "cpu.shares", NULL, AT(cpu_shares), false },
+	{ "cpu.period", "cpu", "cpu.cfs_period_us", NULL, AT(cpu_period), false },
+	{ "cpu.quota", "cpu", "cpu.cfs_quota_us", NULL, AT(cpu_quota), false },
+	{ "cpu.burst", "cpu", "cpu.cfs_burst_us", "cpu.max.burst", AT(cpu_burst), false },
+	{ "cpu.idle", "cpu", "cpu.idle", "cpu.idle", AT(cpu_idle), false },
+	{ "cpu.realtimePeriod", "cpu", "cpu.rt_period_us", NULL, AT(cpu_rt_period), false },
+	{ "cpu.realtimeRuntime", "cpu", "cpu.rt_runtime_us", NULL, AT(cpu_rt_runtime), false },
+	{ "memory.limit", "memory", "memory.limit_in_bytes", "memory.max", AT(memory_limit),
+		false },
+	{ "memory.swap", "memory", "memory.memsw.limit_in_bytes", NULL, AT(memory_swap), false },
+	{ "memory.reservation", "memory", "memory.soft_limit_in_bytes", "memory.low",
+		AT(memory_reservation), false },
+	{ "memory.swappiness", "memory", "memory.swappiness", NULL, AT(memory_swappiness), true },
+	{ "pids.limit", "pids", "pids.max", "pids.max", AT(pids_limit), false },
+};
+#undef AT
+
+static int limit_failed(const char *name, const struct cm_cgroup_dir *d, const char *file, int r,
+	struct cm_err *err)
+{
+	return cm_err_set(err, -r, "linux.resources.%s: write '%s/%s'", name, d->path, file);
+}
+
+static void limit_text(const struct limit *l, int64_t v, bool v2, char *buf, size_t size)
+{
+	if (v < 0 && (v2 || strcmp(l->controller, "pids") == 0))
+		snprintf(buf, size, "max");
+	else if (strcmp(l->controller, "pids") == 0)
+		snprintf(buf, size, "%lld", (long long)v + CM_CGROUP_OVERHEAD);
+	else
+		snprintf(buf, size, "%lld", (long long)v);
+}
+
+static int limit_set(const struct cm_cgroup_dir *d, const struct limit *l,
+	const struct cm_spec_resources *res, struct cm_err *err)
+{
+	int64_t v = *(const int64_t *)((const char *)res + l->offset);
+	const char *file = d->v2 ? l->v2 : l->v1;
+	char text[32];
+	int r;
+
+	if (v == CM_SPEC_ABSENT || (v == 0 && !l->zero) || !file)
+		return 0;
+	limit_text(l, v, d->v2, text, sizeof(text));
+	r = cm_cgroup_write(d, file, text);
+	return r < 0 ? limit_failed(l->name, d, file, r, err) : 0;
+}
+
+/* A list of CPUs or memory nodes. */
+static int limit_list(const struct cm_cgroup_dir *d, const char *name, const char *file,
+	const char *list, struct cm_err *err)
+{
+	int r = list && *list ? cm_cgroup_write(d, file, list) : 0;
+
+	return r < 0 ? limit_failed(name, d, file, r, err) : 0;
+}
+
+static int limits_v1(
+	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
+{
+	struct cm_spec_resources now = *res;
+	int r = 0;
+
+	/* No limit of memory: none of both together either, which otherwise stays below it. */
+	if (now.memory_limit == -1 && !is_set(now.memory_swap) && cm_cgroup_has(d, "memory"))
+		(void)cm_cgroup_write(d, "memory.memsw.limit_in_bytes", "-1");
+	/* A higher limit of both has to come first. */
+	if (is_set(now.memory_swap) && cm_cgroup_has(d, "memory")) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%lld", (long long)now.memory_swap);
+		if (cm_cgroup_write(d, "memory.memsw.limit_in_bytes", text) == -ENOENT)
+			return limit_failed(
+				"memory.swap", d, "memory.memsw.limit_in_bytes", -ENOENT, err);
+	}
+	for (size_t i = 0; r == 0 && i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (cm_cgroup_has(d, limits[i].controller))
+			r = limit_set(d, &limits[i], &now, err);
+	}
+	if (r == 0 && res->oom_disable && cm_cgroup_has(d, "memory")) {
+		r = cm_cgroup_write(d, "memory.oom_control", "1");
+		if (r < 0)
+			limit_failed("memory.disableOOMKiller", d, "memory.oom_control", r, err);
+	}
+	if (r == 0 && cm_cgroup_has(d, "cpuset"))
+		r = limit_list(d, "cpu.cpus", "cpuset.cpus", res->cpus, err);
+	if (r == 0 && cm_cgroup_has(d, "cpuset"))
+		r = limit_list(d, "cpu.mems", "cpuset.mems", res->mems, err);
+	return r;
+}
+
+/* ---- v2: what is said differently there */
+
+static int v2_cpu(
+	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
+{
+	char text[64], quota[24] = "max";
+	int r = 0;
+
+	if (is_set(res->cpu_shares)) {
+		/* 2 .. 262144 to 1 .. 10000, as systemd and the other runtimes do. */
+		int64_t s = res->cpu_shares < 2 ? 2 : res->cpu_shares;
+
+		s = s > 262144 ? 262144 : s;
+		snprintf(text, sizeof(text), "%lld", (long long)(1 + (s - 2) * 9999 / 262142));
+		r = cm_cgroup_write(d, "cpu.weight", text);
+		if (r < 0)
+			return limit_failed("cpu.shares", d, "cpu.weight", r, err);
+	}
+	if (is_set(res->cpu_quota) || is_set(res->cpu_period)) {
+		if (is_set(res->cpu_quota) && res->cpu_quota > 0)
+			snprintf(quota, sizeof(quota), "%lld", (long long)res->cpu_quota);
+		snprintf(text, sizeof(text), "%s %lld", quota,
+			is_set(res->cpu_period) ? (long long)res->cpu_period : 100000LL);
+		r = cm_cgroup_write(d, "cpu.max", text);
+		if (r < 0)
+			return limit_failed("cpu.quota", d, "cpu.max", r, err);
+	}
+	return 0;
+}
+
+/* memory.swap is memory and swap together. */
+static int v2_swap(
+	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
+{
+	char text[32] = "max";
+	int r;
+
+	if (!is_set(res->memory_swap))
+		return 0;
+	if (res->memory_swap > 0) {
+		if (!is_set(res->memory_limit) || res->memory_limit < 0 ||
+			res->memory_swap < res->memory_limit)
+			return cm_err_set(err, 0,
+				"linux.resources.memory.swap: %lld is below the limit of memory",
+				(long long)res->memory_swap);
+		snprintf(text, sizeof(text), "%lld",
+			(long long)(res->memory_swap - res->memory_limit));
+	}
+	r = cm_cgroup_write(d, "memory.swap.max", text);
+	return r < 0 ? limit_failed("memory.swap", d, "memory.swap.max", r, err) : 0;
+}
+
+static int v2_unified(
+	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
+{
+	const char *key;
+	json_t *e;
+
+	json_object_foreach(res->unified, key, e)
+	{
+		int r = cm_cgroup_write(d, key, json_string_value(e));
+
+		if (r < 0)
+			return limit_failed("unified", d, key, r, err);
+	}
+	return 0;
+}
+
+static int limits_v2(
+	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
+{
+	int r = v2_cpu(d, res, err);
+
+	for (size_t i = 0; r == 0 && i < sizeof(limits) / sizeof(limits[0]); i++)
+		r = limit_set(d, &limits[i], res, err);
+	if (r == 0)
+		r = v2_swap(d, res, err);
+	if (r == 0)
+		r = limit_list(d, "cpu.cpus", "cpuset.cpus", res->cpus, err);
+	if (r == 0)
+		r = limit_list(d, "cpu.mems", "cpuset.mems", res->mems, err);
+	return r < 0 ? r : v2_unified(d, res, err);
+}
+
+int cm_cgroup_update(
+	const struct cm_cgroup *cg, const struct cm_spec_resources *res, struct cm_err *err)
+{
+	int r = 0;
+
+	if (cg->n && !cg->dir[0].v2 && json_object_size(res->unified) > 0)
+		return cm_err_set(err, 0,
+			"linux.resources.unified: this host's cgroups are not of version 2");
+	for (unsigned i = 0; r == 0 && i < cg->n; i++)
+		r = cg->dir[i].v2 ? limits_v2(&cg->dir[i], res, err)
+				  : limits_v1(&cg->dir[i], res, err);
+	return r;
+}
+
+/* ---- what the guest gets */
+
+uint64_t cm_cgroup_guest_memory(const struct cm_spec *spec)
+{
+	int64_t limit = spec->has_resources ? spec->resources.memory_limit : CM_SPEC_ABSENT;
+
+	if (!is_set(limit) || limit < 0)
+		return 0;
+	/* Small limits are shared rather than taken off: a guest of nothing could not start. */
+	return (uint64_t)(limit >= 2 * OVERHEAD_BYTES ? limit - OVERHEAD_BYTES : limit / 2);
+}
+
+uint32_t cm_cgroup_guest_pids(const struct cm_spec *spec)
+{
+	int64_t limit = spec->has_resources ? spec->resources.pids_limit : CM_SPEC_ABSENT;
+
+	return is_set(limit) && limit > 0 && limit <= UINT32_MAX ? (uint32_t)limit : 0;
+}

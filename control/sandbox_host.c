@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sandbox's place on the host: cgroup, OOM score, and the hooks of its creation. */
+#include <config.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/cleanup.h"
+#include "control/hooks.h"
+#include "control/sandbox_internal.h"
+
+/* A lower score needs a right that an administrator may not have given; the guest's own processes get theirs in any case. */
+static void host_oom_score(pid_t pid, int score)
+{
+	char path[64], text[16];
+	cleanup_fd int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	snprintf(text, sizeof(text), "%d", score);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		return; /* what stays is the caller's score */
+}
+
+static int host_cgroup(struct sandbox *s, struct cm_err *err)
+{
+	int r;
+
+	if (!cm_cgroup_wanted(s->spec))
+		return 0;
+	r = cm_cgroup_create(&s->cgroup, s->spec, s->o->id, err);
+	if (r == 0)
+		r = cm_cgroup_join(&s->cgroup, getpid(), err);
+	/* It was started before the configuration was read. */
+	if (r == 0)
+		r = cm_cgroup_join(&s->cgroup, s->l.vmm_pid, err);
+	if (r < 0)
+		return r;
+	s->c.st.cgroups = cm_cgroup_json(&s->cgroup);
+	return 0;
+}
+
+/* The hooks that other commands run later stay in the record. */
+static int host_keep_hooks(struct sandbox *s, struct cm_err *err)
+{
+	static const enum cm_hook_kind later[] = { CM_HOOK_POSTSTART, CM_HOOK_POSTSTOP };
+	json_t *hooks = json_object_get(s->spec->doc, "hooks");
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		const char *name = cm_hook_name(later[i]);
+
+		if (!s->spec->hooks[later[i]].n)
+			continue;
+		if (!s->c.st.hooks)
+			s->c.st.hooks = json_object();
+		if (json_object_set(s->c.st.hooks, name, json_object_get(hooks, name)) < 0)
+			return cm_err_set(err, ENOMEM, "keep hooks");
+	}
+	return 0;
+}
+
+int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
+{
+	int r = host_cgroup(s, err);
+
+	if (r == 0 && s->spec->has_oom_score_adj) {
+		host_oom_score(getpid(), s->spec->oom_score_adj);
+		host_oom_score(s->l.vmm_pid, s->spec->oom_score_adj);
+	}
+	if (r == 0)
+		r = host_keep_hooks(s, err);
+	if (s->c.st.hooks || s->c.st.cgroups)
+		s->publish_first = true;
+	return r;
+}
+
+int sandbox_create_hooks(struct sandbox *s, struct cm_err *err)
+{
+	int r = 0;
+
+	for (unsigned k = CM_HOOK_PRESTART; r == 0 && k <= CM_HOOK_CREATE_CONTAINER; k++)
+		r = cm_hooks_run(s->spec->hooks, (enum cm_hook_kind)k, &s->c.st, CM_CREATING,
+			s->o->bundle_fd, err);
+	return r;
+}
+
+void sandbox_leave_host(struct sandbox *s)
+{
+	if (!s->cgroup.n)
+		return;
+	cm_cgroup_leave(&s->cgroup);
+	(void)cm_cgroup_remove(&s->cgroup, 1000);
+}

@@ -1,0 +1,198 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# config.json beyond mounts: hooks, devices, sysctl, limits, host cgroups, and what is refused.
+: "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
+. "$top_srcdir/tests/oci/lib.sh"
+setup_bundle
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
+for applet in stat grep dd wc awk; do
+	ln -s busybox "$bundle/rootfs/bin/$applet"
+done
+script() { config /bin/sh -c "exec 2>&1; $1"; } # script SCRIPT: config.json that runs it
+out() { $cm run -b "$bundle" "$@" m </dev/null 2>&1; }
+refused() { # refused MESSAGE NAME
+	id=m
+	rc=0
+	$cm run -b "$bundle" m </dev/null >"$tmp/err" 2>&1 || rc=$?
+	case "$rc:$(wc -l <"$tmp/err"):$(err)" in
+	1:1:*"$1"*) ok 0 "$2" ;;
+	*) ok 1 "$2 ($rc: $(err))" ;;
+	esac
+}
+
+# ---- hooks
+cat >"$tmp/hook" <<'END'
+#!/bin/sh
+echo "$1 $HOOK $(pwd) $(cat)" >>"${0%/*}/hooks"
+exit "${2:-0}"
+END
+chmod +x "$tmp/hook"
+hooks() { # hooks [KIND=STATUS]...: one hook of each kind, ending in STATUS
+	rm -f "$tmp/hooks"
+	edit "
+kinds = ['prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop']
+end = dict(w.split('=') for w in sys.argv[2:])
+c['annotations'] = {'a': 'b'}
+c['hooks'] = {k: [{'path': '$tmp/hook', 'args': ['hook', k, end.get(k, '0')], 'env': ['HOOK=' + k, 'PATH=' + '$PATH']}] for k in kinds}" "$@"
+}
+script 'echo program >/ran; sleep 0.1'
+hooks
+run h </dev/null
+seen() { # the hooks that ran, a line each, with what they were told
+	python3 -c "
+import json
+for line in open('$tmp/hooks'):
+    word = line.split(' ', 3)
+    s = json.loads(word[3])
+    print(*word[:3], s['id'], s['status'], s['pid'] > 0, s['annotations']['a'], s['bundle'])"
+}
+want() { # want KIND STATUS PID
+	echo "$1 $1 $bundle h $2 $3 b $bundle"
+}
+all="$(want prestart creating True)
+$(want createRuntime creating True)
+$(want createContainer creating True)
+$(want poststart running True)
+$(want poststop stopped False)"
+is "$rc:$(seen)" "0:$all" "hooks run in order, with the state as input, in the bundle"
+for kind in prestart createRuntime createContainer; do
+	rm -f "$bundle/rootfs/ran"
+	hooks "$kind=7"
+	run h </dev/null
+	case "$rc:$(err)" in
+	1:*"error running hook: hooks.$kind[0]: '$tmp/hook': exit status 7") ok 0 "a $kind hook that fails is told" ;;
+	*) ok 1 "a $kind hook that fails is told ($rc: $(err))" ;;
+	esac
+	is "$(ls "$bundle/rootfs" | grep -c ran):$(sed -n '$s/ .*//p' "$tmp/hooks")" "0:$kind" "... and nothing runs after it"
+done
+config /bin/sleep 1000
+hooks poststart=3
+run h </dev/null
+case "$rc:$(err)" in 1:*"hooks.poststart[0]"*"exit status 3"*) ok 0 "a poststart hook that fails ends the container" ;; *) ok 1 "a poststart hook that fails ends the container ($rc: $(err))" ;; esac
+run h -d </dev/null >/dev/null
+is "$rc:$(state_entries)" "1:" "... a detached one too, and nothing is left of it"
+script 'exit 5'
+hooks poststop=3
+run h </dev/null
+case "$rc:$(err)" in 5:*"hooks.poststop[0]"*"exit status 3"*) ok 0 "a poststop hook that fails is told, no more" ;; *) ok 1 "a poststop hook that fails is told, no more ($rc: $(err))" ;; esac
+config /bin/sleep 1000
+hooks
+run h -d </dev/null >/dev/null
+$cm delete -f h
+is "$(sed -n '$s/ .*//p' "$tmp/hooks")" poststop "poststop hooks of a detached container run at delete"
+edit "c['hooks'] = {'prestart': [{'path': '/bin/sleep', 'args': ['sleep', '1000'], 'timeout': 1}]}"
+run h </dev/null
+case "$rc:$(err)" in 1:*"hooks.prestart[0]: '/bin/sleep' after 1 s: Connection timed out"*) ok 0 "a hook has its time" ;; *) ok 1 "a hook has its time ($rc: $(err))" ;; esac
+edit "c['hooks'] = {'prestart': [{'path': '$busybox', 'args': ['sh', '-c', 'echo one thing is wrong; echo two; exit 1']}]}"
+refused "exit status 1: one thing is wrong" "what a hook says is told"
+edit "c['hooks'] = {'prestart': [{'path': '/nonexistent'}]}"
+refused "hooks.prestart[0]: '/nonexistent': exit status 127: No such file or directory" "a hook that is missing"
+edit "c['hooks'] = {'startContainer': [{'path': '/bin/true'}]}"
+refused "config.json: hooks.startContainer: is not supported" "hooks in the container are refused"
+
+# ---- devices, sysctl, names
+script 'stat -c "%n %F %a %u %g %t:%T" /dev/a /dev/b /dev/c/d /dev/null; dd if=/dev/a bs=1 count=1 2>&1 | grep -c "1+0 records in"; cat /dev/b'
+edit "c['linux']['devices'] = [
+ {'path': '/dev/a', 'type': 'c', 'major': 1, 'minor': 5, 'fileMode': 0o640, 'uid': 3, 'gid': 4},
+ {'path': '/dev/b', 'type': 'b', 'major': 8, 'minor': 666},
+ {'path': '/dev/c/d', 'type': 'p', 'fileMode': 0o600},
+ {'path': '/dev/null', 'type': 'c', 'major': 1, 'minor': 3, 'fileMode': 0o600}]
+c['process']['capabilities'] = {k: ['CAP_DAC_OVERRIDE'] for k in ('bounding', 'effective', 'permitted')}"
+is "$(out | sed 's/special file/device/')" "/dev/a character device 640 3 4 1:5
+/dev/b block device 666 0 0 8:29a
+/dev/c/d fifo 600 0 0 0:0
+/dev/null character device 600 0 0 1:3
+1
+cat: can't open '/dev/b': No such device or address" "devices are made; one without a driver cannot be opened"
+edit "c['linux']['devices'] = [{'path': '/dev/null', 'type': 'b', 'major': 1, 'minor': 3}]"
+refused "linux.devices[0]: make '/dev/null': file exists" "a device in the place of another"
+script 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/sem /proc/sys/kernel/shm_rmid_forced /proc/sys/kernel/domainname'
+edit "c['linux']['sysctl'] = {'net.ipv4.ip_forward': '1', 'kernel.sem': '1 2 3 4', 'kernel.shm_rmid_forced': '1', 'kernel.domainname': 'example.org'}"
+is "$(out | tr '\t' ' ')" "1
+1 2 3 4
+1
+example.org" "sysctl"
+for bad in net.nothing:"linux.sysctl.net.nothing: no such file or directory" \
+	net.core.rmem_max:"linux.sysctl.net.core.rmem_max: read-only file system" net.ipv4.ip_forward:"linux.sysctl.net.ipv4.ip_forward: invalid argument"; do
+	script true
+	edit "c['linux']['sysctl'] = {sys.argv[2]: 'x'}" "${bad%%:*}"
+	refused "${bad#*:}" "refused: ${bad#*:}"
+done
+script 'cat /proc/self/oom_score_adj; echo $(ulimit -n) $(ulimit -H -n)'
+edit "c['process']['oomScoreAdj'] = 123; c['process']['rlimits'] = [{'type': 'RLIMIT_NOFILE', 'soft': 77, 'hard': 5000000}]"
+is "$(out)" "123
+77 5000000" "oomScoreAdj, and limits that no host has a say in"
+
+# ---- what a guest cannot do
+refuse() { # refuse PYTHON MESSAGE
+	script true
+	edit "$1"
+	refused "config.json: $2" "refused: $2"
+}
+refuse "c['linux']['namespaces'] = [{'type': 'ipc', 'path': '/proc/1/ns/ipc'}]" "linux.namespaces[0].path: a guest cannot join a ipc namespace of the host"
+is "$(state_entries)" "" "nothing is left of them"
+
+# ---- limits in the guest
+script 'grep MemTotal /proc/meminfo | tr -dc 0-9; echo; awk "BEGIN { while (1) a[i++] = i }"; echo $?'
+ln -s busybox "$bundle/rootfs/bin/tr"
+edit "c['linux']['resources'] = {'memory': {'limit': 48 << 20}}"
+cgroups=1
+total=$(out --keep | head -n 1)
+if [ -z "$total" ]; then cgroups=0; fi
+if [ "$cgroups" = 1 ]; then
+	[ "$total" -le $((48 * 1024)) ] && [ "$total" -gt $((20 * 1024)) ]
+	ok $? "memory.limit is what the guest has ($total KiB)"
+	is "$($cm state m | python3 -c "import json, sys; print(json.load(sys.stdin).get('oomKilled'))")" True "a kill for want of memory is in the state"
+	$cm delete m
+	script 'i=0; while [ $i -lt 40 ]; do sleep 2 & i=$((i + 1)); done; wait; echo all'
+	edit "c['linux']['resources'] = {'pids': {'limit': 20}}"
+	is "$(out | grep -c -e 'Resource temporarily' -e "can't fork")" 1 "pids.limit: more tasks than that are refused"
+
+	# ---- the cgroup of the host
+	base=/casemate-test-$$
+	script 'sleep 30'
+	edit "c['linux']['cgroupsPath'] = '$base/c'; c['linux']['resources'] = {'devices': [{'allow': False, 'access': 'rwm'}],
+ 'memory': {'limit': 128 << 20}, 'cpu': {'shares': 512, 'quota': 50000, 'period': 100000}, 'pids': {'limit': 100}}"
+	run c -d </dev/null >/dev/null
+	is "$rc" 0 "a container with a cgroup of its own"
+	v2=
+	[ -e /sys/fs/cgroup/cgroup.controllers ] && v2=1
+	file() { # file CONTROLLER NAME: of the group
+		cat "/sys/fs/cgroup${v2:+/}${v2:-/$1}$base/c/$2" 2>/dev/null
+	}
+	[ -n "$v2" ] && file() { cat "/sys/fs/cgroup$base/c/$2"; }
+	if [ -n "$v2" ]; then
+		is "$(file x memory.max):$(file x cpu.max):$(file x cpu.weight):$(file x pids.max)" "134217728:50000 100000:20:164" "its limits"
+	else
+		is "$(file memory memory.limit_in_bytes):$(file cpu cpu.shares):$(file cpu cpu.cfs_quota_us):$(file cpu cpu.cfs_period_us):$(file pids pids.max)" \
+			"134217728:512:50000:100000:164" "its limits"
+	fi
+	procs=$(file memory cgroup.procs | sort -n | tr '\n' ' ')
+	is "$procs" "$(for k in pid vmmPid fsdPid; do recorded c $k; done | sort -n | tr '\n' ' ')" "all processes of the sandbox are in it, and no other"
+	$cm delete -f c
+	is "$(find /sys/fs/cgroup -path "*$base/c" -prune -print)" "" "delete removes it"
+	script 'true'
+	edit "c['linux']['cgroupsPath'] = '$base/c'"
+	run c </dev/null
+	is "$rc:$(find /sys/fs/cgroup -path "*$base/c" -prune -print)" "0:" "so does the end of run"
+	config /nonexistent
+	edit "c['linux']['cgroupsPath'] = '$base/c'"
+	run c </dev/null
+	is "$rc:$(find /sys/fs/cgroup -path "*$base/c" -prune -print)" "1:" "so does a start that fails"
+	script 'sleep 30'
+	edit "c['linux']['cgroupsPath'] = '$base/c'"
+	run c -d </dev/null >/dev/null
+	kill -9 "$(recorded c pid)"
+	wait_for 5 sh -c "! kill -0 $(recorded c vmmPid) 2>/dev/null"
+	$cm delete c
+	is "$(find /sys/fs/cgroup -path "*$base/c" -prune -print)" "" "so does delete after the sandbox was killed"
+	refuse "c['linux']['cgroupsPath'] = '$base/c'; c['linux']['resources'] = {'cpu': {'cpus': '4000'}}" "linux.resources.cpu.cpus: write"
+	is "$(find /sys/fs/cgroup -path "*$base/c" -prune -print)" "" "nothing is left of a limit that is refused"
+	find /sys/fs/cgroup -depth -path "*$base" -exec rmdir {} + 2>/dev/null
+else
+	n=$((n + 1))
+	echo "ok $n - limits and cgroups # SKIP no cgroups that can be written"
+fi
+wait_for 2 no_leftover
+is "$(leftover)$(state_entries)" "" "nothing is left of them"
+plan
