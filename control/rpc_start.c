@@ -152,6 +152,10 @@ static void start_add_fixed(
 		s.flags |= CM_RPC_START_HOLD;
 	if (spec->terminal)
 		s.flags |= CM_RPC_START_TTY;
+	if (o->seccomp) {
+		s.nfilter = o->seccomp->n;
+		s.filter_flags = o->seccomp->flags;
+	}
 	if (o->overlay)
 		s.flags |= CM_RPC_START_OVERLAY;
 	if (spec->root_readonly)
@@ -176,6 +180,8 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 		return -err->code;
 	if (start_add_devices(b, spec, err) < 0)
 		return -err->code;
+	if (o->seccomp)
+		cm_buf_add(b, o->seccomp->insn, o->seccomp->n * sizeof(*o->seccomp->insn));
 	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
 	cm_buf_add_str(b, o->id);
 	cm_buf_add_str(b, "root");

@@ -8,12 +8,14 @@
 #include "common/err.h"
 #include "control/buf.h"
 #include "control/rpc_wire.h"
+#include "control/seccomp_profile.h"
 #include "control/spec.h"
 #include "control/volumes.h"
 
 struct cm_rpc_start_options {
 	const char *id; /* container id */
 	bool overlay;
+	const struct cm_seccomp_program *seccomp; /* NULL, or n = 0: no filter */
 	const struct cm_volumes *volumes; /* of the bind mounts; NULL: there are none */
 	bool hold; /* do not execute the program before RELEASE */
 	uint64_t token

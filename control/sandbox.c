@@ -261,6 +261,7 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 		.overlay = s->o->overlay,
 		.hold = s->o->create,
 		.volumes = &s->volumes,
+		.seccomp = &s->filter,
 	};
 	struct cm_buf b;
 	int r;

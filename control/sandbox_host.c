@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 #include "control/hooks.h"
+#include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
 
 /* A lower score needs a right that an administrator may not have given; the guest's own processes get theirs in any case. */
@@ -64,6 +65,8 @@ int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
 {
 	int r = host_cgroup(s, err);
 
+	if (r == 0 && s->spec->seccomp)
+		r = cm_seccomp_compile(s->spec->seccomp, &s->filter, err);
 	if (r == 0 && s->spec->has_oom_score_adj) {
 		host_oom_score(getpid(), s->spec->oom_score_adj);
 		host_oom_score(s->l.vmm_pid, s->spec->oom_score_adj);

@@ -10,6 +10,7 @@
 #include "control/relay.h"
 #include "control/rpc_client.h"
 #include "control/sandbox.h"
+#include "control/seccomp_profile.h"
 #include "control/urpc.h"
 #include "control/volumes.h"
 
@@ -50,6 +51,7 @@ struct sandbox {
 	time_t boot_time; /* wall clock when the guest's clock began, about */
 	int console_fd; /* slave side of the container's terminal, when an engine has the master; -1 = none */
 	struct cm_cgroup cgroup; /* of the sandbox's processes; n = 0: that of the command */
+	struct cm_seccomp_program filter; /* of the configuration, until it is sent */
 	bool publish_first; /* the record must be there before anyone is told of the start */
 	int done_fd, signal_fd, cli_fd, vsock_fd;
 	int64_t hello_id, start_id, trace_id, release_id;

@@ -11,6 +11,7 @@
 #include "mm/filemap.h"
 #include "mm/page.h"
 #include "task/internal.h"
+#include "task/seccomp.h"
 #include "task/uts.h"
 
 struct agent_container agent_container;
@@ -89,7 +90,11 @@ static int container_kernel(const struct rpc_start *s, struct cm_rpc_error *e)
 	if (s->fixed.memory)
 		page_set_limit(s->fixed.memory >> PAGE_SHIFT);
 	task_set_limit(s->fixed.pids);
-	return 0;
+	if (!s->fixed.nfilter)
+		return 0;
+	e->stage = CM_RPC_STAGE_SECCOMP;
+	return seccomp_filter_create((const struct sock_filter *)s->filter, s->fixed.nfilter,
+		s->fixed.filter_flags, NULL, &agent_container.filter);
 }
 
 /* The mounts, the working directory, the names: what all processes share. */

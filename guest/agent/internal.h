@@ -40,6 +40,8 @@ struct agent_container {
 	bool exited;
 	struct waitq wq; /* a process was announced */
 	struct list_head processes;
+	struct seccomp_filter
+		*filter; /* of all its processes; set once, before the first; NULL: none */
 	struct agent_launch *held; /* the first program, until RELEASE */
 };
 extern struct agent_container agent_container;

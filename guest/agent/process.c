@@ -194,6 +194,7 @@ static struct agent_launch *launch_create(const struct rpc_start *s)
 		.rlim = l->rlim,
 		.container = &agent_container,
 		.oom_score_adj = (s16)s->fixed.oom_score_adj,
+		.seccomp = agent_container.filter,
 		.ctty = s->fixed.flags & CM_RPC_START_TTY,
 		.on_exit = process_exit,
 		.arg = l->process,

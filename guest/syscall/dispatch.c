@@ -9,6 +9,7 @@
 #include "kernel/log.h"
 #include "syscall/handlers.h"
 #include "syscall/trace.h"
+#include "task/seccomp.h"
 #include "task/task.h"
 
 #define SYSCALL_COUNT 451 /* Linux 6.1 */
@@ -49,7 +50,8 @@ void syscall_dispatch(struct regs *r)
 
 	if (traced)
 		trace_enter(t, nr, &a);
-	ret = likely(fn) ? fn(t, &a) : dispatch_unknown(t, nr);
+	if (likely(!READ_ONCE(t->seccomp_mode)) || seccomp_check(t, r, &ret))
+		ret = likely(fn) ? fn(t, &a) : dispatch_unknown(t, nr);
 	if (traced)
 		trace_leave(t, nr, &a, ret);
 	r->rax = (u64)ret;

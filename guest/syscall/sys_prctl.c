@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
+#include "syscall/seccomp.h"
 #include "task/signal.h"
 
 #define SECURE_BITS_KNOWN 0xffu
@@ -214,7 +215,9 @@ s64 sys_prctl(struct task *t, const struct sysargs *a)
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_GET_SECCOMP:
-		return 0; /* no filter can be installed: PR_SET_SECCOMP is EINVAL */
+		return t->seccomp_mode;
+	case PR_SET_SECCOMP:
+		return prctl_set_seccomp(t, arg, a->a[2]);
 	default:
 		return prctl_cred(t, a);
 	}

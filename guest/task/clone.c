@@ -14,6 +14,7 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 #include "task/pidfd.h"
+#include "task/seccomp.h"
 #include "task/signal.h"
 #include "task/rseq.h"
 
@@ -276,7 +277,12 @@ static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags)
 		group_link_locked(
 			g, clone_flags & CLONE_PARENT ? from->parent : from, from->pgid, from->sid);
 	}
-	flags = sig_lock(g);
+	flags = sig_lock(from);
+	seccomp_inherit_locked(t, parent);
+	if (g != from) {
+		sig_unlock(from, flags);
+		flags = sig_lock(g);
+	}
 	list_add_tail(&g->tasks, &t->group_link);
 	g->ntasks++;
 	g->nlive++;

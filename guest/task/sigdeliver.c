@@ -245,17 +245,22 @@ void task_return_to_user(struct regs *r)
 
 void signal_force_fault(int sig, int code, uaddr_t addr)
 {
-	struct task *t = task_current();
-	struct group *g = t->group;
 	siginfo_t info;
-	struct sigaction_k *act;
-	u64 flags;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_addr = (void *)addr;
-	flags = sig_lock(g);
+	signal_force(sig, &info);
+}
+
+void signal_force(int sig, const siginfo_t *info)
+{
+	struct task *t = task_current();
+	struct group *g = t->group;
+	struct sigaction_k *act;
+	u64 flags = sig_lock(g);
+
 	act = &g->sighand->action[sig - 1];
 	spin_lock(&g->sighand->lock);
 	if (act->handler == (u64)SIG_IGN || (t->blocked & SIGMASK(sig)))
@@ -264,7 +269,7 @@ void signal_force_fault(int sig, int code, uaddr_t addr)
 		g->unkillable = false;
 	spin_unlock(&g->sighand->lock);
 	t->blocked &= ~SIGMASK(sig);
-	signal_generate_locked(g, t, sig, &info, true);
+	signal_generate_locked(g, t, sig, info, true);
 	signal_recalc_locked(t);
 	sig_unlock(g, flags);
 }

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/exec.h"
+#include "task/seccomp.h"
 
 #define SPAWN_PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -84,6 +85,9 @@ static struct cred *spawn_cred(const struct spawn *s)
 static int spawn_group(struct task *t, const struct spawn *s)
 {
 	struct group *g = group_create();
+
+	t->seccomp = seccomp_filter_get(s->seccomp);
+	t->seccomp_mode = s->seccomp ? SECCOMP_MODE_FILTER : SECCOMP_MODE_DISABLED;
 
 	if (!g)
 		return -ENOMEM;

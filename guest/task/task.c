@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making and freeing tasks and thread groups, the process tree's links, and the thread that frees what ended. */
+#include "task/seccomp.h"
 #include "task/signal.h"
 
 #include "kernel/clock.h"
@@ -42,6 +43,7 @@ void task_put(struct task *t)
 		return;
 	signal_flush_locked(&t->pending, ~0UL);
 	cred_put(t->cred);
+	seccomp_filter_put(t->seccomp);
 	kfree(t->trace_line);
 	if (t->group)
 		group_put(t->group);

@@ -103,6 +103,8 @@ struct task {
 	u32 personality;
 	struct sem_undo_list *sem_undo; /* reference; NULL = nothing to undo at the end */
 	const struct mq_create *mq_create; /* what the mq_open that runs asks for; own */
+	u32 seccomp_mode; /* SECCOMP_MODE_*; atomic, written under sig_lock */
+	struct seccomp_filter *seccomp; /* newest filter, reference; as seccomp_mode */
 	struct trace_line *trace_line; /* of the call that runs, while traced; own */
 	int trace_arg;
 	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */
@@ -204,6 +206,7 @@ int signal_send_group(struct group *g, int sig, const siginfo_t *info);
 /* To each process of a process group of the current (kernel threads: root) pid namespace. -ESRCH: nobody there. */
 int signal_send_pgrp(int pgid, int sig, const siginfo_t *info);
 /* A synchronous fault of the current task: cannot be blocked or ignored. */
+void signal_force(int sig, const siginfo_t *info); /* even where it is blocked or ignored */
 void signal_force_fault(int sig, int code, uaddr_t addr);
 /* SIGKILL to every process of the container that `init` leads; any context. */
 void signal_kill_all(struct group *init);
@@ -236,6 +239,7 @@ struct spawn {
 	const struct rlimit64 *rlim; /* RLIM_NLIMITS entries or NULL for defaults */
 	void *container; /* for group->container */
 	s16 oom_score_adj;
+	struct seccomp_filter *seccomp; /* NULL, or what it begins with; borrowed */
 	bool ctty; /* stdio[0] is a terminal and becomes the controlling one */
 	/* Called in task context when the process became a zombie and nobody else reaps it. status = wait status. */
 	void (*on_exit)(void *arg, int pid, int status);

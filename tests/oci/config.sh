@@ -123,6 +123,37 @@ edit "c['process']['oomScoreAdj'] = 123; c['process']['rlimits'] = [{'type': 'RL
 is "$(out)" "123
 77 5000000" "oomScoreAdj, and limits that no host has a say in"
 
+# ---- seccomp
+seccomp() { # seccomp PYTHON: the profile
+	edit "c['linux']['seccomp'] = $1"
+}
+script 'mkdir /tmp/d; grep Seccomp: /proc/self/status | tr -d "\\t"; kill -0 $$ && echo kill allowed; exec chmod 700 /tmp'
+ln -s busybox "$bundle/rootfs/bin/mkdir"
+ln -s busybox "$bundle/rootfs/bin/chmod"
+ln -s busybox "$bundle/rootfs/bin/tr"
+edit "c['process']['noNewPrivileges'] = False"
+seccomp "{'defaultAction': 'SCMP_ACT_ALLOW', 'architectures': ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'], 'syscalls': [
+ {'names': ['mkdir', 'mkdirat', 'no_such_call'], 'action': 'SCMP_ACT_ERRNO', 'errnoRet': 122},
+ {'names': ['kill'], 'action': 'SCMP_ACT_ERRNO', 'args': [{'index': 1, 'value': 9, 'op': 'SCMP_CMP_EQ'}]},
+ {'names': ['chmod', 'fchmodat'], 'action': 'SCMP_ACT_KILL_PROCESS'}]}"
+run s </dev/null >"$tmp/out"
+is "$rc:$(cat "$tmp/out")" "159:mkdir: can't create directory '/tmp/d': Disk quota exceeded
+Seccomp:2
+kill allowed" "a seccomp profile"
+script 'kill -9 $$; true'
+seccomp "{'defaultAction': 'SCMP_ACT_ERRNO', 'defaultErrnoRet': 38, 'syscalls': [{'names': ['read', 'write', 'exit_group'], 'action': 'SCMP_ACT_ALLOW'}]}"
+run s </dev/null >/dev/null
+[ "$rc" != 0 ]
+ok $? "a profile that forbids nearly everything"
+for bad in "{}|defaultAction: an action is missing" "{'defaultAction': 'X'}|defaultAction: action 'X' is not supported" \
+	"{'defaultAction': 'SCMP_ACT_ALLOW', 'flags': ['X']}|flags[0]: 'X' is not supported" \
+	"{'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [{'names': ['read'], 'action': 'SCMP_ACT_NOTIFY'}]}|syscalls[0]: action 'SCMP_ACT_NOTIFY' is not supported" \
+	"{'defaultAction': 'SCMP_ACT_ALLOW', 'listenerPath': '/x'}|listenerPath: is not supported"; do
+	script true
+	seccomp "${bad%%|*}"
+	refused "config.json: linux.seccomp.${bad#*|}" "refused: linux.seccomp.${bad#*|}"
+done
+
 # ---- what a guest cannot do
 refuse() { # refuse PYTHON MESSAGE
 	script true
@@ -134,7 +165,6 @@ is "$(state_entries)" "" "nothing is left of them"
 
 # ---- limits in the guest
 script 'grep MemTotal /proc/meminfo | tr -dc 0-9; echo; awk "BEGIN { while (1) a[i++] = i }"; echo $?'
-ln -s busybox "$bundle/rootfs/bin/tr"
 edit "c['linux']['resources'] = {'memory': {'limit': 48 << 20}}"
 cgroups=1
 total=$(out --keep | head -n 1)

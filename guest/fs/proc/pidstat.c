@@ -6,6 +6,7 @@
 #include "kernel/clock.h"
 #include "lib/printf.h"
 #include "mm/as.h"
+#include "task/seccomp.h"
 #include "task/internal.h"
 #include "task/signal.h"
 
@@ -172,6 +173,15 @@ static void status_ids(struct proc_buf *b, struct task *t)
 	cred_put(cr);
 }
 
+static void status_seccomp(struct proc_buf *b, struct task *t)
+{
+	u64 flags = sig_lock(t->group);
+	u32 mode = t->seccomp_mode, n = t->seccomp ? t->seccomp->depth : 0;
+
+	sig_unlock(t->group, flags);
+	proc_printf(b, "Seccomp:\t%u\nSeccomp_filters:\t%u\n", mode, n);
+}
+
 static void status_caps(struct proc_buf *b, struct task *t)
 {
 	struct cred *cr = task_cred(t);
@@ -179,7 +189,8 @@ static void status_caps(struct proc_buf *b, struct task *t)
 	proc_printf(b, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n", cr->cap_inheritable,
 		cr->cap_permitted, cr->cap_effective);
 	proc_printf(b, "CapBnd:\t%016lx\nCapAmb:\t%016lx\n", cr->cap_bounding, cr->cap_ambient);
-	proc_printf(b, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", cr->no_new_privs);
+	proc_printf(b, "NoNewPrivs:\t%d\n", cr->no_new_privs);
+	status_seccomp(b, t);
 	cred_put(cr);
 }
 

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seccomp: the chain of filters, what their verdict does, and who gets them. Locks: sig_lock of the group orders changes of all its tasks. */
+#include "task/seccomp.h"
+
+#include <asm/unistd.h>
+#include <linux/audit.h>
+
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "task/internal.h"
+#include "task/signal.h"
+
+#define SECCOMP_CHAIN_MAX 32768u /* instructions; each filter counts four more, as in Linux */
+#define SECCOMP_COST	  4u
+#define SECCOMP_ERRNO_MAX 4095u
+#define SYS_SECCOMP_CODE  1 /* SYS_SECCOMP of the ABI */
+
+/* ---- filters */
+
+struct seccomp_filter *seccomp_filter_get(struct seccomp_filter *f)
+{
+	if (f)
+		ref_get(&f->ref);
+	return f;
+}
+
+void seccomp_filter_put(struct seccomp_filter *f)
+{
+	while (f && ref_put(&f->ref)) {
+		struct seccomp_filter *prev = f->prev;
+
+		kfree(f);
+		f = prev;
+	}
+}
+
+int seccomp_filter_create(const struct sock_filter *insn, u32 n, u32 flags,
+	struct seccomp_filter *prev, struct seccomp_filter **out)
+{
+	u32 total = (prev ? prev->total : 0) + n + SECCOMP_COST;
+	struct seccomp_filter *f;
+	u16 *scratch;
+	int ret;
+
+	if (!n || n > BPF_MAXINSNS)
+		return -EINVAL;
+	if (total > SECCOMP_CHAIN_MAX)
+		return -ENOMEM;
+	f = kmalloc(sizeof(*f) + n * sizeof(*insn));
+	scratch = kmalloc(n * sizeof(*scratch));
+	ret = f && scratch ? 0 : -ENOMEM;
+	if (ret == 0) {
+		memcpy(f->insn, insn, n * sizeof(*insn));
+		ret = bpf_check(f->insn, n, scratch);
+	}
+	kfree(scratch);
+	if (ret < 0) {
+		kfree(f);
+		return ret;
+	}
+	ref_init(&f->ref);
+	f->prev = prev;
+	f->total = total;
+	f->depth = prev ? prev->depth + 1 : 1;
+	f->log = flags & SECCOMP_FILTER_FLAG_LOG;
+	f->n = n;
+	*out = f;
+	return 0;
+}
+
+/* ---- verdicts */
+
+static u32 seccomp_verdict(const struct seccomp_filter *f, const struct seccomp_data *data)
+{
+	u32 worst = SECCOMP_RET_ALLOW;
+
+	for (; f; f = f->prev) {
+		u32 v = bpf_run(f->insn, data);
+
+		/* Signed: KILL_PROCESS is the lowest. Of equals the newest filter's data counts. */
+		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(worst & SECCOMP_RET_ACTION_FULL))
+			worst = v;
+	}
+	return worst;
+}
+
+static void seccomp_log(const struct task *t, u64 nr, u32 verdict)
+{
+	log_info("seccomp: call %lu of %s[%d]: action %x", nr, t->comm, t->tid,
+		verdict & SECCOMP_RET_ACTION_FULL);
+}
+
+__noreturn static void seccomp_kill(struct task *t, bool process)
+{
+	bool last;
+	u64 flags = sig_lock(t->group);
+
+	last = t->group->nlive <= 1;
+	sig_unlock(t->group, flags);
+	if (process || last)
+		task_exit_group(SIGSYS);
+	task_exit(SIGSYS);
+}
+
+static void seccomp_trap(struct task *t, const struct regs *r, u32 data)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = SIGSYS;
+	info.si_code = SYS_SECCOMP_CODE;
+	info.si_errno = (int)data;
+	info.si_call_addr = (void *)r->rip;
+	info.si_syscall = (int)r->orig_rax;
+	info.si_arch = AUDIT_ARCH_X86_64;
+	signal_force(SIGSYS, &info);
+}
+
+static bool seccomp_filtered(struct task *t, const struct regs *r, s64 *ret)
+{
+	const struct seccomp_filter *f = atomic_load(&t->seccomp);
+	const struct seccomp_data data = { .nr = (int)r->orig_rax,
+		.arch = AUDIT_ARCH_X86_64,
+		.instruction_pointer = r->rip,
+		.args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+	u32 verdict = seccomp_verdict(f, &data);
+
+	switch (verdict & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+		return true;
+	case SECCOMP_RET_LOG:
+		seccomp_log(t, r->orig_rax, verdict);
+		return true;
+	case SECCOMP_RET_ERRNO:
+		if (f->log)
+			seccomp_log(t, r->orig_rax, verdict);
+		*ret = -(s64)MIN(verdict & SECCOMP_RET_DATA, SECCOMP_ERRNO_MAX);
+		return false;
+	case SECCOMP_RET_TRAP:
+		if (f->log)
+			seccomp_log(t, r->orig_rax, verdict);
+		seccomp_trap(t, r, verdict & SECCOMP_RET_DATA);
+		*ret = (s64)r->orig_rax; /* as if it had not been made */
+		return false;
+	case SECCOMP_RET_TRACE:
+	case SECCOMP_RET_USER_NOTIF:
+		*ret = -ENOSYS;
+		return false;
+	default:
+		seccomp_log(t, r->orig_rax, verdict);
+		seccomp_kill(t, (verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_KILL_THREAD);
+	}
+}
+
+bool seccomp_check(struct task *t, const struct regs *r, s64 *ret)
+{
+	if (t->seccomp_mode == SECCOMP_MODE_FILTER)
+		return seccomp_filtered(t, r, ret);
+	switch (r->orig_rax) {
+	case __NR_read:
+	case __NR_write:
+	case __NR_exit:
+	case __NR_rt_sigreturn:
+		return true;
+	default:
+		seccomp_log(t, r->orig_rax, SECCOMP_RET_KILL_THREAD);
+		t->group->unkillable = false;
+		task_exit_group(SIGKILL);
+	}
+}
+
+/* ---- installing */
+
+int seccomp_set_strict(struct task *t)
+{
+	if (t->seccomp_mode && t->seccomp_mode != SECCOMP_MODE_STRICT)
+		return -EINVAL;
+	t->seccomp_mode = SECCOMP_MODE_STRICT;
+	return 0;
+}
+
+static bool seccomp_is_ancestor(const struct seccomp_filter *old, const struct seccomp_filter *f)
+{
+	while (f && f != old)
+		f = f->prev;
+	return f == old;
+}
+
+/* TSYNC: the tid of a thread whose filters are not among ours, 0 = there is none. sig_lock held. */
+static int seccomp_stranger_locked(struct task *t)
+{
+	struct task *o;
+
+	list_for_each_entry (o, &t->group->tasks, group_link) {
+		if (o != t && !o->exiting &&
+			(o->seccomp_mode == SECCOMP_MODE_STRICT ||
+				!seccomp_is_ancestor(o->seccomp, t->seccomp)))
+			return o->tid;
+	}
+	return 0;
+}
+
+/*
+ * A thread may be running its old filters at this moment: they stay alive as part of the new chain, of which they are a tail.
+ */
+static void seccomp_sync_locked(struct task *t)
+{
+	struct task *o;
+
+	list_for_each_entry (o, &t->group->tasks, group_link) {
+		struct seccomp_filter *old = o->seccomp;
+
+		if (o == t || o->exiting)
+			continue;
+		atomic_store(&o->seccomp, seccomp_filter_get(t->seccomp));
+		atomic_store(&o->seccomp_mode, SECCOMP_MODE_FILTER);
+		seccomp_filter_put(old);
+	}
+}
+
+s64 seccomp_set_filter(struct task *t, const struct sock_filter *insn, u32 n, u32 flags)
+{
+	struct seccomp_filter *f;
+	int ret, stranger = 0;
+	u64 irq;
+
+	if (t->seccomp_mode == SECCOMP_MODE_STRICT)
+		return -EINVAL;
+	ret = seccomp_filter_create(insn, n, flags, t->seccomp, &f);
+	if (ret < 0)
+		return ret;
+	irq = sig_lock(t->group);
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+		stranger = seccomp_stranger_locked(t);
+	/* Another thread's TSYNC may have come first. */
+	if (!stranger && f->prev == t->seccomp) {
+		atomic_store(&t->seccomp, f);
+		atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
+		if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+			seccomp_sync_locked(t);
+		sig_unlock(t->group, irq);
+		return 0;
+	}
+	sig_unlock(t->group, irq);
+	kfree(f); /* the older ones are still the task's own */
+	if (!stranger)
+		return -EAGAIN;
+	return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : stranger;
+}
+
+void seccomp_inherit_locked(struct task *t, const struct task *parent)
+{
+	t->seccomp = seccomp_filter_get(parent->seccomp);
+	t->seccomp_mode = parent->seccomp_mode;
+}
