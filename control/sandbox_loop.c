@@ -128,8 +128,8 @@ static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct 
 		return -err->code;
 	loop_console_size(s); /* the engine may have told it before there was anybody to tell */
 	s->deadline = sandbox_now_ms() + LOOP_QUIET_MS;
-	cm_sandbox_send(
-		s->cli_fd, CM_MSG_STARTED, getpid(), s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
+	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(),
+		s->released && s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
 	return 0;
 }
 

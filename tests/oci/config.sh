@@ -80,6 +80,14 @@ hooks
 run h -d </dev/null >/dev/null
 $cm delete -f h
 is "$(sed -n '$s/ .*//p' "$tmp/hooks")" poststop "poststop hooks of a detached container run at delete"
+config /bin/sleep 1000
+hooks
+$cm create -b "$bundle" h </dev/null >/dev/null 2>&1
+is "$(sed -n '$s/ .*//p' "$tmp/hooks")" createContainer "create runs the hooks of the creation"
+$cm start h
+is "$?:$(sed -n '$s/ .*//p' "$tmp/hooks")" 0:poststart "start runs the poststart hooks"
+$cm delete -f h
+is "$(sed -n '$s/ .*//p' "$tmp/hooks")" poststop "delete runs the poststop hooks"
 edit "c['hooks'] = {'prestart': [{'path': '/bin/sleep', 'args': ['sleep', '1000'], 'timeout': 1}]}"
 run h </dev/null
 case "$rc:$(err)" in 1:*"hooks.prestart[0]: '/bin/sleep' after 1 s: Connection timed out"*) ok 0 "a hook has its time" ;; *) ok 1 "a hook has its time ($rc: $(err))" ;; esac
