@@ -207,8 +207,10 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 	args_add(&a, "--vsock-dir-fd=%d", args_fd(&a, vsock_dir));
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
 	args_add(&a, "--debug-fd=%d", args_fd(&a, debug));
-	if (o->hold_on_panic != CM_HOLD_NOT)
+	if (o->hold_on_panic == CM_HOLD)
 		args_add(&a, "--hold-on-panic");
+	else if (o->hold_on_panic == CM_HOLD_FOR_CORE)
+		args_add(&a, "--hold-while-debugged");
 	if (o->trace_exits)
 		args_add(&a, "--trace-exits");
 	sp[1] = args_fd(&a, sock);

@@ -25,6 +25,7 @@ const char opts_usage[] =
 	"  --ready-fd=N           closed when the guest runs\n"
 	"  --debug-fd=N           socket that hands over connections of debuggers\n"
 	"  --hold-on-panic        keep a guest that died until a debugger lets it go\n"
+	"  --hold-while-debugged  the same, for as long as a debugger is connected\n"
 	"  --trace-exits          count VM exits, print them at the end\n"
 	"  --probe                print what this host's KVM offers and costs\n"
 	"  --machine=pc           (first) another machine, with options of its own; then --help\n"
@@ -204,6 +205,8 @@ static int opts_flag(struct opts *o, const char *name, struct cm_err *err)
 		o->trace_exits = true;
 	else if (strcmp(name, "hold-on-panic") == 0)
 		o->hold_on_panic = true;
+	else if (strcmp(name, "hold-while-debugged") == 0)
+		o->hold_on_panic = o->hold_debugged = true;
 	else if (strcmp(name, "probe") == 0)
 		o->probe = true;
 	else if (strcmp(name, "help") == 0)
@@ -257,6 +260,7 @@ int opts_parse(struct opts *o, int argc, char **argv, struct cm_err *err)
 	if (o->nfs > 0 && o->arena_fd < 0)
 		return cm_err_set(err, 0, "--fs needs --arena-fd");
 	if (o->hold_on_panic && o->debug_fd < 0)
-		return cm_err_set(err, 0, "--hold-on-panic needs --debug-fd");
+		return cm_err_set(
+			err, 0, "--hold-on-panic and --hold-while-debugged need --debug-fd");
 	return 0;
 }

@@ -33,6 +33,7 @@ struct opts {
 	unsigned cpus;
 	bool trace_exits;
 	bool hold_on_panic;
+	bool hold_debugged; /* with hold_on_panic: only while a debugger is connected */
 	bool probe;
 	bool help;
 	const char *cmdline; /* never NULL */

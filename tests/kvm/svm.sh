@@ -64,6 +64,8 @@ fi
 	echo "export RUNS=${RUNS:-100} CROWD=${CROWD:-10} KILLS=${KILLS:-5}"
 	cat <<'SCRIPT'
 export top_srcdir=/t top_builddir=/t GDB=/t/gdb LD_LIBRARY_PATH=/t/lib
+# The sandbox process starts casemate-debug with an empty environment.
+cp -n /t/lib/*.so* /usr/lib/x86_64-linux-gnu/
 export CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
 one() { # one SECONDS SCRIPT
 	begin=$(date +%s)

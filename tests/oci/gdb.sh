@@ -217,6 +217,18 @@ END
 	has ' panic \(fmt=' "it shows where"
 	$cm delete -f d
 fi
+# A core that nobody can write must not keep the guest for ever.
+if "$top_builddir/casemate-vmm" --help | grep -q guest-image; then
+	mv "$tmp/libexec/casemate-debug" "$tmp/libexec/casemate-debug.away"
+	ln -s /bin/false "$tmp/libexec/casemate-debug"
+	rc=0
+	timeout -k 5 $((40 * patience)) "$casemate" --root "$tmp/state" run -b "$bundle" --memory 64M --core-on-panic "$tmp/cores" \
+		--guest-cmdline debugtest=panic,1000 e >"$tmp/out" 2>&1 </dev/null || rc=$?
+	ok "$([ $rc != 0 ] && [ $rc != 124 ]; echo $?)" "without a debugger a guest that panics ends all the same"
+	$cm delete -f e
+	rm "$tmp/libexec/casemate-debug"
+	mv "$tmp/libexec/casemate-debug.away" "$tmp/libexec/casemate-debug"
+fi
 $cm run -b "$bundle" --core-on-panic "$tmp/nowhere" x 2>"$tmp/err"
 is "$? $(cat "$tmp/err")" "1 casemate: --core-on-panic: '$tmp/nowhere': No such file or directory" "--core-on-panic wants a directory"
 wait_for 10 no_leftover

@@ -196,6 +196,17 @@ enum {
 	POLL_FDS = POLL_CONN + CM_DBG_CONNS
 };
 
+static bool server_has_conn(const struct debug_server *s)
+{
+	unsigned i;
+
+	for (i = 0; i < CM_DBG_CONNS; i++) {
+		if (s->conn[i].fd >= 0)
+			return true;
+	}
+	return false;
+}
+
 static void server_round(struct debug_server *s)
 {
 	struct pollfd p[POLL_FDS] = {
@@ -225,6 +236,9 @@ static void server_round(struct debug_server *s)
 	}
 	if (p[POLL_HAND].revents)
 		server_take(s);
+	/* Whoever was to look at a guest that died is gone, or never came: nothing keeps it. */
+	if (s->vm->opts->hold_debugged && !server_has_conn(s))
+		pause_let_go(s->vm);
 }
 
 static void *server_main(void *arg)
