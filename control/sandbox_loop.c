@@ -20,7 +20,10 @@
 #include "control/console.h"
 #include "control/rpc_start.h"
 
-#define LOOP_START_MS 30000 /* from launch to the guest's answer */
+/*
+ * From launch to the guest's answer. Whoever starts fifty at once on one emulated processor waits for most of it; a guest that died says so at once.
+ */
+#define LOOP_START_MS 120000
 #define LOOP_FSD_MS   100 /* from the file server's end to the VMM's, when that is the cause */
 #define LOOP_NO_EXEC \
 	127 /* exit code of a created container whose program cannot be executed, as a shell's */
