@@ -18,6 +18,7 @@ enum call_kind {
 	CALL_PS_TABLE,
 	CALL_EVENT,
 	CALL_USAGE,
+	CALL_LIMIT,
 	CALL_EXEC, /* the start of a process */
 	CALL_EXEC_WAIT, /* the same, and then its end */
 };
@@ -55,6 +56,10 @@ void call_execute_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t
 void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 /* The guest's reply to EXEC; c is NULL when the caller is gone. */
 void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
+
+/* ---- call_limit.c ---- */
+void call_limit(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+json_t *call_limit_result(const struct cm_rpc_frame *f);
 
 /* ---- call_result.c: replies of the guest as JSON; NULL for one that makes no sense ---- */
 json_t *call_ps_result(const struct sandbox *s, const struct cm_rpc_frame *f);

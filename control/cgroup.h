@@ -61,9 +61,12 @@ int cm_cgroup_remove(const struct cm_cgroup *cg, long ms);
 void cm_cgroup_fini(struct cm_cgroup *cg);
 
 /* Bytes that the guest may use so that it and the processes around it stay below a limit of `limit` bytes; 0: no limit. */
-uint64_t cm_cgroup_guest_memory(const struct cm_spec *spec);
+uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res);
 
 /* Tasks that the guest may have; 0: no limit. */
-uint32_t cm_cgroup_guest_pids(const struct cm_spec *spec);
+uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res);
+
+/* Does res ask for anything but what the guest enforces as well? */
+bool cm_cgroup_limits_host(const struct cm_spec_resources *res);
 
 #endif

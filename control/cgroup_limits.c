@@ -27,6 +27,14 @@ bool cm_cgroup_limits_anything(const struct cm_spec_resources *r)
 	       r->oom_disable || json_object_size(r->unified) > 0;
 }
 
+bool cm_cgroup_limits_host(const struct cm_spec_resources *res)
+{
+	struct cm_spec_resources rest = *res;
+
+	rest.memory_limit = rest.pids_limit = CM_SPEC_ABSENT;
+	return cm_cgroup_limits_anything(&rest);
+}
+
 /* What a limit is made of, and where it stands in each kind of hierarchy. */
 struct limit {
 	const char *name; /* in linux.resources */
@@ -228,9 +236,9 @@ int cm_cgroup_update(
 
 /* ---- what the guest gets */
 
-uint64_t cm_cgroup_guest_memory(const struct cm_spec *spec)
+uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res)
 {
-	int64_t limit = spec->has_resources ? spec->resources.memory_limit : CM_SPEC_ABSENT;
+	int64_t limit = res->memory_limit;
 
 	if (!is_set(limit) || limit < 0)
 		return 0;
@@ -238,9 +246,9 @@ uint64_t cm_cgroup_guest_memory(const struct cm_spec *spec)
 	return (uint64_t)(limit >= 2 * OVERHEAD_BYTES ? limit - OVERHEAD_BYTES : limit / 2);
 }
 
-uint32_t cm_cgroup_guest_pids(const struct cm_spec *spec)
+uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res)
 {
-	int64_t limit = spec->has_resources ? spec->resources.pids_limit : CM_SPEC_ABSENT;
+	int64_t limit = res->pids_limit;
 
 	return is_set(limit) && limit > 0 && limit <= UINT32_MAX ? (uint32_t)limit : 0;
 }

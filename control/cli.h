@@ -47,7 +47,7 @@ int cm_cmd_run(const struct cm_cli *cli, int argc, char **argv, struct cm_err *e
 int cm_cmd_spec(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_start(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_state(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
-
+int cm_cmd_update(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 int cm_cmd_wait(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err);
 
 /*

@@ -27,6 +27,7 @@ static const struct cm_cmd commands[] = {
 	{ "events", "print statistics of a container", cm_cmd_events },
 	{ "pause", "stop the virtual CPUs of a container", cm_cmd_pause },
 	{ "resume", "let a paused container go on", cm_cmd_resume },
+	{ "update", "change the limits of a container", cm_cmd_update },
 	{ "kill", "send a signal to a container", cm_cmd_kill },
 	{ "wait", "wait for the end of a container", cm_cmd_wait },
 	{ "delete", "remove a stopped container", cm_cmd_delete },

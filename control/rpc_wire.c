@@ -51,6 +51,11 @@ int cm_rpc_decode_exited(const struct cm_rpc_frame *f, struct cm_rpc_exited *out
 	return wire_copy(f, out, sizeof(*out));
 }
 
+int cm_rpc_decode_limit(const struct cm_rpc_frame *f, struct cm_rpc_limit *out)
+{
+	return wire_copy(f, out, sizeof(*out));
+}
+
 static void wire_printable(char *s)
 {
 	for (; *s; s++) {

@@ -304,6 +304,7 @@ static const struct {
 	{ "Proc.Ps", call_ps },
 	{ "Proc.SignalProcess", call_signal_process },
 	{ "Usage.Collect", call_usage },
+	{ "casemate.Limit", call_limit },
 	{ "casemate.Process", call_process },
 	{ "casemate.WindowSize", call_winsize },
 	{ "containerManager.ContainerRuntimeState", call_runtime_state },
@@ -351,6 +352,8 @@ static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const stru
 		result = call_ps_string(s, f, c->call == CALL_PS_JSON);
 	else if (c->call == CALL_EVENT || c->call == CALL_USAGE)
 		result = call_usage_result(s, f, c->call == CALL_EVENT);
+	else if (c->call == CALL_LIMIT)
+		result = call_limit_result(f);
 	if (!result && c->call != CALL_GUEST)
 		cm_urpc_reply(c, EPROTO, "answer of the guest", NULL);
 	else

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "common/cleanup.h"
+#include "control/buf.h"
 #include "control/spec_internal.h"
 
 static const char *const spec_type_names[] = {
@@ -513,19 +515,49 @@ int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
 	return r < 0 ? cm_err_wrap(err, "config.json") : cm_spec_parse(text, len, spec, err);
 }
 
+/* What a pipe gives until its end. */
+static int spec_read_stream(int fd, char **text, size_t *len, struct cm_err *err)
+{
+	struct cm_buf b;
+	ssize_t n;
+
+	cm_buf_init(&b, CM_SPEC_FILE_MAX);
+	do {
+		char *p = cm_buf_reserve(&b, 4096);
+
+		n = p ? read(fd, p, 4096) : -1;
+		if (!p)
+			errno = EFBIG;
+		b.len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0) {
+		cm_err_set(err, errno, "read");
+		cm_buf_fini(&b);
+		return -err->code;
+	}
+	*text = b.p;
+	*len = b.len;
+	return 0;
+}
+
+static int spec_read_file(const char *path, char **text, size_t *len, struct cm_err *err)
+{
+	cleanup_fd int fd = -1;
+
+	if (strcmp(path, "-") == 0)
+		return spec_read_stream(STDIN_FILENO, text, len, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? cm_err_set(err, errno, "open '%s'", path) : spec_read(fd, text, len, err);
+}
+
 json_t *cm_spec_load_object(const char *path, struct cm_err *err)
 {
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	cleanup_free char *text = NULL;
 	json_error_t jerr;
 	size_t len = 0;
 	json_t *o;
 
-	if (fd < 0) {
-		cm_err_set(err, errno, "open '%s'", path);
-		return NULL;
-	}
-	if (spec_read(fd, &text, &len, err) < 0)
+	if (spec_read_file(path, &text, &len, err) < 0)
 		return NULL;
 	o = spec_load_json(text, len, &jerr);
 	if (o && json_is_object(o))

@@ -135,7 +135,7 @@ int cm_spec_from_json(json_t *doc, struct cm_spec **spec, struct cm_err *err);
 /* Read and parse config.json in the directory dirfd (a regular file of at most CM_SPEC_FILE_MAX bytes). */
 int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err);
 
-/* Any JSON object in a file, with the same limits. NULL with err set. */
+/* Any JSON object in a file ("-": what standard input holds), with the same limits. NULL with err set. */
 json_t *cm_spec_load_object(const char *path, struct cm_err *err);
 
 /* Free a spec; NULL is allowed. */

@@ -112,6 +112,14 @@ static void agent_winsize(struct request *q)
 	agent_reply(q, agent_container_winsize(q->payload), NULL, 0);
 }
 
+static void agent_limit(struct request *q)
+{
+	struct cm_rpc_limit before = { 0 };
+	int ret = agent_limit_change(q->payload, &before);
+
+	agent_reply(q, ret, &before, ret < 0 ? 0 : sizeof(before));
+}
+
 static void agent_signal(struct request *q)
 {
 	const struct cm_rpc_signal *s = q->payload;
@@ -199,6 +207,7 @@ static const struct {
 	[CM_RPC_RELEASE] = { agent_release, sizeof(struct cm_rpc_container) },
 	[CM_RPC_EXEC] = { agent_exec, 0 },
 	[CM_RPC_USAGE] = { agent_usage, sizeof(struct cm_rpc_container) },
+	[CM_RPC_LIMIT] = { agent_limit, sizeof(struct cm_rpc_limit) },
 	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
 };
 

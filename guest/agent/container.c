@@ -87,9 +87,7 @@ static int container_kernel(const struct rpc_start *s, struct cm_rpc_error *e)
 		if (ret < 0)
 			return ret;
 	}
-	if (s->fixed.memory)
-		page_set_limit(s->fixed.memory >> PAGE_SHIFT);
-	task_set_limit(s->fixed.pids);
+	agent_limit_set(s->fixed.memory, s->fixed.pids);
 	if (!s->fixed.nfilter)
 		return 0;
 	e->stage = CM_RPC_STAGE_SECCOMP;

@@ -93,6 +93,12 @@ int agent_container_winsize(const struct cm_rpc_winsize *w);
 /* Write back its file systems. 0, or the first error; 0 without a container. */
 int agent_container_sync(void);
 
+/* ---- limit.c ---- */
+/* Bytes of memory and tasks of the container; 0 = no limit. */
+void agent_limit_set(u64 memory, u32 pids);
+/* Change what q names. 0 with what was set before, or -EINVAL. */
+int agent_limit_change(const struct cm_rpc_limit *q, struct cm_rpc_limit *before);
+
 /* ---- process.c ---- */
 /* Start the program of s in the container; the process appears on its list. The pid, or -errno. held: as task_spawn's, the launch to release;
  * everything that s points into must stay until then. */

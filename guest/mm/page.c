@@ -235,12 +235,13 @@ u64 page_free_count(void)
 
 u64 page_low_water(void)
 {
-	return zone.withheld + zone.reserve * 2;
+	return READ_ONCE(zone.withheld) + zone.reserve * 2;
 }
 
 static bool zone_allows(u64 n, u32 gfp)
 {
-	return !(gfp & GFP_USER) || page_free_count() >= zone.withheld + zone.reserve + n;
+	return !(gfp & GFP_USER) ||
+	       page_free_count() >= READ_ONCE(zone.withheld) + zone.reserve + n;
 }
 
 /* ---- per-CPU lists ---- */
@@ -444,7 +445,7 @@ void page_set_limit(u64 npages)
 {
 	u64 total = zone.npages - zone.first;
 
-	zone.withheld = npages < total ? total - npages : 0;
+	WRITE_ONCE(zone.withheld, npages < total ? total - npages : 0);
 }
 
 void page_set_reclaim(u64 (*shrink)(u64 want))

@@ -75,7 +75,7 @@ enum page_kind {
 };
 void page_account(enum page_kind kind, s64 pages);
 u64 page_free_count(void); /* pages free or never used */
-/* Applications may use no more than so many pages of all there are, the kernel's included, from now on. Once, before they run. */
+/* Applications may use no more than so many pages of all there are, the kernel's included, from now on. */
 void page_set_limit(u64 npages);
 u64 page_low_water(void); /* below this many free pages the reclaimer works */
 /* Called when an allocation fails: drop up to `want` pages without sleeping, say how many. */

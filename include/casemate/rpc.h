@@ -42,6 +42,7 @@ enum cm_rpc_type {
 	CM_RPC_EXEC =
 		9, /* as START, without mounts and paths: one more process; reply: struct cm_rpc_started */
 	CM_RPC_USAGE = 10, /* struct cm_rpc_container; reply: struct cm_rpc_usage */
+	CM_RPC_LIMIT = 11, /* struct cm_rpc_limit; reply: the same with what was set before */
 	CM_RPC_EXITED =
 		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
 	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
@@ -253,6 +254,16 @@ struct cm_rpc_usage {
 	uint32_t processes, reserved;
 };
 
+#define CM_RPC_LIMIT_MEMORY 0x1u
+#define CM_RPC_LIMIT_PIDS   0x2u
+struct cm_rpc_limit {
+	uint32_t container;
+	uint32_t which; /* CM_RPC_LIMIT_*: the members that count */
+	uint64_t memory; /* bytes, 0 = no limit */
+	uint32_t pids; /* 0 = no limit */
+	uint32_t reserved; /* 0 */
+};
+
 enum cm_rpc_stream_kind {
 	CM_RPC_STREAM_STDIN = 0,
 	CM_RPC_STREAM_STDOUT = 1,
@@ -273,6 +284,7 @@ _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout")
 _Static_assert(sizeof(struct cm_rpc_start) == 160, "start layout");
 _Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
 _Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");
+_Static_assert(sizeof(struct cm_rpc_limit) == 24, "limit layout");
 _Static_assert(sizeof(struct cm_rpc_proc) == 48, "process record layout");
 
 #endif

@@ -15,6 +15,7 @@ static void decode_all(const struct cm_rpc_frame *f, const struct cm_spec *spec)
 	struct cm_rpc_started started;
 	struct cm_rpc_exited exited;
 	struct cm_rpc_hello hello;
+	struct cm_rpc_limit limit;
 	struct cm_rpc_proc proc;
 	struct cm_rpc_error e;
 	struct cm_err err;
@@ -22,6 +23,7 @@ static void decode_all(const struct cm_rpc_frame *f, const struct cm_spec *spec)
 	cm_rpc_decode_hello(f, &hello);
 	cm_rpc_decode_started(f, &started);
 	cm_rpc_decode_exited(f, &exited);
+	cm_rpc_decode_limit(f, &limit);
 	cm_rpc_decode_error(f, &e, text);
 	for (uint32_t i = 0; cm_rpc_decode_proc(f, i, &proc) > 0; i++) {
 		if (memchr(proc.comm, 0, sizeof(proc.comm)) == NULL)

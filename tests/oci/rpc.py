@@ -155,6 +155,15 @@ bad("Proc.SignalProcess", {"pid": 99999, "signo": 9}, ESRCH, "of an unknown proc
 bad("casemate.WindowSize", {"CID": "r", "PID": 0, "Rows": 1, "Columns": 2}, 25, "without terminal")
 bad("casemate.WindowSize", {"CID": "r", "PID": 0, "Rows": 70000, "Columns": 2}, EINVAL, "with too many rows")
 
+# ---- limits
+check(good("casemate.Limit", {"CID": "r", "Memory": 256 << 20, "Pids": 50}) == {"Memory": -1, "Pids": -1}, "... there was none")
+check(good("casemate.Limit", {"CID": "r", "Memory": -1}) == {"Memory": 256 << 20}, "... the one before")
+good("casemate.Limit", {"CID": "r", "Pids": -1})
+for arg, text in (({"CID": "r"}, "of nothing"), ({"CID": "r", "Memory": 0}, "of no memory"), ({"CID": "r", "Memory": -2}, "of -2 bytes"),
+                  ({"CID": "r", "Pids": 1 << 32}, "of too many tasks"), ({"CID": "r", "Memory": "1M"}, "with a string"), ({"CID": "r", "Pids": 1.5}, "with half a task")):
+    bad("casemate.Limit", arg, EINVAL, text)
+bad("casemate.Limit", {"CID": "x", "Pids": 5}, ENOENT, "of an unknown container")
+
 # ---- pause
 good("containerManager.Pause", "r")
 good("Lifecycle.Pause", {})

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a container may use of the guest: memory and tasks. Set with its start, changed by LIMIT while it runs. A limit below what is in use
+ * takes away what can be had without harm, the cached pages; what else is missing is missed by the next program that asks for memory.
+ */
+#include "agent/internal.h"
+
+#include "mm/page.h"
+#include "mm/reclaim.h"
+
+#define LIMIT_STEP   1024u /* pages to ask for at a time */
+#define LIMIT_ROUNDS 256u
+
+static struct {
+	u64 memory; /* bytes, 0 = all there is */
+	u32 pids; /* 0 = no limit */
+} limit; /* agent's thread */
+
+void agent_limit_set(u64 memory, u32 pids)
+{
+	limit.memory = memory;
+	limit.pids = pids;
+	page_set_limit(memory ? memory >> PAGE_SHIFT : ~0UL);
+	task_set_limit(pids);
+}
+
+/* Caches make room for a lower limit. */
+static void limit_make_room(void)
+{
+	struct page_stats st;
+
+	for (u32 i = 0; i < LIMIT_ROUNDS; i++) {
+		page_stats(&st);
+		if (st.free || !mm_reclaim(LIMIT_STEP))
+			break;
+	}
+	mm_thread_kick();
+}
+
+int agent_limit_change(const struct cm_rpc_limit *q, struct cm_rpc_limit *before)
+{
+	if (q->container != 1 || (q->which & ~(CM_RPC_LIMIT_MEMORY | CM_RPC_LIMIT_PIDS)) ||
+		q->reserved)
+		return -EINVAL;
+	*before = (struct cm_rpc_limit){ .container = q->container,
+		.which = q->which,
+		.memory = limit.memory,
+		.pids = limit.pids };
+	agent_limit_set(q->which & CM_RPC_LIMIT_MEMORY ? q->memory : limit.memory,
+		q->which & CM_RPC_LIMIT_PIDS ? q->pids : limit.pids);
+	if (q->which & CM_RPC_LIMIT_MEMORY)
+		limit_make_room();
+	return 0;
+}
