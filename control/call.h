@@ -8,9 +8,9 @@
 /* What an open call waits for: cm_urpc_client.call. From CALL_GUEST on, key is the id of a request to the guest. */
 enum call_kind {
 	CALL_NONE = 0,
-	CALL_WAIT, /* the end of the container */
-	CALL_WAIT_PID, /* the end of the process whose number is key */
-	CALL_RELEASE, /* the start of the program */
+	CALL_WAIT, /* the end of the client's container */
+	CALL_WAIT_PID, /* the end of its process whose number is key */
+	CALL_RELEASE, /* the start of its program */
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_GUEST, /* an empty reply */
 	CALL_PS,
@@ -26,19 +26,24 @@ enum call_kind {
 #define CALL_GUEST_MS \
 	9000 /* for an answer of the guest or the VMM; a client waits a little longer */
 
-/* Does the call name our container? If not it is answered. */
-bool call_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *cid);
+/* The container that the call names; NULL: the call is answered. */
+struct sandbox_container *call_container(
+	struct sandbox *s, struct cm_urpc_client *c, const json_t *cid);
 
 /* Wait for the guest's reply to a request that was queued, or answer why it was not (a negative number). */
 void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
+
+/* Ask the guest about a container. */
+void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
+	enum call_kind kind, uint16_t type);
 
 /* ---- sandbox_pause.c ---- */
 void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_resume(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 
 /* Signal with checked arguments; the numbers of mode are those of enum cm_urpc_mode. */
-void call_send_signal(struct sandbox *s, struct cm_urpc_client *c, json_int_t signo, json_int_t pid,
-	json_int_t mode);
+void call_send_signal(struct sandbox *s, struct sandbox_container *k, struct cm_urpc_client *c,
+	json_int_t signo, json_int_t pid, json_int_t mode);
 
 /* ---- call_compat.c ---- */
 void call_exit_status(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
@@ -63,7 +68,7 @@ json_t *call_limit_result(const struct cm_rpc_frame *f);
 
 /* ---- call_result.c: replies of the guest as JSON; NULL for one that makes no sense ---- */
 json_t *call_ps_result(const struct sandbox *s, const struct cm_rpc_frame *f);
-/* event: in runc's form of statistics, else as Usage.Collect gives it. */
-json_t *call_usage_result(const struct sandbox *s, const struct cm_rpc_frame *f, bool event);
+/* id: in runc's form of statistics of that container; NULL: as Usage.Collect gives it. */
+json_t *call_usage_result(const struct cm_rpc_frame *f, const char *id);
 
 #endif

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool lifecycle_ours(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+static struct sandbox_container *lifecycle_container(
+	struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
 	return call_container(s, c, json_object_get(arg, "container_id"));
 }
@@ -20,34 +21,37 @@ static bool lifecycle_ours(struct sandbox *s, struct cm_urpc_client *c, const js
 void call_is_running(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
 	const char *id = json_string_value(json_object_get(arg, "container_id"));
-	bool running = id && strcmp(id, s->o->id) == 0 && s->released && !s->exited;
+	const struct sandbox_container *k = id ? sandbox_container_find(s, id) : NULL;
 
-	cm_urpc_reply(c, 0, NULL, json_boolean(running));
+	cm_urpc_reply(c, 0, NULL, json_boolean(k && sandbox_container_runs(k)));
 }
 
 void call_exit_status(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (!lifecycle_ours(s, c, arg))
+	const struct sandbox_container *k = lifecycle_container(s, c, arg);
+
+	if (!k)
 		return;
-	if (s->exited)
-		cm_urpc_reply(c, 0, NULL, json_integer(s->status));
+	if (k->status == CM_STOPPED)
+		cm_urpc_reply(c, 0, NULL, json_integer(k->wait_status));
 	else
 		cm_urpc_reply(c, EAGAIN, "the container has not exited yet", NULL);
 }
 
 void call_signal_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
+	struct sandbox_container *k = lifecycle_container(s, c, arg);
 	bool all = json_is_true(json_object_get(arg, "signalAll"));
 
-	if (lifecycle_ours(s, c, arg))
-		call_send_signal(s, c, json_integer_value(json_object_get(arg, "signo")), 0,
+	if (k)
+		call_send_signal(s, k, c, json_integer_value(json_object_get(arg, "signo")), 0,
 			all ? CM_URPC_ALL : CM_URPC_PROCESS);
 }
 
 /* As often as one likes: what is dying is not killed harder. */
 void call_shutdown(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	sandbox_signal(s, SIGKILL, 0, CM_RPC_SIGNAL_ALL);
+	sandbox_signal(s, sandbox_root(s), SIGKILL, 0, CM_RPC_SIGNAL_ALL);
 	cm_urpc_reply(c, 0, NULL, NULL);
 }
 
@@ -58,8 +62,8 @@ void call_signal_process(struct sandbox *s, struct cm_urpc_client *c, const json
 	if (pid <= 0)
 		cm_urpc_reply(c, EINVAL, "pid must be positive", NULL);
 	else
-		call_send_signal(s, c, json_integer_value(json_object_get(arg, "signo")), pid,
-			CM_URPC_PROCESS);
+		call_send_signal(s, sandbox_root(s), c,
+			json_integer_value(json_object_get(arg, "signo")), pid, CM_URPC_PROCESS);
 }
 
 json_t *call_ps_string(const struct sandbox *s, const struct cm_rpc_frame *f, bool json)

@@ -76,10 +76,10 @@ static json_t *exec_from_args(const json_t *arg, struct cm_err *err)
 }
 
 /* Our form: what is left out comes from the container's process. */
-static json_t *exec_from_process(const struct sandbox *s, const json_t *process)
+static json_t *exec_from_process(const struct sandbox_container *k, const json_t *process)
 {
 	static const char *const inherited[] = { "capabilities", "rlimits", "noNewPrivileges" };
-	const json_t *base = json_object_get(s->spec->doc, "process");
+	const json_t *base = json_object_get(k->spec->doc, "process");
 	json_t *p = json_copy((json_t *)(uintptr_t)process);
 
 	for (size_t i = 0; p && i < sizeof(inherited) / sizeof(inherited[0]); i++) {
@@ -89,15 +89,15 @@ static json_t *exec_from_process(const struct sandbox *s, const json_t *process)
 	return p;
 }
 
-static int exec_spec(
-	const struct sandbox *s, const json_t *arg, struct cm_spec **spec, struct cm_err *err)
+static int exec_spec(const struct sandbox_container *k, const json_t *arg, struct cm_spec **spec,
+	struct cm_err *err)
 {
 	const json_t *process = json_object_get(arg, "Process");
 	json_t *p, *doc;
 
 	if (process && !json_is_object(process))
 		return cm_err_set(err, 0, "Process: not an object");
-	p = process ? exec_from_process(s, process) : exec_from_args(arg, err);
+	p = process ? exec_from_process(k, process) : exec_from_args(arg, err);
 	if (!p)
 		return process ? cm_err_set(err, ENOMEM, "process") : -err->code;
 	doc = json_pack("{s:s, s:{s:s}, s:o}", "ociVersion", "1.0.2", "root", "path", "rootfs",
@@ -116,11 +116,12 @@ static int exec_live(const struct sandbox *s)
 	return n;
 }
 
-static int exec_request(
-	struct sandbox *s, struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
+static int exec_request(struct sandbox *s, const struct sandbox_container *k,
+	struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
 {
 	struct cm_rpc_start_options so = {
-		.id = s->o->id,
+		.container = k->number,
+		.id = k->id,
 		.rows = (uint16_t)json_integer_value(json_object_get(arg, "Rows")),
 		.cols = (uint16_t)json_integer_value(json_object_get(arg, "Columns")),
 	};
@@ -139,11 +140,11 @@ static int exec_request(
 	return r;
 }
 
-static int exec_start(struct sandbox *s, struct cm_urpc_client *c, struct sandbox_proc *p,
-	const json_t *arg, struct cm_err *err)
+static int exec_start(struct sandbox *s, const struct sandbox_container *k,
+	struct cm_urpc_client *c, struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
 {
 	int fds[3] = { -1, -1, -1 };
-	int r = exec_spec(s, arg, &p->spec, err);
+	int r = exec_spec(k, arg, &p->spec, err);
 
 	if (r < 0)
 		return r;
@@ -156,19 +157,21 @@ static int exec_start(struct sandbox *s, struct cm_urpc_client *c, struct sandbo
 		c->fds[i] = -1;
 	}
 	r = sandbox_stdio(s, p, fds, p->spec->terminal, true, err);
-	return r < 0 ? r : exec_request(s, p, arg, err);
+	return r < 0 ? r : exec_request(s, k, p, arg, err);
 }
 
 static void exec_call(
 	struct sandbox *s, struct cm_urpc_client *c, const json_t *arg, enum call_kind kind)
 {
 	const json_t *cid = json_object_get(arg, "CID");
+	const struct sandbox_container *k =
+		call_container(s, c, cid ? cid : json_object_get(arg, "ContainerID"));
 	struct sandbox_proc *p;
 	struct cm_err err = { 0 };
 
-	if (!call_container(s, c, cid ? cid : json_object_get(arg, "ContainerID")))
+	if (!k)
 		return;
-	if (!s->started || s->exited) {
+	if (!sandbox_container_is_up(k)) {
 		cm_urpc_reply(c, ESRCH, "container not running", NULL);
 		return;
 	}
@@ -176,19 +179,20 @@ static void exec_call(
 		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
 		return;
 	}
-	p = exec_live(s) < EXEC_LIVE ? sandbox_proc_new(s) : NULL;
+	p = exec_live(s) < EXEC_LIVE ? sandbox_proc_new(s, k) : NULL;
 	if (!p) {
 		cm_urpc_reply(c, EAGAIN, "too many processes were started from outside", NULL);
 		return;
 	}
 	p->id = ++s->next_proc;
-	if (exec_start(s, c, p, arg, &err) < 0) {
+	if (exec_start(s, k, c, p, arg, &err) < 0) {
 		sandbox_proc_drop(s, p);
 		cm_urpc_reply(c, err.code, err.msg, NULL);
 		return;
 	}
 	if (json_is_true(json_object_get(arg, "Owned")))
 		c->owns = p->id;
+	c->container = k->number;
 	call_await(c, kind, p->request);
 }
 
@@ -206,15 +210,17 @@ void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_
 {
 	struct sandbox_proc *p = sandbox_proc_of_request(s, f->hdr.id);
 	struct cm_rpc_started st = { 0 };
+	struct sandbox_container *k;
 	struct cm_err err;
 
 	if (!p)
 		return;
+	k = sandbox_container_at(s, p->container);
 	if (f->hdr.error != 0) {
 		cm_rpc_start_error(f, p->spec, &err);
 		cm_err_wrap(&err, "unable to start container process");
 	} else if (cm_rpc_decode_started(f, &st) < 0 || st.pid <= 0 ||
-		   (sandbox_proc_find(s, st.pid) && !sandbox_proc_find(s, st.pid)->ended)) {
+		   (sandbox_proc_find(s, k, st.pid) && !sandbox_proc_find(s, k, st.pid)->ended)) {
 		cm_err_set(&err, EPROTO, "answer of the guest");
 		st.pid = 0;
 	}
@@ -235,5 +241,5 @@ void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_
 	} else if (c && !p->unwanted)
 		cm_urpc_reply(c, 0, NULL, json_integer(p->pid));
 	else /* nobody would ever know of it */
-		sandbox_signal(s, SIGKILL, p->pid, CM_RPC_SIGNAL_PID);
+		sandbox_signal(s, k, SIGKILL, p->pid, CM_RPC_SIGNAL_PID);
 }

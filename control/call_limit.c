@@ -27,12 +27,14 @@ static int limit_number(const json_t *arg, const char *name, json_int_t max, uin
 
 void call_limit(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	struct cm_rpc_limit q = { .container = SANDBOX_CONTAINER };
+	const struct sandbox_container *k = call_container(s, c, json_object_get(arg, "CID"));
+	struct cm_rpc_limit q = { 0 };
 	uint64_t pids = 0;
 	int64_t id;
 
-	if (!call_container(s, c, json_object_get(arg, "CID")))
+	if (!k)
 		return;
+	q.container = k->number;
 	if (limit_number(arg, "Memory", INT64_MAX, CM_RPC_LIMIT_MEMORY, &q, &q.memory) < 0 ||
 		limit_number(arg, "Pids", UINT32_MAX, CM_RPC_LIMIT_PIDS, &q, &pids) < 0 ||
 		q.which == 0) {
@@ -40,8 +42,10 @@ void call_limit(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 		return;
 	}
 	q.pids = (uint32_t)pids;
-	id = !s->started || s->exited ? -ESRCH
-				      : cm_rpc_client_request(&s->rpc, CM_RPC_LIMIT, &q, sizeof(q));
+	c->container = k->number;
+	id = sandbox_container_is_up(k)
+		     ? cm_rpc_client_request(&s->rpc, CM_RPC_LIMIT, &q, sizeof(q))
+		     : -ESRCH;
 	/* A paused guest takes it when it goes on. */
 	if (id > 0 && s->pause.count > 0)
 		cm_urpc_reply(c, 0, NULL, NULL);

@@ -46,19 +46,19 @@ json_t *call_ps_result(const struct sandbox *s, const struct cm_rpc_frame *f)
 	return NULL;
 }
 
-static json_t *usage_event(const struct sandbox *s, const struct cm_rpc_usage *u)
+static json_t *usage_event(const char *id, const struct cm_rpc_usage *u)
 {
 	json_int_t used = (json_int_t)(u->total - u->free), cpu = (json_int_t)u->cpu_ns;
 
 	return json_pack(
 		"{s:s, s:s, s:{s:{s:{s:I}, s:{}}, s:{s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}}, s:{s:I}}}",
-		"type", "stats", "id", s->o->id, "data", "cpu", "usage", "total", cpu, "throttling",
+		"type", "stats", "id", id, "data", "cpu", "usage", "total", cpu, "throttling",
 		"memory", "cache", (json_int_t)u->cache, "usage", "limit", (json_int_t)u->total,
 		"usage", used, "max", (json_int_t)0, "failcnt", (json_int_t)0, "raw", "anon",
 		(json_int_t)u->anon, "pids", "current", (json_int_t)u->processes);
 }
 
-json_t *call_usage_result(const struct sandbox *s, const struct cm_rpc_frame *f, bool event)
+json_t *call_usage_result(const struct cm_rpc_frame *f, const char *id)
 {
 	struct cm_rpc_usage u;
 
@@ -69,8 +69,8 @@ json_t *call_usage_result(const struct sandbox *s, const struct cm_rpc_frame *f,
 	if (u.total > INT64_MAX || u.free > u.total || u.anon > u.total || u.cache > u.total ||
 		u.cpu_ns > INT64_MAX)
 		return NULL;
-	if (event)
-		return json_pack("{s:o}", "event", usage_event(s, &u));
+	if (id)
+		return json_pack("{s:o}", "event", usage_event(id, &u));
 	return json_pack("{s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:I}", "Unknown", 0, "System",
 		(json_int_t)(u.total - u.free > u.anon + u.cache
 				     ? u.total - u.free - u.anon - u.cache

@@ -158,31 +158,6 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 	return r;
 }
 
-int cm_container_check(const struct cm_container *c, enum cm_status to, struct cm_err *err)
-{
-	static const bool allowed[CM_STATUS_COUNT][CM_STATUS_COUNT] = {
-		[CM_CREATING] = { [CM_CREATED] = true, [CM_STOPPED] = true },
-		[CM_CREATED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
-		[CM_RUNNING] = { [CM_PAUSED] = true, [CM_STOPPED] = true },
-		[CM_PAUSED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
-	};
-
-	if ((unsigned)to >= CM_STATUS_COUNT || !allowed[c->st.status][to])
-		return cm_err_set(err, 0, "container '%s' cannot go from %s to %s", c->st.id,
-			cm_status_name(c->st.status),
-			(unsigned)to < CM_STATUS_COUNT ? cm_status_name(to) : "?");
-	return 0;
-}
-
-int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err)
-{
-	int r = cm_container_check(c, to, err);
-
-	if (r == 0)
-		c->st.status = to;
-	return r;
-}
-
 int cm_container_save(struct cm_container *c, struct cm_err *err)
 {
 	return cm_state_save(c->dirfd, &c->st, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A container's directory, lock and state: the only module that changes a status or makes and removes what lies below the state root.
+ * A container's directory, lock and record: the only module that makes and removes what lies below the state root.
  *
  * ROOT (0711) / ID (0711) / state.json state.tmp control.sock (0600) vsock.sock (0600)
  *      / .lock, .empty (0711, the one directory that a VMM's jail shows)
@@ -26,15 +26,6 @@ struct cm_container {
  */
 int cm_container_create(struct cm_container *c, const char *root, const char *id,
 	const char *bundle, struct cm_err *err);
-
-/*
- * Change the status; the record follows with cm_container_save, so that changes close to each other are written once. -EINVAL for a
- * change that enum cm_status does not allow: nothing is changed then.
- */
-int cm_container_transition(struct cm_container *c, enum cm_status to, struct cm_err *err);
-
-/* Is the change allowed? 0, or -EINVAL naming both states. */
-int cm_container_check(const struct cm_container *c, enum cm_status to, struct cm_err *err);
 
 /* Write the record. */
 int cm_container_save(struct cm_container *c, struct cm_err *err);

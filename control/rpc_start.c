@@ -129,7 +129,7 @@ static void start_add_fixed(
 	struct cm_buf *b, const struct cm_spec *spec, const struct cm_rpc_start_options *o)
 {
 	struct cm_rpc_start s = {
-		.container = 1,
+		.container = o->container,
 		.uid = spec->uid,
 		.gid = spec->gid,
 		.umask = spec->umask,

@@ -13,6 +13,7 @@
 #include "control/volumes.h"
 
 struct cm_rpc_start_options {
+	uint32_t container; /* its number */
 	const char *id; /* container id */
 	bool overlay;
 	const struct cm_seccomp_program *seccomp; /* NULL, or n = 0: no filter */

@@ -163,22 +163,22 @@ static int sandbox_launch_dumper(struct sandbox *s, struct cm_err *err)
 }
 
 /* The guest cannot make them in a read-only root; those inside another mount are not in the root. */
-static int sandbox_mount_points(struct sandbox *s, int rootfs, struct cm_err *err)
+static int sandbox_mount_points(const struct sandbox_container *k, int rootfs, struct cm_err *err)
 {
-	for (size_t i = 0; i < s->spec->nmounts; i++) {
-		const char *at = s->spec->mounts[i].destination;
+	for (size_t i = 0; i < k->spec->nmounts; i++) {
+		const char *at = k->spec->mounts[i].destination;
 		bool inside = false;
-		size_t k;
+		unsigned v;
 
-		for (k = 0; k < i; k++) {
-			const char *other = s->spec->mounts[k].destination;
+		for (size_t j = 0; j < i; j++) {
+			const char *other = k->spec->mounts[j].destination;
 			size_t n = strlen(other);
 
 			inside |= strncmp(at, other, n) == 0 && at[n] == '/';
 		}
-		k = cm_volumes_number(&s->volumes, i);
+		v = cm_volumes_number(&k->volumes, i);
 		if (!inside &&
-			cm_rootfs_make(rootfs, at, k && !s->volumes.v[k - 1].directory, err) < 0)
+			cm_rootfs_make(rootfs, at, v && !k->volumes.v[v - 1].directory, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -186,25 +186,28 @@ static int sandbox_mount_points(struct sandbox *s, int rootfs, struct cm_err *er
 
 static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 {
-	cleanup_fd int rootfs = cm_rootfs_open(s->o->bundle_fd, s->spec->root_path, err);
+	struct sandbox_container *k = sandbox_root(s);
+	cleanup_fd int rootfs = cm_rootfs_open(s->o->bundle_fd, k->spec->root_path, err);
 
 	if (rootfs < 0)
 		return cm_err_wrap(err, "config.json");
-	if (cm_volumes_open(&s->volumes, s->spec, s->o->bundle_fd, err) < 0)
+	if (cm_volumes_open(&k->volumes, k->spec, s->o->bundle_fd, err) < 0)
 		return cm_err_wrap(err, "config.json");
-	if (s->spec->root_readonly && !s->o->overlay && sandbox_mount_points(s, rootfs, err) < 0)
+	if (k->spec->root_readonly && !s->o->overlay && sandbox_mount_points(k, rootfs, err) < 0)
 		return cm_err_wrap(err, "config.json");
 	if (cm_launch_fsd(
-		    &s->l, rootfs, s->o->overlay || s->spec->root_readonly, &s->volumes, err) < 0)
+		    &s->l, rootfs, s->o->overlay || k->spec->root_readonly, &k->volumes, err) < 0)
 		return -err->code;
-	cm_volumes_close(&s->volumes);
+	cm_volumes_close(&k->volumes);
 	return 0;
 }
 
 /* The terminal of the container, before the process gives up its rights. */
 static int sandbox_console(struct sandbox *s, struct cm_err *err)
 {
-	if (!s->spec->terminal) {
+	struct sandbox_container *k = sandbox_root(s);
+
+	if (!k->spec->terminal) {
 		if (s->o->console_sock < 0)
 			return 0;
 		return cm_err_set(
@@ -217,8 +220,8 @@ static int sandbox_console(struct sandbox *s, struct cm_err *err)
 		cm_sandbox_send(s->cli_fd, CM_MSG_TERMINAL, 0, NULL);
 		return 0;
 	}
-	s->console_fd = cm_console_send(s->o->console_sock, err);
-	return s->console_fd < 0 ? -err->code : 0;
+	k->console_fd = cm_console_send(s->o->console_sock, err);
+	return k->console_fd < 0 ? -err->code : 0;
 }
 
 /* Streams of the first process: its tokens and window size. */
@@ -226,15 +229,16 @@ static int sandbox_init_stdio(
 	struct sandbox *s, struct cm_rpc_start_options *so, struct cm_err *err)
 {
 	int fds[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
-	struct sandbox_proc *p = sandbox_proc_new(s);
+	const struct sandbox_container *k = sandbox_root(s);
+	struct sandbox_proc *p = sandbox_proc_new(s, k);
 
 	p->init = true;
-	if (s->console_fd >= 0)
-		fds[0] = fds[1] = fds[2] = s->console_fd;
-	if (s->spec->terminal)
-		cm_console_size(s->console_fd >= 0 ? s->console_fd : cm_console_user(), &so->rows,
+	if (k->console_fd >= 0)
+		fds[0] = fds[1] = fds[2] = k->console_fd;
+	if (k->spec->terminal)
+		cm_console_size(k->console_fd >= 0 ? k->console_fd : cm_console_user(), &so->rows,
 			&so->cols);
-	if (sandbox_stdio(s, p, fds, s->spec->terminal, false, err) < 0)
+	if (sandbox_stdio(s, p, fds, k->spec->terminal, false, err) < 0)
 		return -err->code;
 	memcpy(so->token, p->token, sizeof(so->token));
 	return 0;
@@ -242,7 +246,7 @@ static int sandbox_init_stdio(
 
 static int sandbox_trace(struct sandbox *s, struct cm_err *err)
 {
-	struct cm_rpc_trace t = { .container = SANDBOX_CONTAINER, .on = 1 };
+	struct cm_rpc_trace t = { .container = sandbox_root(s)->number, .on = 1 };
 
 	if (s->o->trace_fd < 0)
 		return 0;
@@ -256,12 +260,14 @@ static int sandbox_trace(struct sandbox *s, struct cm_err *err)
 static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 {
 	struct cm_rpc_hello hello = { .version = CM_RPC_VERSION, .abi = CM_ABI_VERSION };
+	struct sandbox_container *k = sandbox_root(s);
 	struct cm_rpc_start_options so = {
-		.id = s->o->id,
+		.container = k->number,
+		.id = k->id,
 		.overlay = s->o->overlay,
 		.hold = s->o->create,
-		.volumes = &s->volumes,
-		.seccomp = &s->filter,
+		.volumes = &k->volumes,
+		.seccomp = &k->filter,
 	};
 	struct cm_buf b;
 	int r;
@@ -271,11 +277,11 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 	r = sandbox_trace(s, err);
 	if (r == 0)
 		r = sandbox_init_stdio(s, &so, err);
-	if (r == 0 && cm_rpc_start_build(&b, s->spec, &so, err) < 0)
+	if (r == 0 && cm_rpc_start_build(&b, k->spec, &so, err) < 0)
 		r = cm_err_wrap(err, "config.json");
 	if (r == 0) {
-		s->start_id = cm_rpc_client_request(&s->rpc, CM_RPC_START, b.p, (uint32_t)b.len);
-		if (s->start_id < 0 || cm_rpc_client_flush(&s->rpc) < 0)
+		k->start_id = cm_rpc_client_request(&s->rpc, CM_RPC_START, b.p, (uint32_t)b.len);
+		if (k->start_id < 0 || cm_rpc_client_flush(&s->rpc) < 0)
 			r = cm_err_set(err, EPIPE, "send the start request");
 	}
 	cm_buf_fini(&b);
@@ -287,7 +293,7 @@ int sandbox_publish(struct sandbox *s, struct cm_err *err)
 	int r = cm_urpc_listen(&s->urpc, "control.sock", err);
 
 	s->published = true;
-	return r < 0 ? r : cm_container_save(&s->c, err);
+	return r < 0 ? r : sandbox_save(s, err);
 }
 
 /*
@@ -307,18 +313,24 @@ static int sandbox_seal(struct sandbox *s, struct cm_err *err)
 static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 {
 	const struct cm_sandbox_options *o = s->o;
+	struct sandbox_container *k;
 	int r = sandbox_signals(s, err);
 
+	if (r == 0)
+		r = sandbox_container_new(s, o->id, &k, err);
+	if (r < 0)
+		return r;
+	k->spec = o->spec;
 	if (r == 0)
 		r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
 	if (r == 0)
 		r = sandbox_launch_vmm(s, err);
 	if (r == 0 && o->core_dir)
 		r = sandbox_launch_dumper(s, err);
-	if (r == 0 && !s->spec)
-		r = cm_spec_load(o->bundle_fd, &s->spec, err);
+	if (r == 0 && !k->spec)
+		r = cm_spec_load(o->bundle_fd, &k->spec, err);
 	if (r == 0)
-		s->c.st.annotations = json_incref(s->spec->annotations);
+		s->c.st.annotations = json_incref(k->spec->annotations);
 	if (r == 0 && sandbox_enter_host(s, err) < 0)
 		r = cm_err_wrap(err, "config.json");
 	if (r == 0)
@@ -339,7 +351,7 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		return r;
 	s->c.st.vmm_pid = s->l.vmm_pid;
 	s->c.st.fsd_pid = s->l.fsd_pid;
-	s->c.st.rootfs = strdup(s->spec->root_path);
+	s->c.st.rootfs = strdup(k->spec->root_path);
 	return 0;
 }
 
@@ -364,8 +376,10 @@ static int sandbox_exit_code(int status)
  */
 static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 {
-	bool broken = s->started && !s->exited;
-	bool keep = s->started && (s->o->keep || (broken && !s->killed));
+	struct sandbox_container *root = sandbox_root(s);
+	bool started = root->id && root->status != CM_CREATING;
+	bool broken = started && root->status != CM_STOPPED;
+	bool keep = started && (s->o->keep || (broken && !s->killed));
 	struct cm_err ignored;
 
 	/* They die while the directory is removed. */
@@ -375,16 +389,14 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 			cm_relay_stop(s->relays[i]);
 	}
 	if (broken) {
-		s->status = SIGKILL;
-		sandbox_call_end(s);
+		sandbox_container_stopped(root, SIGKILL);
+		sandbox_call_end(s, root);
 		if (!s->killed)
 			sandbox_report(s, why);
 	}
 	cm_urpc_close(&s->urpc);
 	if (keep) {
-		s->c.st.exit_status = s->status;
-		cm_container_transition(&s->c, CM_STOPPED, &ignored);
-		cm_container_save(&s->c, &ignored);
+		sandbox_save(s, &ignored);
 		cm_container_release(&s->c);
 	} else {
 		cm_container_remove(&s->c);
@@ -392,25 +404,23 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	cm_launch_fini(&s->l);
 	if (!keep)
 		sandbox_leave_host(s);
-	if (!s->started) {
+	if (!started) {
 		cm_sandbox_send(s->cli_fd, CM_MSG_FAILED, r < 0 ? -r : EIO, why->msg);
 		return 1;
 	}
-	cm_sandbox_send(s->cli_fd, CM_MSG_EXITED, s->status, broken ? why->msg : "");
-	return sandbox_exit_code(s->status);
+	cm_sandbox_send(s->cli_fd, CM_MSG_EXITED, root->wait_status, broken ? why->msg : "");
+	return sandbox_exit_code(root->wait_status);
 }
 
 int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 {
 	const int keep[] = { fd, o->bundle_fd, o->trace_fd, o->log_fd, o->console_sock };
-	struct sandbox s = {
-		.o = o, .spec = o->spec, .cli_fd = fd, .publish_first = o->publish_first
-	};
+	struct sandbox s = { .o = o, .cli_fd = fd, .publish_first = o->publish_first };
 	struct cm_err err = { 0 };
 	int r;
 
 	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	s.done_fd = s.signal_fd = s.vsock_fd = s.console_fd = s.pause.fd = -1;
+	s.done_fd = s.signal_fd = s.vsock_fd = s.pause.fd = -1;
 	cm_urpc_init(&s.urpc, sandbox_call, sandbox_call_gone, &s);
 	s.c.dirfd = s.c.rootfd = -1;
 	s.log_left = SANDBOX_LOG_MAX;

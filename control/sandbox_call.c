@@ -16,13 +16,18 @@
 #define CALL_KILL_MS  3000 /* for a guest to take a SIGKILL */
 #define CALL_DYING_MS 30000 /* for what it kills to be written back and gone */
 
-bool call_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *cid)
+struct sandbox_container *call_container(
+	struct sandbox *s, struct cm_urpc_client *c, const json_t *cid)
 {
-	if (json_is_string(cid) && strcmp(json_string_value(cid), s->o->id) == 0)
-		return true;
-	cm_urpc_reply(c, ENOENT,
-		json_is_string(cid) ? "no such container" : "container id is missing", NULL);
-	return false;
+	struct sandbox_container *k = NULL;
+
+	if (json_is_string(cid))
+		k = sandbox_container_find(s, json_string_value(cid));
+	if (!k)
+		cm_urpc_reply(c, ENOENT,
+			json_is_string(cid) ? "no such container" : "container id is missing",
+			NULL);
+	return k;
 }
 
 void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request)
@@ -44,27 +49,28 @@ static bool signal_ends(int signo)
 	       signo == SIGQUIT;
 }
 
-int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode)
+int64_t sandbox_signal(
+	struct sandbox *s, struct sandbox_container *k, int signo, int pid, uint32_t mode)
 {
 	struct cm_rpc_signal q = {
-		.container = SANDBOX_CONTAINER,
+		.container = k->number,
 		.signo = signo,
 		.pid = pid,
 		.mode = mode,
 	};
 	bool whole = pid == 0 && mode != CM_RPC_SIGNAL_FOREGROUND;
 
-	if (!s->started || s->exited)
+	if (!sandbox_container_is_up(k))
 		return -ESRCH;
-	if (!s->released && whole && signo != 0) {
+	if (k->status == CM_CREATED && whole && signo != 0) {
 		if (!signal_ends(signo))
 			return 0;
 		q.signo = SIGKILL;
 	}
 	if (q.signo == SIGKILL && whole)
 		sandbox_unpause(s);
-	if (q.signo == SIGKILL && whole && !s->kill_deadline)
-		s->kill_deadline = sandbox_now_ms() + CALL_KILL_MS;
+	if (q.signo == SIGKILL && whole && !k->kill_deadline)
+		k->kill_deadline = sandbox_now_ms() + CALL_KILL_MS;
 	return cm_rpc_client_request(&s->rpc, CM_RPC_SIGNAL, &q, sizeof(q));
 }
 
@@ -73,13 +79,14 @@ static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_
 	json_int_t signo = json_integer_value(json_object_get(arg, "Signo"));
 	json_int_t pid = json_integer_value(json_object_get(arg, "PID"));
 	json_int_t mode = json_integer_value(json_object_get(arg, "Mode"));
+	struct sandbox_container *k = call_container(s, c, json_object_get(arg, "CID"));
 
-	if (call_container(s, c, json_object_get(arg, "CID")))
-		call_send_signal(s, c, signo, pid, mode);
+	if (k)
+		call_send_signal(s, k, c, signo, pid, mode);
 }
 
-void call_send_signal(struct sandbox *s, struct cm_urpc_client *c, json_int_t signo, json_int_t pid,
-	json_int_t mode)
+void call_send_signal(struct sandbox *s, struct sandbox_container *k, struct cm_urpc_client *c,
+	json_int_t signo, json_int_t pid, json_int_t mode)
 {
 	int64_t id;
 
@@ -89,7 +96,7 @@ void call_send_signal(struct sandbox *s, struct cm_urpc_client *c, json_int_t si
 		return;
 	}
 	/* The numbers of the two enumerations are the same on purpose. */
-	id = sandbox_signal(s, (int)signo, (int)pid, (uint32_t)mode);
+	id = sandbox_signal(s, k, (int)signo, (int)pid, (uint32_t)mode);
 	/* A paused guest takes it when it goes on. */
 	if (id == 0 || (id > 0 && s->pause.count > 0))
 		cm_urpc_reply(c, 0, NULL, NULL);
@@ -99,65 +106,74 @@ void call_send_signal(struct sandbox *s, struct cm_urpc_client *c, json_int_t si
 
 static void call_start_root(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	struct cm_rpc_container q = { .container = SANDBOX_CONTAINER };
+	struct sandbox_container *k = call_container(s, c, arg);
+	struct cm_rpc_container q = { 0 };
 	struct cm_err err;
 
-	if (!call_container(s, c, arg))
+	if (!k)
 		return;
-	if (s->release_id) {
+	if (k->release_id) {
 		cm_urpc_reply(c, EALREADY, "the container is being started", NULL);
 		return;
 	}
 	/* A paused one may become running too, but not by this. */
-	if (s->released && s->c.st.status == CM_PAUSED) {
+	if (k->status == CM_PAUSED) {
 		cm_urpc_reply(c, EINVAL, "a paused container is not started, but resumed", NULL);
 		return;
 	}
-	if (cm_container_check(&s->c, CM_RUNNING, &err) < 0) {
+	if (cm_status_check(k->id, k->status, CM_RUNNING, &err) < 0) {
 		cm_urpc_reply(c, EINVAL, err.msg, NULL);
 		return;
 	}
-	s->release_id = cm_rpc_client_request(&s->rpc, CM_RPC_RELEASE, &q, sizeof(q));
-	if (s->release_id < 0) {
-		s->release_id = 0;
+	q.container = k->number;
+	k->release_id = cm_rpc_client_request(&s->rpc, CM_RPC_RELEASE, &q, sizeof(q));
+	if (k->release_id < 0) {
+		k->release_id = 0;
 		cm_urpc_reply(c, EBUSY, "guest is busy", NULL);
 		return;
 	}
 	c->call = CALL_RELEASE;
+	c->container = k->number;
 }
 
-void sandbox_call_released(struct sandbox *s, int code, const char *text)
+void sandbox_call_released(
+	struct sandbox *s, const struct sandbox_container *k, int code, const char *text)
 {
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
 
-		if (c->fd >= 0 && c->call == CALL_RELEASE)
+		if (c->fd >= 0 && c->call == CALL_RELEASE && c->container == k->number)
 			cm_urpc_reply(c, code, text, NULL);
 	}
 }
 
 static void call_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (!call_container(s, c, arg))
+	const struct sandbox_container *k = call_container(s, c, arg);
+
+	if (!k)
 		return;
-	if (s->exited)
-		cm_urpc_reply(c, 0, NULL, json_integer(s->status));
-	else
-		c->call = CALL_WAIT;
+	if (k->status == CM_STOPPED) {
+		cm_urpc_reply(c, 0, NULL, json_integer(k->wait_status));
+		return;
+	}
+	c->call = CALL_WAIT;
+	c->container = k->number;
 }
 
 static void call_wait_pid(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
 	json_int_t pid = json_integer_value(json_object_get(arg, "PID"));
+	const struct sandbox_container *k = call_container(s, c, json_object_get(arg, "CID"));
 	const struct sandbox_proc *p;
 
-	if (!call_container(s, c, json_object_get(arg, "CID")))
+	if (!k)
 		return;
 	if (pid <= 0 || pid > INT32_MAX) {
 		cm_urpc_reply(c, EINVAL, "PID must be positive", NULL);
 		return;
 	}
-	p = sandbox_proc_find(s, (int)pid);
+	p = sandbox_proc_find(s, k, (int)pid);
 	if (!p) {
 		cm_urpc_reply(c, ESRCH, "no such process", NULL);
 	} else if (p->complete) {
@@ -165,37 +181,46 @@ static void call_wait_pid(struct sandbox *s, struct cm_urpc_client *c, const jso
 	} else {
 		c->call = CALL_WAIT_PID;
 		c->key = pid;
+		c->container = k->number;
 	}
 }
 
 static void call_state(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (call_container(s, c, arg))
-		cm_urpc_reply(c, 0, NULL, cm_state_json(&s->c.st));
+	const struct sandbox_container *k = call_container(s, c, arg);
+
+	if (k)
+		cm_urpc_reply(c, 0, NULL, sandbox_container_state(s, k));
 }
 
 /* gVisor's numbers: 1 creating, 2 running, 3 stopped. */
 static void call_runtime_state(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	bool known = json_is_string(arg) && strcmp(json_string_value(arg), s->o->id) == 0;
+	const struct sandbox_container *k =
+		json_is_string(arg) ? sandbox_container_find(s, json_string_value(arg)) : NULL;
+	bool stopped = !k || k->status == CM_STOPPED;
 
-	cm_urpc_reply(c, 0, NULL, json_integer(!known || s->exited ? 3 : s->released ? 2 : 1));
+	cm_urpc_reply(c, 0, NULL, json_integer(stopped ? 3 : sandbox_container_runs(k) ? 2 : 1));
 }
 
 static void call_process(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (call_container(s, c, arg))
-		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(s->spec->doc, "process")));
+	const struct sandbox_container *k = call_container(s, c, arg);
+	json_t *doc = k && k->spec ? k->spec->doc : NULL;
+
+	if (k)
+		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(doc, "process")));
 }
 
-static void call_ask(
-	struct sandbox *s, struct cm_urpc_client *c, enum call_kind kind, uint16_t type)
+void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
+	enum call_kind kind, uint16_t type)
 {
-	struct cm_rpc_container q = { .container = SANDBOX_CONTAINER };
+	struct cm_rpc_container q = { .container = k->number };
 
+	c->container = k->number;
 	if (s->pause.count > 0)
 		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
-	else if (!s->started || s->exited)
+	else if (!sandbox_container_is_up(k))
 		call_await(c, kind, -ESRCH);
 	else
 		call_await(c, kind, cm_rpc_client_request(&s->rpc, type, &q, sizeof(q)));
@@ -203,19 +228,23 @@ static void call_ask(
 
 static void call_processes(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (call_container(s, c, arg))
-		call_ask(s, c, CALL_PS, CM_RPC_PS);
+	const struct sandbox_container *k = call_container(s, c, arg);
+
+	if (k)
+		call_ask(s, k, c, CALL_PS, CM_RPC_PS);
 }
 
 static void call_event(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (call_container(s, c, arg))
-		call_ask(s, c, CALL_EVENT, CM_RPC_USAGE);
+	const struct sandbox_container *k = call_container(s, c, arg);
+
+	if (k)
+		call_ask(s, k, c, CALL_EVENT, CM_RPC_USAGE);
 }
 
 static void call_usage(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	call_ask(s, c, CALL_USAGE, CM_RPC_USAGE);
+	call_ask(s, sandbox_root(s), c, CALL_USAGE, CM_RPC_USAGE);
 }
 
 static void call_winsize(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -223,19 +252,20 @@ static void call_winsize(struct sandbox *s, struct cm_urpc_client *c, const json
 	json_int_t pid = json_integer_value(json_object_get(arg, "PID"));
 	json_int_t rows = json_integer_value(json_object_get(arg, "Rows"));
 	json_int_t cols = json_integer_value(json_object_get(arg, "Columns"));
+	const struct sandbox_container *k = call_container(s, c, json_object_get(arg, "CID"));
 	struct cm_rpc_winsize w = {
-		.container = SANDBOX_CONTAINER,
 		.rows = (uint16_t)rows,
 		.cols = (uint16_t)cols,
 		.pid = (int32_t)pid,
 	};
 
-	if (!call_container(s, c, json_object_get(arg, "CID")))
+	if (!k)
 		return;
+	w.container = k->number;
 	if (pid < 0 || pid > INT32_MAX || rows < 0 || rows > UINT16_MAX || cols < 0 ||
 		cols > UINT16_MAX)
 		cm_urpc_reply(c, EINVAL, "invalid process or size", NULL);
-	else if (!s->started || s->exited)
+	else if (!sandbox_container_is_up(k))
 		call_await(c, CALL_GUEST, -ESRCH);
 	else
 		call_await(c, CALL_GUEST,
@@ -287,7 +317,7 @@ static void call_ps(struct sandbox *s, struct cm_urpc_client *c, const json_t *a
 {
 	bool json = json_is_true(json_object_get(arg, "JSON"));
 
-	call_ask(s, c, json ? CALL_PS_JSON : CALL_PS_TABLE, CM_RPC_PS);
+	call_ask(s, sandbox_root(s), c, json ? CALL_PS_JSON : CALL_PS_TABLE, CM_RPC_PS);
 }
 
 static const struct {
@@ -350,8 +380,10 @@ static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const stru
 		result = call_ps_result(s, f);
 	else if (c->call == CALL_PS_JSON || c->call == CALL_PS_TABLE)
 		result = call_ps_string(s, f, c->call == CALL_PS_JSON);
-	else if (c->call == CALL_EVENT || c->call == CALL_USAGE)
-		result = call_usage_result(s, f, c->call == CALL_EVENT);
+	else if (c->call == CALL_EVENT && sandbox_container_at(s, c->container))
+		result = call_usage_result(f, sandbox_container_at(s, c->container)->id);
+	else if (c->call == CALL_USAGE)
+		result = call_usage_result(f, NULL);
 	else if (c->call == CALL_LIMIT)
 		result = call_limit_result(f);
 	if (!result && c->call != CALL_GUEST)
@@ -371,13 +403,21 @@ static struct cm_urpc_client *reply_client(struct sandbox *s, int64_t id)
 	return NULL;
 }
 
+/* A guest that takes a kill is not stuck: what remains is its work. */
+static void call_dying(struct sandbox *s)
+{
+	for (int i = 0; i < CM_RPC_CONTAINERS; i++) {
+		if (s->table[i].id && s->table[i].kill_deadline)
+			s->table[i].kill_deadline = sandbox_now_ms() + CALL_DYING_MS;
+	}
+}
+
 void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 {
 	struct cm_urpc_client *c = reply_client(s, f->hdr.id);
 
-	/* A guest that takes a kill is not stuck: what remains is its work. */
-	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY) && s->kill_deadline)
-		s->kill_deadline = sandbox_now_ms() + CALL_DYING_MS;
+	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY))
+		call_dying(s);
 	if (f->hdr.type == (CM_RPC_EXEC | CM_RPC_REPLY))
 		call_executed(s, c && c->call >= CALL_EXEC ? c : NULL, f);
 	else if (c && c->call < CALL_EXEC)
@@ -391,7 +431,7 @@ void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p)
 
 		if (c->fd < 0)
 			continue;
-		if (c->call == CALL_WAIT_PID && c->key == p->pid)
+		if (c->call == CALL_WAIT_PID && c->container == p->container && c->key == p->pid)
 			cm_urpc_reply(c, 0, NULL, json_integer(p->status));
 		if (c->owns == p->id)
 			c->owns = 0;
@@ -399,17 +439,18 @@ void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p)
 }
 
 /* Status of the process that a client waits for, once the container is gone: what did not tell its end was killed with it. */
-static int end_status(struct sandbox *s, const struct cm_urpc_client *c)
+static int end_status(
+	struct sandbox *s, const struct sandbox_container *k, const struct cm_urpc_client *c)
 {
 	const struct sandbox_proc *p =
-		c->call == CALL_WAIT_PID ? sandbox_proc_find(s, (int)c->key) : NULL;
+		c->call == CALL_WAIT_PID ? sandbox_proc_find(s, k, (int)c->key) : NULL;
 
 	if (!p || p->init)
-		return s->status;
+		return k->wait_status;
 	return p->ended ? p->status : SIGKILL;
 }
 
-void sandbox_call_end(struct sandbox *s)
+void sandbox_call_end(struct sandbox *s, const struct sandbox_container *k)
 {
 	bool flushed = !sandbox_has_output(s);
 
@@ -418,8 +459,11 @@ void sandbox_call_end(struct sandbox *s)
 
 		if (c->fd < 0 || !c->busy || c->call == 0)
 			continue;
+		/* With the root container ends also what is about none. */
+		if (c->container != k->number && (c->container || k != sandbox_root(s)))
+			continue;
 		if (c->call == CALL_WAIT || (c->call == CALL_WAIT_PID && flushed))
-			cm_urpc_reply(c, 0, NULL, json_integer(end_status(s, c)));
+			cm_urpc_reply(c, 0, NULL, json_integer(end_status(s, k, c)));
 		else if (c->call != CALL_WAIT_PID)
 			cm_urpc_reply(c, ESRCH, "container not running", NULL);
 	}
@@ -453,6 +497,7 @@ void sandbox_call_gone(void *ctx, struct cm_urpc_client *c)
 			continue;
 		p->unwanted = true;
 		if (p->pid)
-			sandbox_signal(s, SIGKILL, p->pid, CM_RPC_SIGNAL_PID);
+			sandbox_signal(s, sandbox_container_at(s, p->container), SIGKILL, p->pid,
+				CM_RPC_SIGNAL_PID);
 	}
 }

@@ -26,11 +26,12 @@ static void host_oom_score(pid_t pid, int score)
 
 static int host_cgroup(struct sandbox *s, struct cm_err *err)
 {
+	const struct cm_spec *spec = sandbox_root(s)->spec;
 	int r;
 
-	if (!cm_cgroup_wanted(s->spec))
+	if (!cm_cgroup_wanted(spec))
 		return 0;
-	r = cm_cgroup_create(&s->cgroup, s->spec, s->o->id, err);
+	r = cm_cgroup_create(&s->cgroup, spec, s->o->id, err);
 	if (r == 0)
 		r = cm_cgroup_join(&s->cgroup, getpid(), err);
 	/* It was started before the configuration was read. */
@@ -46,12 +47,13 @@ static int host_cgroup(struct sandbox *s, struct cm_err *err)
 static int host_keep_hooks(struct sandbox *s, struct cm_err *err)
 {
 	static const enum cm_hook_kind later[] = { CM_HOOK_POSTSTART, CM_HOOK_POSTSTOP };
-	json_t *hooks = json_object_get(s->spec->doc, "hooks");
+	const struct cm_spec *spec = sandbox_root(s)->spec;
+	json_t *hooks = json_object_get(spec->doc, "hooks");
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
 		const char *name = cm_hook_name(later[i]);
 
-		if (!s->spec->hooks[later[i]].n)
+		if (!spec->hooks[later[i]].n)
 			continue;
 		if (!s->c.st.hooks)
 			s->c.st.hooks = json_object();
@@ -63,13 +65,14 @@ static int host_keep_hooks(struct sandbox *s, struct cm_err *err)
 
 int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
 {
+	struct sandbox_container *k = sandbox_root(s);
 	int r = host_cgroup(s, err);
 
-	if (r == 0 && s->spec->seccomp)
-		r = cm_seccomp_compile(s->spec->seccomp, &s->filter, err);
-	if (r == 0 && s->spec->has_oom_score_adj) {
-		host_oom_score(getpid(), s->spec->oom_score_adj);
-		host_oom_score(s->l.vmm_pid, s->spec->oom_score_adj);
+	if (r == 0 && k->spec->seccomp)
+		r = cm_seccomp_compile(k->spec->seccomp, &k->filter, err);
+	if (r == 0 && k->spec->has_oom_score_adj) {
+		host_oom_score(getpid(), k->spec->oom_score_adj);
+		host_oom_score(s->l.vmm_pid, k->spec->oom_score_adj);
 	}
 	if (r == 0)
 		r = host_keep_hooks(s, err);
@@ -83,8 +86,8 @@ int sandbox_create_hooks(struct sandbox *s, struct cm_err *err)
 	int r = 0;
 
 	for (unsigned k = CM_HOOK_PRESTART; r == 0 && k <= CM_HOOK_CREATE_CONTAINER; k++)
-		r = cm_hooks_run(s->spec->hooks, (enum cm_hook_kind)k, &s->c.st, CM_CREATING,
-			s->o->bundle_fd, err);
+		r = cm_hooks_run(sandbox_root(s)->spec->hooks, (enum cm_hook_kind)k, &s->c.st,
+			CM_CREATING, s->o->bundle_fd, err);
 	return r;
 }
 

@@ -17,13 +17,13 @@
 #define SANDBOX_RELAYS 120 /* streams at a time; the vsock device has 128 connections */
 #define SANDBOX_PROCS \
 	128 /* processes that are remembered: alive, or ended and not the oldest ones */
-#define SANDBOX_CONTAINER 1 /* the container's number in the guest protocol */
-#define VSOCK_PATH	  "vsock.sock"
+#define VSOCK_PATH "vsock.sock"
 
 /* A process that the guest was asked to start. */
 struct sandbox_proc {
 	bool used;
-	bool init; /* the container's first one */
+	uint32_t container; /* number of the one that it lives in */
+	bool init; /* that one's first */
 	int64_t id; /* ours, never used again */
 	int pid; /* the guest's number, 0 until it answered */
 	bool unwanted; /* its owner is gone: it is killed as soon as it has a number */
@@ -36,12 +36,38 @@ struct sandbox_proc {
 	int status; /* wait(2) encoding */
 };
 
+/* One container. */
+struct sandbox_container {
+	char *id; /* NULL = free slot */
+	uint32_t number; /* in the guest protocol */
+	enum cm_status status; /* changed by sandbox_container_change alone */
+	struct cm_spec *spec; /* owned; NULL until it is known */
+	struct cm_volumes volumes; /* until the file server runs: then only their numbers */
+	struct cm_seccomp_program filter; /* of the configuration, until it is sent */
+	int console_fd; /* slave side of its terminal, when an engine has the master; -1 = none */
+	int64_t start_id, release_id; /* open START and RELEASE, 0 = none */
+	int wait_status; /* wait(2) encoding, once stopped */
+	bool oom_killed;
+	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
+};
+
+/* Did the guest make it, and is its program not at its end? */
+static inline bool sandbox_container_is_up(const struct sandbox_container *k)
+{
+	return k->status == CM_CREATED || k->status == CM_RUNNING || k->status == CM_PAUSED;
+}
+
+/* Was its program let go, and has it not ended? */
+static inline bool sandbox_container_runs(const struct sandbox_container *k)
+{
+	return k->status == CM_RUNNING || k->status == CM_PAUSED;
+}
+
 struct sandbox {
 	const struct cm_sandbox_options *o;
-	struct cm_container c;
+	struct cm_container c; /* the record: sandbox_save writes what the table says */
 	struct cm_launch l;
-	struct cm_spec *spec; /* owned */
-	struct cm_volumes volumes; /* until the file server runs: then only their numbers */
+	struct sandbox_container table[CM_RPC_CONTAINERS];
 	struct cm_rpc_client rpc;
 	struct cm_urpc_server urpc;
 	struct cm_relay *relays[SANDBOX_RELAYS]; /* NULL = free */
@@ -49,21 +75,14 @@ struct sandbox {
 	uint64_t next_token, next_age;
 	int64_t next_proc;
 	time_t boot_time; /* wall clock when the guest's clock began, about */
-	int console_fd; /* slave side of the container's terminal, when an engine has the master; -1 = none */
 	struct cm_cgroup cgroup; /* of the sandbox's processes; n = 0: that of the command */
-	struct cm_seccomp_program filter; /* of the configuration, until it is sent */
 	bool publish_first; /* the record must be there before anyone is told of the start */
 	int done_fd, signal_fd, cli_fd, vsock_fd;
-	int64_t hello_id, start_id, trace_id, release_id;
-	bool started; /* the guest made the container: it is created, or running */
-	bool released; /* its program was let go */
+	int64_t hello_id, trace_id;
 	bool published; /* control socket and record exist */
-	bool exited; /* status is the program's */
 	bool vmm_gone, fsd_gone;
 	bool killed; /* the command vanished or a kill was ordered: no complaint about the end */
-	int status; /* wait(2) encoding */
 	long deadline; /* ms, monotonic: for the start, or for the end after the guest hung up */
-	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
 	struct {
 		int fd; /* connection to the VMM's debug server; -1 = none yet */
 		struct cm_buf rx;
@@ -108,6 +127,24 @@ void sandbox_last_line(const struct sandbox *s, char *buf, size_t size);
 /* An exit code or a signal: the rest of the guest's word is its fancy. */
 int sandbox_status(int32_t status);
 
+/* ---- sandbox_table.c ---- */
+/* The container that the sandbox was made for: with its end the sandbox ends. */
+struct sandbox_container *sandbox_root(struct sandbox *s);
+/* NULL for one that is not known. */
+struct sandbox_container *sandbox_container_find(struct sandbox *s, const char *id);
+struct sandbox_container *sandbox_container_at(struct sandbox *s, uint32_t number);
+/* A container with this id, in the state creating. -EINVAL, -EEXIST, -ENOSPC. */
+int sandbox_container_new(
+	struct sandbox *s, const char *id, struct sandbox_container **out, struct cm_err *err);
+/* As cm_status_change. */
+int sandbox_container_change(struct sandbox_container *k, enum cm_status to, struct cm_err *err);
+/* Its life is over, in whatever state it was; one that is stopped already stays as it is. */
+void sandbox_container_stopped(struct sandbox_container *k, int wait_status);
+/* Its OCI state, and ours; a new reference. */
+json_t *sandbox_container_state(struct sandbox *s, const struct sandbox_container *k);
+/* Write the record. */
+int sandbox_save(struct sandbox *s, struct cm_err *err);
+
 /* ---- sandbox_proc.c ---- */
 /*
  * Streams of a process, or the trace (kind CM_RPC_STREAM_TRACE, p NULL): connect it and give its token. own: the relay closes the
@@ -123,8 +160,10 @@ void sandbox_streams_done(struct sandbox *s);
 /* Output streams that have not ended. */
 bool sandbox_has_output(const struct sandbox *s);
 /* A slot for a new process; NULL: too many live. */
-struct sandbox_proc *sandbox_proc_new(struct sandbox *s);
-struct sandbox_proc *sandbox_proc_find(struct sandbox *s, int pid);
+struct sandbox_proc *sandbox_proc_new(struct sandbox *s, const struct sandbox_container *k);
+struct sandbox_proc *sandbox_proc_find(
+	struct sandbox *s, const struct sandbox_container *k, int pid);
+struct sandbox_proc *sandbox_proc_init(struct sandbox *s, const struct sandbox_container *k);
 struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request);
 /* It was not started: free its slot and streams. */
 void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p);
@@ -141,12 +180,13 @@ void sandbox_call_gone(void *ctx, struct cm_urpc_client *c);
 void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f);
 /* What a process waiter waits for has come. */
 void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p);
-/* The end of the container: answer everybody. */
-void sandbox_call_end(struct sandbox *s);
+/* The end of a container: answer everybody who waits for something of it. */
+void sandbox_call_end(struct sandbox *s, const struct sandbox_container *k);
 /* Answer the clients whose time is over; the next time to call this, 0 = never. */
 long sandbox_call_deadlines(struct sandbox *s);
-/* The program was executed (code 0), or not. */
-void sandbox_call_released(struct sandbox *s, int code, const char *text);
+/* The container's program was executed (code 0), or not. */
+void sandbox_call_released(
+	struct sandbox *s, const struct sandbox_container *k, int code, const char *text);
 
 /* ---- sandbox_ns.c ---- */
 /* Whoever joins this process's mount namespace finds the container's root. After the helpers were started. */
@@ -155,10 +195,11 @@ int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err);
 /* ---- sandbox_pause.c ---- */
 /* Something came from the VMM. */
 void sandbox_pause_serve(struct sandbox *s);
-/* Take back every pause: the program is about to be killed. */
+/* Take back every pause: a program is about to be killed. */
 void sandbox_unpause(struct sandbox *s);
 
 /* Ask the guest to signal; the reply is matched by the id returned (0: there is nothing to ask). -errno when it cannot be asked. */
-int64_t sandbox_signal(struct sandbox *s, int signo, int pid, uint32_t mode);
+int64_t sandbox_signal(
+	struct sandbox *s, struct sandbox_container *k, int signo, int pid, uint32_t mode);
 
 #endif

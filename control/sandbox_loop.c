@@ -94,72 +94,72 @@ static int loop_hello(const struct cm_rpc_frame *f, struct cm_err *err)
 	return 0;
 }
 
-static void loop_winsize(struct sandbox *s, uint16_t rows, uint16_t cols)
+static void loop_winsize(
+	struct sandbox *s, const struct sandbox_container *k, uint16_t rows, uint16_t cols)
 {
-	struct cm_rpc_winsize w = { .container = SANDBOX_CONTAINER, .rows = rows, .cols = cols };
+	struct cm_rpc_winsize w = { .container = k->number, .rows = rows, .cols = cols };
 
-	if (s->started && !s->exited && (rows || cols))
+	if (sandbox_container_is_up(k) && (rows || cols))
 		cm_rpc_client_request(&s->rpc, CM_RPC_WINSIZE, &w, sizeof(w));
 }
 
-static void loop_console_size(struct sandbox *s)
+static void loop_console_size(struct sandbox *s, const struct sandbox_container *k)
 {
 	uint16_t rows, cols;
 
-	if (s->console_fd < 0)
+	if (k->console_fd < 0)
 		return;
-	cm_console_size(s->console_fd, &rows, &cols);
-	loop_winsize(s, rows, cols);
+	cm_console_size(k->console_fd, &rows, &cols);
+	loop_winsize(s, k, rows, cols);
 }
 
-static int loop_started(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+static int loop_started(struct sandbox *s, struct sandbox_container *k,
+	const struct cm_rpc_frame *f, struct cm_err *err)
 {
 	struct cm_rpc_started st;
 
+	k->start_id = 0;
 	if (f->hdr.error) {
-		cm_rpc_start_error(f, s->spec, err);
+		cm_rpc_start_error(f, k->spec, err);
 		return cm_err_wrap(err, "unable to start container process");
 	}
 	if (cm_rpc_decode_started(f, &st) < 0)
 		return cm_err_set(err, EPROTO, "answer of the guest");
-	s->started = true;
-	s->released = !s->o->create;
-	s->procs[0].pid = st.pid;
-	if (cm_container_transition(&s->c, CM_CREATED, err) < 0 ||
-		(s->released && cm_container_transition(&s->c, CM_RUNNING, err) < 0) ||
+	sandbox_proc_init(s, k)->pid = st.pid;
+	if (sandbox_container_change(k, CM_CREATED, err) < 0 ||
+		(!s->o->create && sandbox_container_change(k, CM_RUNNING, err) < 0) ||
 		(s->publish_first && sandbox_publish(s, err) < 0))
 		return -err->code;
-	loop_console_size(s); /* the engine may have told it before there was anybody to tell */
+	loop_console_size(s, k); /* the engine may have told it before there was anybody to tell */
 	s->deadline = sandbox_now_ms() + LOOP_QUIET_MS;
 	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(),
-		s->released && s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
+		!s->o->create && s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
 	return 0;
 }
 
 /* A created container's program was executed, or could not be: then that was its life. */
-static int loop_released(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+static int loop_released(struct sandbox *s, struct sandbox_container *k,
+	const struct cm_rpc_frame *f, struct cm_err *err)
 {
 	struct cm_err why;
 
-	s->release_id = 0;
+	k->release_id = 0;
 	if (f->hdr.error == EINTR) {
 		/* Killed before; the exit event comes. */
-		sandbox_call_released(s, ESRCH, "the container was killed");
+		sandbox_call_released(s, k, ESRCH, "the container was killed");
 		return 0;
 	}
 	if (f->hdr.error) {
-		cm_rpc_start_error(f, s->spec, &why);
+		cm_rpc_start_error(f, k->spec, &why);
 		cm_err_wrap(&why, "unable to start container process");
-		sandbox_call_released(s, why.code, why.msg);
-		s->status = LOOP_NO_EXEC << 8;
-		s->exited = true;
+		sandbox_call_released(s, k, why.code, why.msg);
+		sandbox_container_stopped(k, LOOP_NO_EXEC << 8);
 		return 0;
 	}
-	s->released = true;
-	if (!s->exited && (cm_container_transition(&s->c, CM_RUNNING, err) < 0 ||
-				  cm_container_save(&s->c, err) < 0))
+	if (k->status != CM_STOPPED &&
+		(sandbox_container_change(k, CM_RUNNING, err) < 0 || sandbox_save(s, err) < 0))
 		return -err->code;
-	sandbox_call_released(s, 0, NULL);
+	sandbox_call_released(s, k, 0, NULL);
 	return 0;
 }
 
@@ -173,44 +173,68 @@ int sandbox_status(int32_t status)
 
 static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
 {
+	struct sandbox_container *k;
 	struct cm_rpc_exited e;
 
-	if (cm_rpc_decode_exited(f, &e) < 0 || e.container != SANDBOX_CONTAINER || !s->started)
+	if (cm_rpc_decode_exited(f, &e) < 0)
 		return cm_err_set(err, EPROTO, "exit event of the guest");
-	s->status = sandbox_status(e.status);
-	s->exited = true;
-	s->c.st.oom_killed = e.flags & CM_RPC_EXITED_OOM;
+	k = sandbox_container_at(s, e.container);
+	if (!k || k->status == CM_CREATING)
+		return cm_err_set(err, EPROTO, "exit event of the guest");
+	if (k->status == CM_STOPPED)
+		return 0;
+	k->oom_killed = e.flags & CM_RPC_EXITED_OOM;
+	sandbox_container_stopped(k, sandbox_status(e.status));
 	return 0;
 }
 
 /* A guest that tells of a process it was not asked for, or twice, is not listened to. */
 static int loop_exec_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
 {
-	struct sandbox_proc *p;
+	struct sandbox_proc *p = NULL;
+	struct sandbox_container *k;
 	struct cm_rpc_exited e;
 
 	if (cm_rpc_decode_exited(f, &e) < 0)
 		return cm_err_set(err, EPROTO, "exit event of the guest");
-	p = sandbox_proc_find(s, e.pid);
+	k = sandbox_container_at(s, e.container);
+	if (k)
+		p = sandbox_proc_find(s, k, e.pid);
 	if (p && !p->init && !p->ended)
 		sandbox_proc_ended(s, p, sandbox_status(e.status), e.sent);
 	return 0;
 }
 
+/* A reply to START or RELEASE: 1 when it was none, or -errno. */
+static int loop_container_reply(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
+{
+	for (uint32_t i = 1; i <= CM_RPC_CONTAINERS; i++) {
+		struct sandbox_container *k = sandbox_container_at(s, i);
+
+		if (!k)
+			continue;
+		if (f->hdr.type == (CM_RPC_RELEASE | CM_RPC_REPLY) && f->hdr.id == k->release_id)
+			return loop_released(s, k, f, err);
+		if (f->hdr.type == (CM_RPC_START | CM_RPC_REPLY) && f->hdr.id == k->start_id)
+			return loop_started(s, k, f, err);
+	}
+	return 1;
+}
+
 static int loop_frame(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
 {
 	int64_t id = f->hdr.id;
+	int r;
 
 	if (f->hdr.type == CM_RPC_EXITED)
-		return s->exited ? 0 : loop_exited(s, f, err);
+		return loop_exited(s, f, err);
 	if (f->hdr.type == CM_RPC_EXEC_EXITED)
 		return loop_exec_exited(s, f, err);
-	if (f->hdr.type == (CM_RPC_RELEASE | CM_RPC_REPLY) && id == s->release_id)
-		return loop_released(s, f, err);
 	if (f->hdr.type == (CM_RPC_HELLO | CM_RPC_REPLY) && id == s->hello_id)
 		return loop_hello(f, err);
-	if (f->hdr.type == (CM_RPC_START | CM_RPC_REPLY) && id == s->start_id && !s->started)
-		return loop_started(s, f, err);
+	r = loop_container_reply(s, f, err);
+	if (r <= 0)
+		return r;
 	if (f->hdr.type == (CM_RPC_TRACE | CM_RPC_REPLY) && id == s->trace_id && f->hdr.error)
 		return cm_err_set(err, f->hdr.error, "trace system calls");
 	if (f->hdr.type & CM_RPC_REPLY)
@@ -262,7 +286,7 @@ static int loop_vmm_end(struct sandbox *s, struct cm_err *err)
 	/* The exit event and the last output may still lie in the sockets. */
 	if (s->rpc.fd >= 0 && loop_rpc(s, err) < 0)
 		return -err->code;
-	if (s->exited)
+	if (sandbox_root(s)->status == CM_STOPPED)
 		return 0;
 	if (WIFSIGNALED(status)) {
 		sandbox_read_log(s);
@@ -278,7 +302,7 @@ static int loop_fsd_end(struct sandbox *s, struct cm_err *err)
 	struct pollfd vmm = { .fd = s->vmm_gone ? -1 : s->l.vmm_pidfd, .events = POLLIN };
 
 	s->fsd_gone = true;
-	if (s->exited)
+	if (sandbox_root(s)->status == CM_STOPPED)
 		return 0;
 	if (!s->vmm_gone && poll(&vmm, 1, LOOP_FSD_MS) > 0)
 		return loop_vmm_end(s, err);
@@ -287,31 +311,34 @@ static int loop_fsd_end(struct sandbox *s, struct cm_err *err)
 
 static void loop_signals(struct sandbox *s)
 {
+	struct sandbox_container *root = sandbox_root(s);
 	struct signalfd_siginfo si;
 
 	while (read(s->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGWINCH && s->console_fd >= 0) {
-			loop_console_size(s);
+		if (si.ssi_signo == SIGWINCH && root->console_fd >= 0) {
+			loop_console_size(s, root);
 			continue;
 		}
 		/* The engine closed the terminal: the guest's own hang-up tells its programs. */
-		if (si.ssi_signo == SIGHUP && s->console_fd >= 0 && si.ssi_pid == 0)
+		if (si.ssi_signo == SIGHUP && root->console_fd >= 0 && si.ssi_pid == 0)
 			continue;
 		/* Whoever signals the OCI pid means the container. */
-		sandbox_signal(s, (int)si.ssi_signo, 0, CM_RPC_SIGNAL_PID);
+		sandbox_signal(s, root, (int)si.ssi_signo, 0, CM_RPC_SIGNAL_PID);
 	}
 }
 
 static int loop_message(struct sandbox *s, const struct cm_sandbox_msg *m, struct cm_err *err)
 {
+	struct sandbox_container *root = sandbox_root(s);
+
 	if (m->kind == CM_MSG_WINSIZE)
-		loop_winsize(s, (uint16_t)((uint32_t)m->value >> 16), (uint16_t)m->value);
+		loop_winsize(s, root, (uint16_t)((uint32_t)m->value >> 16), (uint16_t)m->value);
 	if (m->kind != CM_MSG_SIGNAL)
 		return 0;
 	/* There is no program yet that could handle it. */
-	if (!s->started)
+	if (root->status == CM_CREATING)
 		return cm_err_set(err, 0, "interrupted by signal %d", m->value);
-	sandbox_signal(s, m->value, 0, CM_RPC_SIGNAL_PID);
+	sandbox_signal(s, root, m->value, 0, CM_RPC_SIGNAL_PID);
 	return 0;
 }
 
@@ -324,7 +351,7 @@ static int loop_cli(struct sandbox *s, struct cm_err *err)
 	close(s->cli_fd);
 	s->cli_fd = -1;
 	/* One that died before it was told of the container leaves nobody who knows of it. */
-	if (!s->o->die_with_parent && s->started)
+	if (!s->o->die_with_parent && sandbox_root(s)->status != CM_CREATING)
 		return 0;
 	s->killed = true;
 	return cm_err_set(err, EPIPE, "the command is gone");
@@ -386,25 +413,41 @@ static void loop_power_off(struct sandbox *s)
 }
 
 /* Is there something that must happen by s->deadline? The guest's answer, the record, or the end of a VMM whose guest hung up. */
-static bool loop_limited(const struct sandbox *s)
+static bool loop_limited(struct sandbox *s)
 {
-	if (s->exited)
+	enum cm_status status = sandbox_root(s)->status;
+
+	if (status == CM_STOPPED)
 		return false;
-	return !s->started || !s->published || s->rpc.fd < 0;
+	return status == CM_CREATING || !s->published || s->rpc.fd < 0;
 }
 
 /* The deadline passed: 0 when that is no failure. */
 static int loop_deadline(struct sandbox *s, struct cm_err *err)
 {
-	if (s->started && s->rpc.fd >= 0)
+	if (sandbox_root(s)->status != CM_CREATING && s->rpc.fd >= 0)
 		return sandbox_publish(s, err);
 	return loop_broken(s, "the guest does not answer", err);
+}
+
+/* When the first SIGKILL must have shown effect; 0 = none was sent. */
+static long loop_kill_deadline(const struct sandbox *s)
+{
+	long first = 0;
+
+	for (int i = 0; i < CM_RPC_CONTAINERS; i++) {
+		const struct sandbox_container *k = &s->table[i];
+
+		if (k->id && k->kill_deadline && (!first || k->kill_deadline < first))
+			first = k->kill_deadline;
+	}
+	return first;
 }
 
 /* ms until something must happen; -1 = nothing. */
 static long loop_patience(struct sandbox *s)
 {
-	long due[3] = { loop_limited(s) ? s->deadline : 0, s->exited ? 0 : s->kill_deadline,
+	long due[3] = { loop_limited(s) ? s->deadline : 0, loop_kill_deadline(s),
 		sandbox_call_deadlines(s) };
 	long now = sandbox_now_ms(), left = -1;
 
@@ -418,9 +461,9 @@ static long loop_patience(struct sandbox *s)
 /* What was due by now: 0, or -errno when that is the end. */
 static int loop_overdue(struct sandbox *s, struct cm_err *err)
 {
-	long now = sandbox_now_ms();
+	long now = sandbox_now_ms(), kill = loop_kill_deadline(s);
 
-	if (s->kill_deadline && !s->exited && now >= s->kill_deadline) {
+	if (kill && now >= kill) {
 		s->killed = true;
 		return cm_err_set(err, ETIMEDOUT, "the guest did not end when it was killed");
 	}
@@ -429,8 +472,10 @@ static int loop_overdue(struct sandbox *s, struct cm_err *err)
 
 int sandbox_loop(struct sandbox *s, struct cm_err *err)
 {
+	struct sandbox_container *root = sandbox_root(s);
+
 	s->deadline = sandbox_now_ms() + LOOP_START_MS;
-	while (!s->exited || sandbox_has_output(s)) {
+	while (root->status != CM_STOPPED || sandbox_has_output(s)) {
 		struct pollfd p[LOOP_FDS];
 		int r;
 
@@ -442,8 +487,8 @@ int sandbox_loop(struct sandbox *s, struct cm_err *err)
 			return cm_err_set(err, errno, "wait for the sandbox");
 		if (r > 0 && loop_serve(s, p, err) < 0)
 			return -err->code;
-		if (s->exited)
-			sandbox_call_end(s);
+		if (root->status == CM_STOPPED)
+			sandbox_call_end(s, root);
 	}
 	loop_power_off(s);
 	return 0;

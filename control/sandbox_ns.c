@@ -17,7 +17,8 @@
 
 int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err)
 {
-	cleanup_fd int rootfs = cm_rootfs_open(s->o->bundle_fd, s->spec->root_path, err);
+	cleanup_fd int rootfs =
+		cm_rootfs_open(s->o->bundle_fd, sandbox_root(s)->spec->root_path, err);
 	cleanup_fd int tree = -1;
 
 	if (rootfs < 0)

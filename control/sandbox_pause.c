@@ -79,6 +79,7 @@ static int pause_request(struct sandbox *s, bool pause)
 
 static void pause_change(struct sandbox *s, bool pause, struct cm_urpc_client *c)
 {
+	const struct sandbox_container *root = sandbox_root(s);
 	struct cm_err err;
 	int r;
 
@@ -92,7 +93,7 @@ static void pause_change(struct sandbox *s, bool pause, struct cm_urpc_client *c
 		cm_urpc_reply(c, 0, NULL, NULL);
 		return;
 	}
-	if (cm_container_check(&s->c, pause ? CM_PAUSED : CM_RUNNING, &err) < 0) {
+	if (cm_status_check(root->id, root->status, pause ? CM_PAUSED : CM_RUNNING, &err) < 0) {
 		cm_urpc_reply(c, EINVAL, err.msg, NULL);
 		return;
 	}
@@ -113,14 +114,28 @@ static void pause_change(struct sandbox *s, bool pause, struct cm_urpc_client *c
 
 void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (json_is_string(arg) ? call_container(s, c, arg) : true)
+	if (!json_is_string(arg) || call_container(s, c, arg))
 		pause_change(s, true, c);
 }
 
 void call_resume(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (json_is_string(arg) ? call_container(s, c, arg) : true)
+	if (!json_is_string(arg) || call_container(s, c, arg))
 		pause_change(s, false, c);
+}
+
+/* The vCPUs stand still, or go on: so do all programs that were let go. */
+static int pause_changed(struct sandbox *s, bool pause, struct cm_err *err)
+{
+	enum cm_status from = pause ? CM_RUNNING : CM_PAUSED;
+
+	for (int i = 0; i < CM_RPC_CONTAINERS; i++) {
+		struct sandbox_container *k = &s->table[i];
+
+		if (k->id && k->status == from)
+			sandbox_container_change(k, pause ? CM_PAUSED : CM_RUNNING, err);
+	}
+	return sandbox_save(s, err);
 }
 
 void sandbox_unpause(struct sandbox *s)
@@ -132,8 +147,7 @@ void sandbox_unpause(struct sandbox *s)
 	/* What the VMM answers does not matter: who asked watches the program's end. */
 	s->pause.open = 0;
 	s->pause.count = 0;
-	cm_container_transition(&s->c, CM_RUNNING, &ignored);
-	cm_container_save(&s->c, &ignored);
+	pause_changed(s, false, &ignored);
 }
 
 static void pause_answer(struct sandbox *s, int code, const char *text)
@@ -163,9 +177,7 @@ static void pause_reply(struct sandbox *s, const struct cm_dbg_hdr *h)
 		return;
 	}
 	s->pause.count = pause;
-	if (!s->exited &&
-		(cm_container_transition(&s->c, pause ? CM_PAUSED : CM_RUNNING, &err) < 0 ||
-			cm_container_save(&s->c, &err) < 0))
+	if (sandbox_root(s)->status != CM_STOPPED && pause_changed(s, pause, &err) < 0)
 		pause_answer(s, err.code, err.msg);
 	else
 		pause_answer(s, 0, NULL);

@@ -129,7 +129,7 @@ void sandbox_streams_done(struct sandbox *s)
 		proc_check(s, &s->procs[i]);
 }
 
-struct sandbox_proc *sandbox_proc_new(struct sandbox *s)
+struct sandbox_proc *sandbox_proc_new(struct sandbox *s, const struct sandbox_container *k)
 {
 	struct sandbox_proc *oldest = NULL;
 
@@ -147,10 +147,12 @@ struct sandbox_proc *sandbox_proc_new(struct sandbox *s)
 		return NULL;
 	memset(oldest, 0, sizeof(*oldest));
 	oldest->used = true;
+	oldest->container = k->number;
 	return oldest;
 }
 
-struct sandbox_proc *sandbox_proc_find(struct sandbox *s, int pid)
+struct sandbox_proc *sandbox_proc_find(
+	struct sandbox *s, const struct sandbox_container *k, int pid)
 {
 	struct sandbox_proc *found = NULL;
 
@@ -158,10 +160,20 @@ struct sandbox_proc *sandbox_proc_find(struct sandbox *s, int pid)
 	for (int i = 0; i < SANDBOX_PROCS; i++) {
 		struct sandbox_proc *p = &s->procs[i];
 
-		if (p->used && p->pid == pid && pid > 0 && (!found || found->ended))
+		if (p->used && p->container == k->number && p->pid == pid && pid > 0 &&
+			(!found || found->ended))
 			found = p;
 	}
 	return found;
+}
+
+struct sandbox_proc *sandbox_proc_init(struct sandbox *s, const struct sandbox_container *k)
+{
+	for (int i = 0; i < SANDBOX_PROCS; i++) {
+		if (s->procs[i].used && s->procs[i].init && s->procs[i].container == k->number)
+			return &s->procs[i];
+	}
+	return NULL;
 }
 
 struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request)

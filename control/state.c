@@ -30,6 +30,30 @@ const char *cm_status_name(enum cm_status status)
 	return status_names[status];
 }
 
+int cm_status_check(const char *id, enum cm_status from, enum cm_status to, struct cm_err *err)
+{
+	static const bool allowed[CM_STATUS_COUNT][CM_STATUS_COUNT] = {
+		[CM_CREATING] = { [CM_CREATED] = true, [CM_STOPPED] = true },
+		[CM_CREATED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
+		[CM_RUNNING] = { [CM_PAUSED] = true, [CM_STOPPED] = true },
+		[CM_PAUSED] = { [CM_RUNNING] = true, [CM_STOPPED] = true },
+	};
+
+	if ((unsigned)to < CM_STATUS_COUNT && allowed[from][to])
+		return 0;
+	return cm_err_set(err, 0, "container '%s' cannot go from %s to %s", id,
+		cm_status_name(from), (unsigned)to < CM_STATUS_COUNT ? cm_status_name(to) : "?");
+}
+
+int cm_status_change(const char *id, enum cm_status *status, enum cm_status to, struct cm_err *err)
+{
+	int r = cm_status_check(id, *status, to, err);
+
+	if (r == 0)
+		*status = to;
+	return r;
+}
+
 void cm_state_fini(struct cm_state *st)
 {
 	free(st->id);

@@ -17,12 +17,12 @@
 #define CM_STATE_VERSION 1
 
 /*
- * OCI life of a container. The only changes allowed (container.c checks them):
- *   creating -> created   the sandbox is up, the program was not started
- *   created  -> running   the guest started the program
+ * OCI life of a container. The only changes allowed (cm_status_change checks them):
+ *   creating -> created   the guest made the container: its program was found, and not executed
+ *   created  -> running   the guest executed the program
  *   running  -> paused    the virtual CPUs stand still
  *   paused   -> running   they go on
- *   any      -> stopped   the program ended, or any process of the sandbox did
+ *   any      -> stopped   the program ended, or could not be started, or any process of the sandbox ended
  * stopped is final.
  */
 enum cm_status {
@@ -51,6 +51,12 @@ struct cm_state {
 };
 
 const char *cm_status_name(enum cm_status status);
+
+/* Is the change of container id allowed? 0, or -EINVAL with err naming both states. */
+int cm_status_check(const char *id, enum cm_status from, enum cm_status to, struct cm_err *err);
+
+/* The one place where a status changes: as cm_status_check; nothing is changed when it is not allowed. */
+int cm_status_change(const char *id, enum cm_status *status, enum cm_status to, struct cm_err *err);
 
 /* Free the members. */
 void cm_state_fini(struct cm_state *st);

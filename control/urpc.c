@@ -51,6 +51,7 @@ static void urpc_done(struct cm_urpc_client *c)
 	urpc_close_fds(c);
 	c->busy = false;
 	c->call = 0;
+	c->container = 0;
 	c->deadline = 0;
 }
 

@@ -39,6 +39,7 @@ struct cm_urpc_client {
 	/* the handler's marks */
 	int call; /* what the open call waits for, 0 = nothing */
 	int64_t key; /* of what it waits for */
+	uint32_t container; /* number of the container that the call is about, 0 = none */
 	long deadline; /* ms, monotonic; 0 = none */
 	int64_t owns; /* what ends with the connection, 0 = nothing */
 };

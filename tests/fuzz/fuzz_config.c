@@ -11,7 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct cm_rpc_start_options o = { .id = "fuzz", .token = { 1, 2, 3 } };
+	const struct cm_rpc_start_options o = {
+		.container = 1, .id = "fuzz", .token = { 1, 2, 3 }
+	};
 	struct cm_err err = { 0 };
 	struct cm_spec *spec;
 	struct rpc_start s;

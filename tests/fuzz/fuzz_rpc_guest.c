@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t fuzz_seed(uint8_t *buf, size_t room)
 {
-	const struct cm_rpc_start_options o = { .id = "fuzz" };
+	const struct cm_rpc_start_options o = { .container = 1, .id = "fuzz" };
 	struct cm_buf payload, frame;
 	struct cm_spec *spec;
 	struct cm_err err;

@@ -59,18 +59,18 @@ START_TEST(life)
 	ck_assert_int_eq(st.pid, getpid());
 	ck_assert_str_eq(st.bundle, "/bundle");
 	cm_state_fini(&st);
-	ck_assert_int_lt(cm_container_transition(&c, CM_RUNNING, &err), 0);
+	ck_assert_int_lt(cm_status_change("x", &c.st.status, CM_RUNNING, &err), 0);
 	ck_assert_str_eq(err.msg, "container 'x' cannot go from creating to running");
-	ck_assert_int_eq(cm_container_transition(&c, CM_CREATED, &err), 0);
-	ck_assert_int_eq(cm_container_transition(&c, CM_RUNNING, &err), 0);
+	ck_assert_int_eq(cm_status_change("x", &c.st.status, CM_CREATED, &err), 0);
+	ck_assert_int_eq(cm_status_change("x", &c.st.status, CM_RUNNING, &err), 0);
 	ck_assert_int_eq(cm_container_save(&c, &err), 0);
 	ck_assert_int_eq(cm_state_load(root, "x", &st, &err), 0);
 	ck_assert_int_eq(st.status, CM_RUNNING);
 	cm_state_fini(&st);
 	ck_assert_int_eq(cm_container_delete(root, "x", false, &err), -EBUSY);
 	c.st.exit_status = 9;
-	ck_assert_int_eq(cm_container_transition(&c, CM_STOPPED, &err), 0);
-	ck_assert_int_lt(cm_container_transition(&c, CM_RUNNING, &err), 0);
+	ck_assert_int_eq(cm_status_change("x", &c.st.status, CM_STOPPED, &err), 0);
+	ck_assert_int_lt(cm_status_change("x", &c.st.status, CM_RUNNING, &err), 0);
 	ck_assert_int_eq(cm_container_save(&c, &err), 0);
 	cm_container_release(&c);
 	ck_assert_int_eq(cm_state_load(root, "x", &st, &err), 0);
@@ -96,8 +96,8 @@ START_TEST(killed_sandbox_is_stopped)
 		struct cm_container c;
 
 		if (cm_container_create(&c, root, "k", "/b", &err) < 0 ||
-			cm_container_transition(&c, CM_CREATED, &err) < 0 ||
-			cm_container_transition(&c, CM_RUNNING, &err) < 0 ||
+			cm_status_change("x", &c.st.status, CM_CREATED, &err) < 0 ||
+			cm_status_change("x", &c.st.status, CM_RUNNING, &err) < 0 ||
 			cm_container_save(&c, &err) < 0)
 			_exit(1);
 		_exit(0);

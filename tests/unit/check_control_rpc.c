@@ -37,7 +37,9 @@ static struct cm_spec *spec_of(const char *text)
 
 static void build(struct cm_buf *b, const char *text)
 {
-	const struct cm_rpc_start_options o = { .id = "c1", .overlay = true, .token = { 1, 2, 3 } };
+	const struct cm_rpc_start_options o = {
+		.container = 1, .id = "c1", .overlay = true, .token = { 1, 2, 3 }
+	};
 	struct cm_spec *spec = spec_of(text);
 	struct cm_err err = { 0 };
 
@@ -96,7 +98,7 @@ static const char volumes_config[] =
 START_TEST(start_with_volumes)
 {
 	char dir[] = "/tmp/check-rpc.XXXXXX", file[64];
-	struct cm_rpc_start_options o = { .id = "c1" };
+	struct cm_rpc_start_options o = { .container = 1, .id = "c1" };
 	struct cm_spec *spec = spec_of(volumes_config);
 	struct cm_err err = { 0 };
 	struct cm_volumes vs;
@@ -234,7 +236,7 @@ static const struct {
 
 START_TEST(start_refuses_what_the_guest_cannot)
 {
-	const struct cm_rpc_start_options o = { .id = "c" };
+	const struct cm_rpc_start_options o = { .container = 1, .id = "c" };
 	struct cm_err err = { 0 };
 	struct cm_spec *spec;
 	struct cm_buf b;
@@ -255,7 +257,7 @@ END_TEST
 
 START_TEST(start_too_large)
 {
-	const struct cm_rpc_start_options o = { .id = "c" };
+	const struct cm_rpc_start_options o = { .container = 1, .id = "c" };
 	struct cm_spec *spec = spec_of(config);
 	struct cm_err err = { 0 };
 	char *huge = malloc(CM_RPC_PAYLOAD_MAX + 1);
