@@ -35,7 +35,7 @@ static const char help_run[] =
 	"  --smp N              virtual CPUs (default 1)\n"
 	"  --memory SIZE        memory (default 128M)\n"
 	"  --cpu MODEL[,+F,-F]  CPU model and features (default max)\n"
-	"  --device DEVICE      console, rng, blk=FILE[,ro] or vsock=SOCKET (repeatable)\n"
+	"  --device DEVICE      console, rng, blk=FILE[,ro], vsock=SOCKET, edu or intel-iommu (repeatable)\n"
 	"  --format FORMAT      auto, flat16 or flat32\n"
 	"  --irqchip KIND       auto, full (PIC, PIT, I/O APIC) or split (local APICs only)\n"
 	"  --module FILE        boot module (initrd)\n"

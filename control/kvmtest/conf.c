@@ -64,6 +64,10 @@ static int qemu_machine(struct kt_test *t, char *text)
 		if (strncmp(word, "accel=", 6) == 0 || strcmp(word, "pc") == 0 ||
 			strcmp(word, "pit=on") == 0)
 			continue;
+		if (strcmp(word, "q35") == 0 || strcmp(word, "kernel-irqchip=split") == 0) {
+			t->q35 = true;
+			continue;
+		}
 		/* Tests use it to rule out the PIT's ticks; ours does not tick until it is programmed. */
 		if (strcmp(word, "pit=off") == 0)
 			continue;
@@ -87,11 +91,31 @@ static int qemu_append(struct kt_test *t, const char *value, struct cm_err *err)
 	return r;
 }
 
-static int qemu_device(struct kt_test *t, const char *value)
+/* What the unit does anyway may be said. */
+static int qemu_iommu(struct kt_test *t, char *options)
+{
+	char *save, *word;
+
+	for (word = strtok_r(options, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		if (strcmp(word, "intremap=on") != 0 && strcmp(word, "eim=off") != 0)
+			conf_skip(t, "intel-iommu with '%s' is not offered", word);
+	}
+	t->iommu = true;
+	return 0;
+}
+
+static int qemu_device(struct kt_test *t, char *value)
 {
 	static const char *const have[] = { "pc-testdev", "isa-debug-exit", "testdev",
 		"hyperv-testdev" };
 	size_t len = strcspn(value, ",");
+
+	if (strcmp(value, "edu") == 0) {
+		t->edu = true;
+		return 0;
+	}
+	if (len == strlen("intel-iommu") && strncmp(value, "intel-iommu", len) == 0)
+		return qemu_iommu(t, value + len);
 
 	for (size_t i = 0; i < sizeof(have) / sizeof(have[0]); i++) {
 		if (strlen(have[i]) == len && strncmp(value, have[i], len) == 0)
@@ -156,6 +180,8 @@ static int conf_qemu(struct conf *c, const char *text)
 		i++;
 	}
 	kt_words_free(w);
+	if (t->q35 && !t->iommu)
+		conf_skip(t, "machine q35 is offered with intel-iommu only");
 	return r;
 }
 

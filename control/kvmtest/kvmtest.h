@@ -54,14 +54,15 @@ struct kt_test {
 	uint32_t timeout_ms;
 	long expect_exit; /* KT_NO_EXIT = none given */
 	uint32_t skip_exit; /* exit code that means skipped */
-	bool console, rng, blk_readonly, trace;
+	bool console, rng, edu, iommu, blk_readonly, trace;
+	bool q35; /* wants a machine that there is with an IOMMU only */
 	bool kut; /* rules of kvm-unit-tests: what the machine lacks is skipped, the environment is a module */
 };
 
 void kt_test_init(struct kt_test *t);
 void kt_test_fini(struct kt_test *t);
 
-/* --device and `device =`: console, rng, blk=FILE[,ro], vsock=SOCKET. `dir` (may be NULL) precedes relative files. */
+/* --device and `device =`: console, rng, blk=FILE[,ro], vsock=SOCKET, edu, intel-iommu. `dir` (may be NULL) precedes relative files. */
 int kt_test_device(struct kt_test *t, const char *dir, const char *text, struct cm_err *err);
 
 /* Set a member by the name it has in a suite file and, with "--", on the command line. 1 = no such name. */

@@ -83,20 +83,25 @@ static int test_blk(struct kt_test *t, const char *dir, const char *file, struct
 
 int kt_test_device(struct kt_test *t, const char *dir, const char *text, struct cm_err *err)
 {
-	if (strcmp(text, "console") == 0) {
-		t->console = true;
-		return 0;
-	}
-	if (strcmp(text, "rng") == 0) {
-		t->rng = true;
-		return 0;
+	const struct {
+		const char *name;
+		bool *flag;
+	} plain[] = { { "console", &t->console }, { "rng", &t->rng }, { "edu", &t->edu },
+		{ "intel-iommu", &t->iommu } };
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (strcmp(text, plain[i].name) == 0) {
+			*plain[i].flag = true;
+			return 0;
+		}
 	}
 	if (strncmp(text, "blk=", 4) == 0 && text[4])
 		return test_blk(t, dir, text + 4, err);
 	if (strncmp(text, "vsock=", 6) == 0 && text[6])
 		return kt_path(&t->vsock, dir, text + 6, err);
-	return cm_err_set(
-		err, 0, "device '%s': not console, rng, blk=FILE[,ro] or vsock=SOCKET", text);
+	return cm_err_set(err, 0,
+		"device '%s': not console, rng, blk=FILE[,ro], vsock=SOCKET, edu or intel-iommu",
+		text);
 }
 
 static int test_memory(struct kt_test *t, const char *value, struct cm_err *err)

@@ -130,6 +130,10 @@ static void args_test(struct run_args *a, const struct kt_test *t)
 		args_add(a, "--virtio=console");
 	if (t->rng)
 		args_add(a, "--virtio=rng");
+	if (t->edu)
+		args_add(a, "--edu");
+	if (t->iommu)
+		args_add(a, "--iommu");
 	if (t->blk_readonly)
 		args_add(a, "--blk-readonly");
 	if (t->trace)
@@ -188,6 +192,8 @@ static int run_open(struct kt_run *r, struct cm_err *err)
 	const struct kt_test *t = r->test;
 	int e = 0;
 
+	if (t->iommu && t->irqchip && strcmp(t->irqchip, "full") == 0)
+		return cm_err_set(err, 0, "an intel-iommu's interrupt controllers are split");
 	r->out.result = KT_NOT_BOOTABLE;
 	r->image = open(t->image, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (r->image < 0)

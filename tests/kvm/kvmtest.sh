@@ -15,7 +15,7 @@ files=100 runs=200
 [ -z "${CASEMATE_TEST_EMULATED:-}" ] || files=20 runs=20
 
 [ -w /dev/kvm ] || { echo "1..0 # SKIP no /dev/kvm"; exit 0; }
-echo "1..43"
+echo "1..46"
 
 # run [option]... IMAGE [word]...: $status, console in $TMP/out, messages in $TMP/err, both in $TMP/log
 run() {
@@ -80,6 +80,12 @@ ended 0 "virtio-rng"
 { head -c 512 /dev/zero; printf second; head -c 1018 /dev/zero; } >"$TMP/disk"
 run --device rng --device "blk=$TMP/disk,ro" --device console "$PC" blk
 ended 0 "virtio-blk beside two others"
+run --device edu "$PC" edu
+ended 0 "PCI: the edu device's line and message"
+run --device edu --device intel-iommu "$PC" iommu
+ended 0 "VT-d: DMA, its faults, remapped interrupts as edges and levels"
+run --device intel-iommu --device rng "$PC" rng
+ended 0 "a virtio device beside it"
 
 # --- images
 printf '\270\005\000\000\000\347\364\353\376' >"$TMP/flat32"
@@ -117,7 +123,7 @@ ended 5 "nor is a file that does not exist" "No such file"
 run --memory 2M "$EXAMPLE"
 ended 0 "the smallest machine"
 bad=0
-for word in --foo --smp=0 --memory=1T --timeout=x --device=gpu --irqchip=none "--expect=(" --cpu=max,foo; do
+for word in --foo --smp=0 --memory=1T --timeout=x --device=gpu --irqchip=none "--expect=(" --device=intel-iommu,eim=on --cpu=max,foo; do
 	run "$word" "$EXAMPLE"
 	[ $status -eq 125 ] && [ "$(wc -l <"$TMP/err")" -eq 1 ] || { bad=1; echo "# $word: $status"; }
 done

@@ -107,6 +107,17 @@ START_TEST(kut_keys)
 }
 END_TEST
 
+START_TEST(kut_iommu)
+{
+	ck_assert_int_eq(parse("[t]\nfile = f\nqemu_params = -M q35,kernel-irqchip=split "
+			       "-device intel-iommu,intremap=on,eim=off -device edu\n",
+				 true),
+		0);
+	ck_assert_ptr_null(s.test[0].skip);
+	ck_assert(s.test[0].iommu && s.test[0].edu);
+}
+END_TEST
+
 /* What cannot be done here is skipped, with the reason. */
 static void skipped(const char *line, const char *why)
 {
@@ -126,8 +137,9 @@ START_TEST(kut_skips)
 	skipped("machine = q35", "q35 only");
 	skipped("check = /proc/version=none", "/proc/version is not none");
 	skipped("check = /nonexistent=1 /x=2", "/nonexistent is not 1");
-	skipped("qemu_params = -M q35,kernel-irqchip=split", "'q35'");
-	skipped("qemu_params = -device edu", "'edu'");
+	skipped("qemu_params = -M q35,kernel-irqchip=split", "q35 is offered with");
+	skipped("qemu_params = -M q35 -device intel-iommu,intremap=on,eim=on", "'eim=on'");
+	skipped("qemu_params = -device e1000", "'e1000'");
 	skipped("qemu_params = -foo bar", "'-foo'");
 	skipped("qemu_params = -m", "'-m'");
 	skipped("test_args = `uname -r`", "backquotes");
@@ -367,6 +379,7 @@ int main(void)
 	tcase_add_test(tc, native_keys);
 	tcase_add_test(tc, native_refusals);
 	tcase_add_test(tc, kut_keys);
+	tcase_add_test(tc, kut_iommu);
 	tcase_add_test(tc, kut_skips);
 	tcase_add_test(tc, kut_quoted_lines);
 	tcase_add_test(tc, words);

@@ -51,6 +51,9 @@ START_TEST(options)
 	ck_assert_int_eq(parse("--format=flat16", "--trace"), 0);
 	ck_assert_int_eq(o.format, PC_FORMAT_FLAT16);
 	ck_assert(o.trace);
+	ck_assert_int_eq(parse("--iommu", "--edu"), 0);
+	ck_assert(o.iommu && o.edu);
+	ck_assert_int_lt(parse("--iommu", "--irqchip=full"), 0);
 	refused("--cpus=0", "must be 1 to 64");
 	refused("--cpus=x", "not a number");
 	refused("--cpus", "needs a value");
@@ -148,8 +151,9 @@ START_TEST(firmware)
 		.module = 0x200000,
 		.module_end = 0x200010 };
 	uint8_t *ram = calloc(1, f.low);
-	const uint8_t *rsdt, *mbi = ram + PC_MULTIBOOT;
+	const uint8_t *rsdt, *dmar, *mbi = ram + PC_MULTIBOOT;
 	uint32_t fadt, madt;
+	uint64_t base;
 
 	pc_firmware_write(ram, &f);
 	ck_assert_int_eq(memcmp(ram + CM_PC_FIRMWARE, "RSD PTR ", 8), 0);
@@ -163,6 +167,19 @@ START_TEST(firmware)
 	ck_assert_uint_eq(get32(ram + fadt + 64), CM_PC_PM_CONTROL);
 	ck_assert_int_eq(memcmp(ram + madt, "APIC", 4), 0);
 	ck_assert_uint_eq(sum(ram + madt, get32(ram + madt + 4)), 0);
+	ck_assert_uint_eq(get32(rsdt + 4), 36 + 8);
+	/* With an IOMMU one more: 48 bits, one unit for all devices. */
+	f.iommu = true;
+	pc_firmware_write(ram, &f);
+	ck_assert_uint_eq(sum(rsdt, get32(rsdt + 4)), 0);
+	ck_assert_uint_eq(get32(rsdt + 4), 36 + 12);
+	dmar = ram + get32(rsdt + 44);
+	ck_assert_int_eq(memcmp(dmar, "DMAR", 4), 0);
+	ck_assert_uint_eq(get32(dmar + 4), 48 + 16 + 8);
+	ck_assert_uint_eq(sum(dmar, get32(dmar + 4)), 0);
+	ck_assert_uint_eq(dmar[36], 47);
+	memcpy(&base, dmar + 56, sizeof(base));
+	ck_assert_uint_eq(base, 0xfed90000);
 	ck_assert_uint_eq(get32(mbi) & 0x4d, 0x4d);
 	ck_assert_str_eq((char *)ram + get32(mbi + 16), "name words");
 	ck_assert_uint_eq(get32(mbi + 8), (16u << 10) - 1024);

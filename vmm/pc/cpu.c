@@ -148,8 +148,10 @@ static void cpu_exit(struct pc_cpu *c)
 	case KVM_EXIT_MMIO:
 		cpu_mmio(c);
 		break;
-	case KVM_EXIT_INTR:
 	case KVM_EXIT_IOAPIC_EOI:
+		pc_chipset_eoi(&c->pc->chipset, c->run->eoi.vector);
+		break;
+	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_HLT:
 	case KVM_EXIT_SET_TPR:

@@ -7,10 +7,13 @@
 
 #include <casemate/pcmachine.h>
 
+#include "vmm/pc/iommu.h"
+
 #define AT_RSDP	   0x000u
 #define AT_RSDT	   0x040u
 #define AT_FADT	   0x100u
 #define AT_DSDT	   0x280u
+#define AT_DMAR	   0x300u
 #define AT_MADT	   0x400u
 #define AT_MMAP	   0x10300u
 #define AT_PVH_MAP 0x10400u
@@ -165,7 +168,23 @@ static void fw_madt(uint8_t *ram, unsigned cpus)
 	fw_table(h, "APIC", (size_t)(p - (uint8_t *)h));
 }
 
-static void fw_acpi(uint8_t *ram, unsigned cpus)
+/* One unit for all of PCI, with interrupt remapping. The I/O APIC stands on a bus of its own. */
+static void fw_dmar(uint8_t *ram)
+{
+	static const uint8_t body[] = { VTD_ADDR_BITS - 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		/* DRHD: type, length, all devices of segment 0, base */
+		0, 0, 24, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		/* I/O APIC 0: bus 0xff, device 0, function 0 */
+		3, 8, 0, 0, 0, 0xff, 0, 0 };
+	struct acpi_header *h = fw_at(ram, AT_DMAR);
+	uint64_t base = PC_IOMMU_BASE;
+
+	memcpy(h + 1, body, sizeof(body));
+	memcpy((uint8_t *)(h + 1) + 20, &base, sizeof(base));
+	fw_table(h, "DMAR", sizeof(*h) + sizeof(body));
+}
+
+static void fw_acpi(uint8_t *ram, const struct pc_firmware *f)
 {
 	struct acpi_rsdp *rsdp = fw_at(ram, AT_RSDP);
 	struct acpi_header *rsdt = fw_at(ram, AT_RSDT);
@@ -175,10 +194,13 @@ static void fw_acpi(uint8_t *ram, unsigned cpus)
 	fw_put32(facs + 4, 64);
 	fw_fadt(ram);
 	fw_dsdt(ram);
-	fw_madt(ram, cpus);
+	fw_madt(ram, f->cpus);
+	if (f->iommu)
+		fw_dmar(ram);
 	fw_put32((uint8_t *)(rsdt + 1), fw_gpa(AT_FADT));
 	fw_put32((uint8_t *)(rsdt + 1) + 4, fw_gpa(AT_MADT));
-	fw_table(rsdt, "RSDT", sizeof(*rsdt) + 8);
+	fw_put32((uint8_t *)(rsdt + 1) + 8, fw_gpa(AT_DMAR));
+	fw_table(rsdt, "RSDT", sizeof(*rsdt) + (f->iommu ? 12 : 8));
 	memcpy(rsdp->signature, "RSD PTR ", 8);
 	memcpy(rsdp->oem, "CASEMT", 6);
 	rsdp->rsdt = fw_gpa(AT_RSDT);
@@ -299,7 +321,7 @@ void pc_firmware_write(uint8_t *ram, const struct pc_firmware *f)
 
 	memcpy(ram + PC_GDT, gdt, sizeof(gdt));
 	memcpy(fw_at(ram, AT_CMDLINE), f->cmdline, strlen(f->cmdline) + 1);
-	fw_acpi(ram, f->cpus);
+	fw_acpi(ram, f);
 	fw_multiboot(ram, f);
 	fw_pvh(ram, f);
 }

@@ -3,6 +3,7 @@
 #ifndef CM_VMM_PC_FIRMWARE_H
 #define CM_VMM_PC_FIRMWARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/pc/image.h"
@@ -23,6 +24,7 @@
 struct pc_firmware {
 	uint64_t low, high; /* bytes of RAM from 0 and from 4 GiB */
 	unsigned cpus;
+	bool iommu; /* a VT-d unit at PC_IOMMU_BASE */
 	const char *cmdline; /* shorter than PC_CMDLINE_MAX */
 	uint32_t module, module_end; /* guest-physical; equal = none */
 };

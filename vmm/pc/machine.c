@@ -205,6 +205,20 @@ int pc_set_routes(struct pc *pc, const struct pc_sint_route *more, unsigned n)
 	return kvm_set_routes(pc->vm_fd, (struct kvm_irq_routing *)(void *)&r);
 }
 
+int pc_set_msi_routes(struct pc *pc, const struct pc_msi_route *route, unsigned n)
+{
+	struct pc_routing r = { .nr = n };
+
+	for (unsigned i = 0; i < n && i < PC_ROUTES; i++) {
+		r.e[i].gsi = route[i].line;
+		r.e[i].type = KVM_IRQ_ROUTING_MSI;
+		r.e[i].u.msi.address_lo = (uint32_t)route[i].addr;
+		r.e[i].u.msi.address_hi = (uint32_t)(route[i].addr >> 32);
+		r.e[i].u.msi.data = route[i].data;
+	}
+	return kvm_set_routes(pc->vm_fd, (struct kvm_irq_routing *)(void *)&r);
+}
+
 static int pc_irqchip(struct pc *pc, struct cm_err *err)
 {
 	int r;
@@ -226,6 +240,8 @@ void pc_irq_line(struct pc *pc, unsigned line, bool level)
 	/* #syscalls:io,vcpu ioctl[1=KVM_IRQ_LINE] */
 	if (pc->full_irqchip)
 		kvm_irq_line(pc->vm_fd, line, level);
+	else if (pc->chipset.has_iommu)
+		pc_chipset_line(&pc->chipset, line == 0 ? 2 : line, level);
 }
 
 static int pc_create_vm(struct pc *pc, struct cm_err *err)
@@ -294,6 +310,7 @@ static int pc_load(struct pc *pc, const struct pc_file *image, const struct pc_f
 		.low = pc->low_size,
 		.high = pc->high_size,
 		.cpus = pc->ncpus,
+		.iommu = pc->opts->iommu,
 		.cmdline = pc->cmdline,
 	};
 	uint64_t at = (pc->image.end + 0xfff) & ~0xfffULL;
@@ -315,8 +332,11 @@ static int pc_load(struct pc *pc, const struct pc_file *image, const struct pc_f
 static int pc_devices(struct pc *pc, struct cm_err *err)
 {
 	const struct pc_opts *o = pc->opts;
-	int r = pc_serial_init(&pc->serial, pc, o->console_fd, o->input_fd);
+	int r = pc_chipset_init(&pc->chipset, pc, err);
 
+	if (r < 0)
+		return r;
+	r = pc_serial_init(&pc->serial, pc, o->console_fd, o->input_fd);
 	if (r == 0)
 		r = pc_ports_init(&pc->ports, pc);
 	if (r < 0)
@@ -328,11 +348,14 @@ static bool pc_wants_irqchip(const struct pc *pc)
 {
 	const struct pc_opts *o = pc->opts;
 
+	/* Interrupts that are remapped cannot come from KVM's. */
+	if (o->iommu)
+		return false;
 	if (o->irqchip != PC_IRQCHIP_AUTO)
 		return o->irqchip == PC_IRQCHIP_FULL;
-	/* Virtio devices interrupt by the I/O APIC. */
-	return !(pc->image.note & CM_PC_NOTE_NO_PIC) || o->console || o->rng || o->blk_fd >= 0 ||
-	       o->vmm.vsock_fd >= 0;
+	/* Virtio devices and edu interrupt by the I/O APIC. */
+	return !(pc->image.note & CM_PC_NOTE_NO_PIC) || o->edu || o->console || o->rng ||
+	       o->blk_fd >= 0 || o->vmm.vsock_fd >= 0;
 }
 
 /* ---- running */

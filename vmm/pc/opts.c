@@ -18,7 +18,7 @@ const char pc_opts_usage[] =
 	"  --format=auto|flat16|flat32 --irqchip=auto|full|split\n"
 	"  --virtio=console|rng --blk-fd=N --blk-readonly --vsock-fd=N --vsock-dir-fd=N\n"
 	"  --kvm-fd=N --module-fd=N --console-fd=N --input-fd=N --log-fd=N --result-fd=N\n"
-	"  --core-fd=N --trace\n";
+	"  --core-fd=N --trace --edu --iommu\n";
 
 enum pc_kind {
 	KIND_NUMBER,
@@ -54,6 +54,8 @@ static const struct pc_option {
 	{ "core-fd", KIND_FD, AT(core_fd), 0, 0 },
 	{ "blk-fd", KIND_FD, AT(blk_fd), 0, 0 },
 	{ "trace", KIND_FLAG, AT(trace), 0, 0 },
+	{ "edu", KIND_FLAG, AT(edu), 0, 0 },
+	{ "iommu", KIND_FLAG, AT(iommu), 0, 0 },
 	{ "blk-readonly", KIND_FLAG, AT(blk_readonly), 0, 0 },
 };
 
@@ -200,6 +202,8 @@ int pc_opts_parse(struct pc_opts *o, int argc, char **argv, struct cm_err *err)
 	}
 	if (o->memory == 0 || o->image_fd < 0)
 		return cm_err_set(err, 0, "--memory=BYTES or --image-fd=N is missing");
+	if (o->iommu && o->irqchip == PC_IRQCHIP_FULL)
+		return cm_err_set(err, 0, "--iommu has split interrupt controllers");
 	if (o->memory % 0x1000 != 0)
 		return cm_err_set(err, 0, "--memory: not whole pages");
 	int keep[] = { o->image_fd, o->module_fd, o->console_fd, o->input_fd, o->result_fd,

@@ -29,6 +29,7 @@ struct pc_opts {
 	uint32_t timeout_ms; /* 0 = none */
 	bool trace;
 	bool console, rng; /* virtio devices */
+	bool edu, iommu; /* with PCI; a VT-d unit with split interrupt controllers */
 	bool blk_readonly;
 	int image_fd, module_fd, console_fd, input_fd, result_fd, core_fd, blk_fd;
 };

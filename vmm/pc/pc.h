@@ -20,6 +20,7 @@
 #include "vmm/eventloop.h"
 #include "vmm/gmem.h"
 #include "vmm/kvm.h"
+#include "vmm/pc/chipset.h"
 #include "vmm/pc/hyperv.h"
 #include "vmm/pc/image.h"
 #include "vmm/pc/opts.h"
@@ -56,6 +57,7 @@ struct pc {
 
 	struct pc_serial serial;
 	struct pc_ports ports;
+	struct pc_chipset chipset;
 	bool hyperv_on;
 	struct pc_hyperv hyperv;
 	unsigned nvirtio;
@@ -87,7 +89,7 @@ static inline bool pc_ending(const struct pc *pc)
 	return atomic_load_explicit(&pc->ended, memory_order_relaxed);
 }
 
-/* Set the level of an interrupt line (PIC and I/O APIC). Nothing without them. Any thread. */
+/* Set the level of an interrupt line (PIC and I/O APIC, of KVM or the chipset). Nothing without them. Any thread. */
 void pc_irq_line(struct pc *pc, unsigned line, bool level);
 
 /* An interrupt line that goes to a SINT of Hyper-V's interrupt controller. */
@@ -98,6 +100,15 @@ struct pc_sint_route {
 
 /* The usual lines of PIC and I/O APIC, and n more. 0 or -errno. */
 int pc_set_routes(struct pc *pc, const struct pc_sint_route *more, unsigned n);
+
+/* A line of an I/O APIC outside of KVM, with the message that it sends. */
+struct pc_msi_route {
+	uint32_t line, data;
+	uint64_t addr;
+};
+
+/* These are all routes there are: KVM then says when their interrupts end. At most PC_IOAPIC_INPUTS. 0 or -errno. */
+int pc_set_msi_routes(struct pc *pc, const struct pc_msi_route *route, unsigned n);
 
 /* cpu.c */
 int pc_cpu_create(struct pc *pc, unsigned index, struct kvm_cpuid_table *cpuid, struct cm_err *err);

@@ -431,7 +431,11 @@ int pc_ports_init(struct pc_ports *p, struct pc *pc)
 	/* gmtime_r would do it at its first use, by opening a file. */
 	tzset();
 	cmos_memory(p, pc->low_size);
-	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]) && r == 0; i++)
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]) && r == 0; i++) {
+		/* PCI has the ports around it. */
+		if (ports[i].port == CM_PC_RESET && pc->chipset.has_pci)
+			continue;
 		r = bus_add(&pc->pio, ports[i].port, ports[i].len, ports[i].ops, p);
+	}
 	return r < 0 ? r : bus_add(&pc->mmio, CM_PC_TEST_RAM, CM_PC_TEST_RAM_LEN, &ram_ops, p);
 }

@@ -15,6 +15,9 @@
 #define DESC_WRITE 2
 #define DRIVER_OK  0xf
 #define BLK_SECTOR 512
+#define UNIT	   0xfed90000u /* VT-d */
+#define EDU_CONFIG 0x80001000u
+#define EDU_LINE   11
 
 static int starts(const char *s, const char *word)
 {
@@ -47,12 +50,14 @@ static kt_u32 number(const char *s)
 /* ---- interrupts: one vector that counts */
 
 static volatile unsigned interrupts;
+static kt_u64 edu; /* registers; its interrupt is taken back at the third */
 static kt_u64 idt[256][2] __attribute__((aligned(16)));
 
 void on_interrupt(void);
 void __attribute__((used)) on_interrupt(void)
 {
-	interrupts++;
+	if (++interrupts == 3 && edu)
+		write32(edu + 0x64, ~0u);
 	write32(LAPIC + 0xb0, 0);
 }
 
@@ -264,6 +269,125 @@ static unsigned blk(void)
 	return starts(buffer, "second") ? KT_PASS : 4;
 }
 
+/* ---- PCI: the edu device, with and without the remapping unit */
+
+static kt_u32 pci_read(kt_u32 at)
+{
+	kt_u32 v;
+
+	kt_outl(0xcf8, EDU_CONFIG | at);
+	__asm__ volatile("inl %w1, %0" : "=a"(v) : "d"(0xcfc) : "memory");
+	return v;
+}
+
+static void pci_write(kt_u32 at, kt_u32 v)
+{
+	kt_outl(0xcf8, EDU_CONFIG | at);
+	kt_outl(0xcfc, v);
+}
+
+static int edu_find(void)
+{
+	if (pci_read(0) != 0x11e81234)
+		return 0;
+	pci_write(4, 6);
+	edu = pci_read(0x10) & ~0xfull;
+	write32(edu + 4, 5);
+	return read32(edu + 4) == ~5u;
+}
+
+static void edu_dma(kt_u32 from, kt_u32 to, kt_u32 command)
+{
+	write32(edu + 0x80, from);
+	write32(edu + 0x88, to);
+	write32(edu + 0x90, 8);
+	write32(edu + 0x98, command);
+}
+
+/* Its line, then its message. */
+static unsigned edu_alone(void)
+{
+	if (!edu_find())
+		return 2;
+	interrupts_on(EDU_LINE);
+	write32(edu + 0x60, 1);
+	if (wait_for_interrupts(1) != KT_PASS)
+		return 3;
+	write32(edu + 0x64, 1);
+	pci_write(0x44, LAPIC);
+	pci_write(0x4c, VECTOR);
+	pci_write(0x40, 1u << 16);
+	write32(edu + 0x60, 1);
+	if (wait_for_interrupts(2) != KT_PASS)
+		return 4;
+	write32(edu + 0x60, 0);
+	return wait_for_interrupts(3);
+}
+
+static volatile kt_u64 table[6][512]
+	__attribute__((aligned(4096))); /* root, context, three levels, interrupts */
+
+static void unit_command(kt_u32 bit)
+{
+	write32(UNIT + 0x18, (read32(UNIT + 0x1c) & ~0x41000000u) | bit);
+}
+
+/* A page that the device may read: reading works, writing is refused and on record. */
+static unsigned iommu_dma(void)
+{
+	volatile kt_u64 *word = (volatile kt_u64 *)(kt_u64)buffer;
+
+	table[0][0] = (kt_u64)table[1] | 1;
+	table[1][2 * 0x10] = (kt_u64)table[2] | 1;
+	table[1][2 * 0x10 + 1] = 1;
+	table[2][0] = (kt_u64)table[3] | 3;
+	table[3][0] = (kt_u64)table[4] | 3;
+	table[4][7] = ((kt_u64)buffer & ~0xfffull) | 1;
+	write32(UNIT + 0x20, (kt_u32)(kt_u64)table[0]);
+	unit_command(0x40000000);
+	unit_command(0x80000000);
+	word[0] = 0x1122334455667788;
+	edu_dma(0x7000 + ((kt_u32)(kt_u64)buffer & 0xfff), 0x40000, 1);
+	edu_dma(0x40000, 0x7000 + ((kt_u32)(kt_u64)buffer & 0xfff) + 8, 3);
+	if (word[1] != 0 || read32(UNIT + 0x34) != 2 || (read32(UNIT + 0x20c) & 0xff) != 5)
+		return 3;
+	write32(UNIT + 0x20c, 0x80000000);
+	table[4][7] |= 2;
+	edu_dma(0x40000, 0x7000 + ((kt_u32)(kt_u64)buffer & 0xfff) + 8, 3);
+	return word[1] == word[0] && read32(UNIT + 0x34) == 0 ? KT_PASS : 4;
+}
+
+/* A level-triggered input through an entry: it comes again until the device takes it back. Then a message in the old format, which is blocked. */
+static unsigned iommu(void)
+{
+	unsigned r = edu_find() && read32(UNIT) == 0x10 ? iommu_dma() : 2;
+
+	if (r != KT_PASS)
+		return r;
+	table[5][2] = VECTOR << 16 | 1 << 4 | 1;
+	write32(UNIT + 0xb8, (kt_u32)(kt_u64)table[5]);
+	unit_command(0x01000000);
+	interrupts_on(EDU_LINE);
+	unit_command(0x02000000);
+	write32(IOAPIC, 0x11 + 2 * EDU_LINE);
+	write32(IOAPIC + 0x10, 1 << 17 | 1 << 16);
+	write32(IOAPIC, 0x10 + 2 * EDU_LINE);
+	write32(IOAPIC + 0x10, 0x8000 | VECTOR);
+	write32(edu + 0x60, 1);
+	if (wait_for_interrupts(3) != KT_PASS)
+		return 5;
+	pci_write(0x44, LAPIC);
+	pci_write(0x4c, VECTOR);
+	pci_write(0x40, 1u << 16);
+	write32(edu + 0x60, 1);
+	if (interrupts != 3 || read32(UNIT + 0x34) != 0x102 ||
+		(read32(UNIT + 0x21c) & 0xff) != 0x25)
+		return 6;
+	pci_write(0x44, LAPIC | 1 << 5 | 0x10);
+	write32(edu + 0x60, 1);
+	return wait_for_interrupts(4);
+}
+
 static unsigned fault(void)
 {
 	struct {
@@ -312,5 +436,9 @@ unsigned kt_main(const char *args)
 		return rng();
 	if (starts(args, "blk"))
 		return blk();
+	if (starts(args, "edu"))
+		return edu_alone();
+	if (starts(args, "iommu"))
+		return iommu();
 	return KT_FAIL;
 }
