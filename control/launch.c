@@ -29,7 +29,7 @@ void cm_launch_init(struct cm_launch *l)
 {
 	memset(l, 0, sizeof(*l));
 	l->debug_fd = l->vmm_pidfd = l->fsd_pidfd = l->log_fd = l->log_wr = -1;
-	l->fsd_sock = l->fsd_kick = l->fsd_call = l->arena = -1;
+	l->fsd_sock = l->fsd_kick = l->fsd_call = l->arena = l->plug_fd = -1;
 }
 
 const char *cm_launch_path(const char *name, char *buf, size_t size)
@@ -177,7 +177,7 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 {
 	struct launch_args a = { .argc = 0 };
 	cleanup_fd int kvm = launch_open_kvm(err);
-	cleanup_fd int sock = -1, debug = -1;
+	cleanup_fd int sock = -1, debug = -1, plug = -1;
 	char path[4096];
 	int sp[2], dp[2];
 	int kick, call;
@@ -194,6 +194,10 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 		return cm_err_set(err, errno, "make debug socket");
 	debug = dp[0];
 	l->debug_fd = dp[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, dp) < 0)
+		return cm_err_set(err, errno, "make plug socket");
+	plug = dp[0];
+	l->plug_fd = dp[1];
 	l->fsd_kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->fsd_call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->fsd_kick < 0 || l->fsd_call < 0)
@@ -207,6 +211,7 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 	args_add(&a, "--vsock-dir-fd=%d", args_fd(&a, vsock_dir));
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
 	args_add(&a, "--debug-fd=%d", args_fd(&a, debug));
+	args_add(&a, "--plug-fd=%d", args_fd(&a, plug));
 	if (o->hold_on_panic == CM_HOLD)
 		args_add(&a, "--hold-on-panic");
 	else if (o->hold_on_panic == CM_HOLD_FOR_CORE)
@@ -235,6 +240,18 @@ static void launch_close(int *fd)
 	*fd = -1;
 }
 
+static void launch_trees(
+	struct launch_args *a, int rootfs, bool readonly, const struct cm_volumes *volumes)
+{
+	args_add(a, "--root-fd=%d%s", args_fd(a, rootfs), readonly ? ",ro" : "");
+	for (unsigned i = 0; i < volumes->n; i++) {
+		const struct cm_volume *v = &volumes->v[i];
+
+		args_add(a, "--volume-fd=%d%s%s", args_fd(a, v->fd), v->readonly ? ",ro" : "",
+			v->recursive ? ",rec" : "");
+	}
+}
+
 int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct cm_volumes *volumes,
 	struct cm_err *err)
 {
@@ -246,13 +263,7 @@ int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct c
 	args_add(&a, "--sock-fd=%d", args_fd(&a, l->fsd_sock));
 	args_add(&a, "--kick-fd=%d", args_fd(&a, l->fsd_kick));
 	args_add(&a, "--call-fd=%d", args_fd(&a, l->fsd_call));
-	args_add(&a, "--root-fd=%d%s", args_fd(&a, rootfs), readonly ? ",ro" : "");
-	for (unsigned i = 0; i < volumes->n; i++) {
-		const struct cm_volume *v = &volumes->v[i];
-
-		args_add(&a, "--volume-fd=%d%s%s", args_fd(&a, v->fd), v->readonly ? ",ro" : "",
-			v->recursive ? ",rec" : "");
-	}
+	launch_trees(&a, rootfs, readonly, volumes);
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
 	l->fsd_pid = cm_launch_spawn(cm_launch_path("casemate-fsd", path, sizeof(path)), a.argv,
 		a.fds, a.nfds, l->log_wr, err);
@@ -262,12 +273,24 @@ int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct c
 	}
 	l->fsd_pidfd = launch_pidfd(l->fsd_pid);
 	/* From here on the helpers alone hold these: a hangup tells each that the other is gone. */
-	launch_close(&l->arena);
 	launch_close(&l->fsd_sock);
 	launch_close(&l->fsd_kick);
 	launch_close(&l->fsd_call);
 	launch_close(&l->log_wr);
 	return l->fsd_pidfd < 0 ? cm_err_set(err, errno, "watch casemate-fsd") : 0;
+}
+
+pid_t cm_launch_server(int plug, int errfd, int rootfs, bool readonly,
+	const struct cm_volumes *volumes, struct cm_err *err)
+{
+	struct launch_args a = { .argc = 0 };
+	char path[4096];
+
+	args_add(&a, "casemate-fsd");
+	args_add(&a, "--plug-fd=%d", args_fd(&a, plug));
+	launch_trees(&a, rootfs, readonly, volumes);
+	return cm_launch_spawn(cm_launch_path("casemate-fsd", path, sizeof(path)), a.argv, a.fds,
+		a.nfds, errfd, err);
 }
 
 /* #syscalls:sandbox kill wait4 close */
@@ -301,4 +324,5 @@ void cm_launch_fini(struct cm_launch *l)
 	launch_close(&l->log_wr);
 	launch_close(&l->log_fd);
 	launch_close(&l->debug_fd);
+	launch_close(&l->plug_fd);
 }

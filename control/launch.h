@@ -35,7 +35,9 @@ struct cm_launch {
 	int log_fd; /* read end of the log pipe, non-blocking */
 	int log_wr; /* its write end, until both helpers run */
 	int debug_fd; /* connections of debuggers are handed to the VMM over it */
-	int fsd_sock, fsd_kick, fsd_call, arena; /* the file server's ends, until it runs */
+	int fsd_sock, fsd_kick, fsd_call; /* the file server's ends, until it runs */
+	int arena; /* of the I/O; for the file servers of further containers */
+	int plug_fd; /* brings them to the VMM: struct cm_fsdev_plug */
 };
 
 void cm_launch_init(struct cm_launch *l);
@@ -50,6 +52,13 @@ int cm_launch_vmm(struct cm_launch *l, const struct cm_launch_options *o, int vs
 /* Start casemate-fsd on the tree rootfs (O_PATH directory) and the volumes; all stay the caller's. */
 int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct cm_volumes *volumes,
 	struct cm_err *err);
+
+/*
+ * Start casemate-fsd without a device: that comes over the socket plug (its end; the caller's stays open), and the server ends with it. errfd takes what it
+ * has to say. The pid, or -errno.
+ */
+pid_t cm_launch_server(int plug, int errfd, int rootfs, bool readonly,
+	const struct cm_volumes *volumes, struct cm_err *err);
 
 /* Kill what runs; cm_launch_fini waits for it. */
 void cm_launch_kill(struct cm_launch *l);

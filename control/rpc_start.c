@@ -164,7 +164,18 @@ static void start_add_fixed(
 		s.flags |= CM_RPC_START_NO_NEW_PRIVS;
 	memcpy(s.caps, spec->caps, sizeof(s.caps));
 	memcpy(s.token, o->token, sizeof(s.token));
+	memcpy(s.join, o->join, sizeof(s.join));
 	cm_buf_add(b, &s, sizeof(s));
+}
+
+/* The tag of the file server's device. */
+static void start_add_tag(struct cm_buf *b, uint32_t container)
+{
+	char tag[16];
+
+	if (container > 1)
+		(void)snprintf(tag, sizeof(tag), CM_FSDEV_SPARE_TAG, container - 1);
+	cm_buf_add_str(b, container > 1 ? tag : "root");
 }
 
 int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
@@ -184,7 +195,7 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 		cm_buf_add(b, o->seccomp->insn, o->seccomp->n * sizeof(*o->seccomp->insn));
 	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
 	cm_buf_add_str(b, o->id);
-	cm_buf_add_str(b, "root");
+	start_add_tag(b, o->container);
 	cm_buf_add_str(b, spec->hostname);
 	cm_buf_add_str(b, spec->domainname);
 	cm_buf_add_str(b, spec->cwd);

@@ -14,6 +14,7 @@
 
 struct cm_rpc_start_options {
 	uint32_t container; /* its number */
+	uint32_t join[CM_RPC_NS_KINDS]; /* see struct cm_rpc_start */
 	const char *id; /* container id */
 	bool overlay;
 	const struct cm_seccomp_program *seccomp; /* NULL, or n = 0: no filter */

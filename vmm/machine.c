@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -106,7 +107,9 @@ static const struct {
 	{ "vsock", machine_vsock },
 };
 
-_Static_assert(OPTS_FS_MAX + sizeof(machine_kinds) / sizeof(machine_kinds[0]) <= CM_VIRTIO_MAX,
+#define MACHINE_KINDS (sizeof(machine_kinds) / sizeof(machine_kinds[0]))
+_Static_assert(OPTS_FS_MAX + MACHINE_KINDS <= CM_VIRTIO_MAX &&
+		       1 + CM_FSDEV_SPARES + MACHINE_KINDS <= CM_VIRTIO_MAX,
 	"a page for every device");
 
 /* File server `i` gets an equal slice of the DAX window. */
@@ -130,6 +133,17 @@ static int machine_fs(struct vm *vm, unsigned i, struct virtio_dev **out)
 	return virtio_fs_create(&env, &params, out);
 }
 
+static int machine_spare(struct vm *vm, unsigned i, struct virtio_dev **out)
+{
+	struct virtio_env env = machine_env(vm, &vm->arena_mem);
+	struct virtio_fs_params params = {
+		.tag = vm->spare_tag[i], .sock_fd = -1, .kick_fd = -1, .call_fd = -1
+	};
+
+	(void)snprintf(vm->spare_tag[i], sizeof(vm->spare_tag[i]), CM_FSDEV_SPARE_TAG, i + 1);
+	return virtio_fs_create(&env, &params, out);
+}
+
 /* Put a new device on its page. */
 static int machine_add(struct vm *vm, struct virtio_dev *dev, const char *tag)
 {
@@ -148,7 +162,7 @@ int machine_create(struct vm *vm, struct cm_err *err)
 	size_t i;
 	int r;
 
-	for (i = 0; i < sizeof(machine_kinds) / sizeof(machine_kinds[0]); i++) {
+	for (i = 0; i < MACHINE_KINDS; i++) {
 		struct virtio_env env = machine_env(vm, &vm->mem);
 
 		dev = NULL;
@@ -165,6 +179,15 @@ int machine_create(struct vm *vm, struct cm_err *err)
 		if (r < 0)
 			return cm_err_set(
 				err, -r, "create the file device '%s'", vm->opts->fs[i].tag);
+	}
+	for (i = 0; vm->opts->plug_fd >= 0 && i < CM_FSDEV_SPARES; i++) {
+		r = machine_spare(vm, (unsigned)i, &dev);
+		if (r == 0) {
+			vm->spare[i] = dev;
+			r = machine_add(vm, dev, vm->spare_tag[i]);
+		}
+		if (r < 0)
+			return cm_err_set(err, -r, "create a spare file device");
 	}
 	return 0;
 }

@@ -21,6 +21,7 @@ const char opts_usage[] =
 	"  --vsock-fd=N           listening socket of the vsock device\n"
 	"  --vsock-dir-fd=N       directory for connections that the guest opens\n"
 	"  --fs=TAG,sock=N,kick=N,call=N   one virtio-fs device (repeatable)\n"
+	"  --plug-fd=N            spare file devices; socket that brings servers for them\n"
 	"  --log-fd=N             guest log and reports (default 2)\n"
 	"  --ready-fd=N           closed when the guest runs\n"
 	"  --debug-fd=N           socket that hands over connections of debuggers\n"
@@ -179,6 +180,7 @@ static int opts_value(struct opts *o, const char *name, const char *value, struc
 		{ "vsock-dir-fd", &o->vsock_dir_fd },
 		{ "ready-fd", &o->ready_fd },
 		{ "debug-fd", &o->debug_fd },
+		{ "plug-fd", &o->plug_fd },
 	};
 	size_t i;
 
@@ -247,6 +249,7 @@ int opts_parse(struct opts *o, int argc, char **argv, struct cm_err *err)
 		.log_fd = 2,
 		.ready_fd = -1,
 		.debug_fd = -1,
+		.plug_fd = -1,
 		.cpus = 1,
 		.cmdline = "",
 	};
@@ -257,8 +260,10 @@ int opts_parse(struct opts *o, int argc, char **argv, struct cm_err *err)
 	}
 	if (o->memory == 0 && !o->probe && !o->help)
 		return cm_err_set(err, 0, "--memory=BYTES is missing");
-	if (o->nfs > 0 && o->arena_fd < 0)
-		return cm_err_set(err, 0, "--fs needs --arena-fd");
+	if ((o->nfs > 0 || o->plug_fd >= 0) && o->arena_fd < 0)
+		return cm_err_set(err, 0, "--fs and --plug-fd need --arena-fd");
+	if (o->plug_fd >= 0 && o->nfs > 1)
+		return cm_err_set(err, 0, "--plug-fd: with one --fs only");
 	if (o->hold_on_panic && o->debug_fd < 0)
 		return cm_err_set(
 			err, 0, "--hold-on-panic and --hold-while-debugged need --debug-fd");

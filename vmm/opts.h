@@ -29,6 +29,7 @@ struct opts {
 	int log_fd; /* default 2 */
 	int ready_fd;
 	int debug_fd;
+	int plug_fd; /* -1 = no spare file devices */
 	uint64_t memory; /* bytes */
 	unsigned cpus;
 	bool trace_exits;

@@ -61,7 +61,7 @@
 #include "vmm/seccomp_vmm.h"
 #include "vmm/vlog.h"
 
-#define STAGE_FDS_MAX (7 + 3 * OPTS_FS_MAX + 1 + OPTS_KEEP_MAX)
+#define STAGE_FDS_MAX (8 + 3 * OPTS_FS_MAX + 1 + OPTS_KEEP_MAX)
 #define STAGE_NOFILE  4096 /* host connections of the vsock device are descriptors */
 
 /* ---- stage 1 */
@@ -84,6 +84,7 @@ static unsigned stage_named_fds(const struct opts *o, int *fds)
 	fds[n++] = o->log_fd;
 	fds[n++] = o->ready_fd;
 	fds[n++] = o->debug_fd;
+	fds[n++] = o->plug_fd;
 	for (i = 0; i < o->nfs; i++) {
 		fds[n++] = o->fs[i].sock;
 		fds[n++] = o->fs[i].kick;

@@ -25,6 +25,7 @@
 #include "vmm/loader.h"
 #include "vmm/machine.h"
 #include "vmm/msr.h"
+#include "vmm/plug.h"
 #include "vmm/report.h"
 #include "vmm/stage.h"
 #include "vmm/vlog.h"
@@ -245,7 +246,9 @@ static int vm_init(struct vm *vm, const struct opts *opts, int kvm_fd, struct cm
 	vm->loop = eventloop_create();
 	if (!vm->log || !vm->loop)
 		return cm_err_set(err, ENOMEM, "create the event loop");
-	return wire_init(vm) < 0 ? cm_err_set(err, ENOMEM, "create the event loop") : 0;
+	if (wire_init(vm) < 0 || plug_init(vm) < 0)
+		return cm_err_set(err, ENOMEM, "create the event loop");
+	return 0;
 }
 
 static int vm_add_slots(struct vm *vm, struct cm_err *err)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <casemate/fsdev.h>
 #include <casemate/guestmem.h>
 
 #include "common/err.h"
@@ -71,6 +72,9 @@ struct vm {
 	unsigned ndevices;
 	struct virtio_dev *device[CM_VIRTIO_MAX]; /* by virtio page */
 	const char *device_tag[CM_VIRTIO_MAX];
+	struct virtio_dev *spare[CM_FSDEV_SPARES]; /* those of them that get servers later */
+	char spare_tag[CM_FSDEV_SPARES][8];
+	struct ev_source plug;
 	struct wires wires;
 
 	uint64_t entry; /* guest-virtual */

@@ -68,9 +68,15 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 		s->nsysctls > CM_RPC_SYSCTLS_MAX || s->nfilter > CM_RPC_FILTER_MAX)
 		return -E2BIG;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
-		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->uid == ~0u ||
-		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000)
+		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->reserved2 ||
+		s->uid == ~0u || s->gid == ~0u || s->oom_score_adj < -1000 ||
+		s->oom_score_adj > 1000)
 		return -EINVAL;
+	for (i = 0; i < CM_RPC_NS_KINDS; i++) {
+		if (s->join[i] > CM_RPC_CONTAINERS || s->join[i] == s->container ||
+			(s->join[i] && s->container == 1))
+			return -EINVAL;
+	}
 	for (i = 0; i < CM_RPC_CAPSETS; i++) {
 		if (s->caps[i] & ~RPC_CAPS_ALL)
 			return -EINVAL;

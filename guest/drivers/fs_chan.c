@@ -24,10 +24,13 @@ struct fs_chan {
 	struct virtio_device dev;
 	struct spinlock lock; /* irq; protects: the members below, and the completion of requests */
 	struct ring ring[FS_CHAN_QUEUES];
+	void *mem[FS_CHAN_QUEUES]; /* of the rings, in the arena */
 	u32 pollers; /* of the request queue */
 	u64 poll_ns; /* how long the next one polls */
 	u32 polls; /* done so far */
-	bool dead; /* the device failed: everything is answered with -EIO */
+	bool dead; /* the device failed, or is stopped: everything is answered with -EIO */
+	u32 opening; /* how often it was closed */
+	bool open, registered, lost; /* started; its interrupt is ours; it did not stop */
 	struct waitq room; /* submitters that wait for descriptors */
 	paddr_t dax_base;
 	u64 dax_len;
@@ -37,7 +40,7 @@ static const u32 fs_chan_size[FS_CHAN_QUEUES] = { 64, 256 };
 
 static struct fs_chan *fs_chans[FS_CHAN_MAX];
 
-struct fs_chan *fs_chan_find(const char *tag)
+static struct fs_chan *fs_chan_find(const char *tag)
 {
 	for (u32 i = 0; i < FS_CHAN_MAX && fs_chans[i]; i++)
 		if (strcmp(fs_chans[i]->dev.tag, tag) == 0)
@@ -67,15 +70,21 @@ static void fs_chan_complete_locked(
 	waitq_wake_all(&req->wq);
 }
 
-static void fs_chan_die_locked(struct fs_chan *ch, struct list_head *later)
+/* From here on nothing reaches the device: answer what is under way. */
+static void fs_chan_end_locked(struct fs_chan *ch, struct list_head *later)
 {
 	struct fs_req *req;
 
 	ch->dead = true;
-	log_error("fs_chan: device '%s' failed", ch->dev.tag);
 	for (u32 q = 0; q < FS_CHAN_QUEUES; q++)
 		while ((req = ring_abort(&ch->ring[q])))
 			fs_chan_complete_locked(req, -EIO, 0, later);
+}
+
+static void fs_chan_die_locked(struct fs_chan *ch, struct list_head *later)
+{
+	log_error("fs_chan: device '%s' failed", ch->dev.tag);
+	fs_chan_end_locked(ch, later);
 }
 
 /* Take what the server has finished. How many. */
@@ -167,14 +176,15 @@ static u64 fs_chan_add(struct fs_chan *ch, enum fs_chan_queue q, struct fs_req *
 
 	for (u32 i = 0; i < n; i++)
 		buf[i] = (struct ring_buf){ .va = req->seg[i].va, .len = req->seg[i].len };
-	while (!ch->dead && ring_add(&ch->ring[q], buf, req->nout, req->nin, req)) {
+	while (!ch->dead && req->opening == ch->opening &&
+		ring_add(&ch->ring[q], buf, req->nout, req->nin, req)) {
 		fs_chan_publish(ch, q, flags);
 		fs_chan_reap(ch);
 		wait_event(&ch->room, fs_chan_has_room(ch, q, n));
 		fs_chan_reap(ch);
 		flags = spin_lock_irq(&ch->lock);
 	}
-	if (ch->dead) {
+	if (ch->dead || req->opening != ch->opening) {
 		fs_chan_complete_locked(req, -EIO, 0, &later);
 		spin_unlock_irq(&ch->lock, flags);
 		fs_chan_run_callbacks(&later);
@@ -253,6 +263,24 @@ int fs_chan_call(struct fs_chan *ch, struct fs_req *req)
 
 /* ---- set-up ---- */
 
+/* Its rings, emptied; the memory is kept from one start to the next. */
+static int fs_chan_rings(struct fs_chan *ch, struct ring *rings[FS_CHAN_QUEUES])
+{
+	for (u32 q = 0; q < FS_CHAN_QUEUES; q++) {
+		size_t bytes = ring_bytes(fs_chan_size[q]);
+
+		if (!ch->mem[q])
+			ch->mem[q] = arena_alloc((u32)(ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE));
+		if (!ch->mem[q])
+			return -ENOMEM;
+		memset(ch->mem[q], 0, bytes);
+		ring_init(&ch->ring[q], ch->mem[q], fs_chan_size[q]);
+		rings[q] = &ch->ring[q];
+	}
+	ring_interrupt_off(&ch->ring[FS_CHAN_HIPRIO]);
+	return 0;
+}
+
 static int fs_chan_start(struct fs_chan *ch)
 {
 	struct ring *rings[FS_CHAN_QUEUES];
@@ -262,20 +290,12 @@ static int fs_chan_start(struct fs_chan *ch)
 		{ .offset = VIRTIO_MMIO_SHM_BASE_LOW },
 		{ .offset = VIRTIO_MMIO_SHM_BASE_HIGH },
 	};
-	int r;
+	int r = fs_chan_rings(ch, rings);
 
-	for (u32 q = 0; q < FS_CHAN_QUEUES; q++) {
-		size_t bytes = ring_bytes(fs_chan_size[q]);
-		void *mem = arena_alloc((u32)(ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE));
-
-		if (!mem)
-			return -ENOMEM;
-		memset(mem, 0, bytes);
-		ring_init(&ch->ring[q], mem, fs_chan_size[q]);
-		rings[q] = &ch->ring[q];
+	if (r == 0 && !ch->registered) {
+		r = irq_register(ch->dev.vector, fs_chan_interrupt, ch);
+		ch->registered = r == 0;
 	}
-	ring_interrupt_off(&ch->ring[FS_CHAN_HIPRIO]);
-	r = irq_register(ch->dev.vector, fs_chan_interrupt, ch);
 	if (r == 0)
 		r = virtio_start(&ch->dev, rings, FS_CHAN_QUEUES, reg, ARRAY_SIZE(reg));
 	if (r)
@@ -293,7 +313,6 @@ int fs_chan_init(const struct fdt_reader *fdt)
 
 	for (u32 i = 0; i < FS_CHAN_MAX && virtio_find(fdt, VIRTIO_ID_FS, i, &dev) == 0; i++) {
 		struct fs_chan *ch;
-		int r;
 
 		if (!dev.tag)
 			return -ENODEV;
@@ -301,13 +320,48 @@ int fs_chan_init(const struct fdt_reader *fdt)
 		if (!ch)
 			return -ENOMEM;
 		ch->dev = dev;
-		ch->poll_ns = FS_CHAN_POLL_NS;
+		ch->dead = true;
 		waitq_init(&ch->room);
-		/* Kept also when it fails: the interrupt may be registered. It is not found then. */
-		r = fs_chan_start(ch);
-		if (r)
-			return r;
 		fs_chans[i] = ch;
 	}
 	return 0;
+}
+
+u32 fs_chan_opening(const struct fs_chan *ch)
+{
+	return ch->opening;
+}
+
+int fs_chan_open(const char *tag, struct fs_chan **out)
+{
+	struct fs_chan *ch = fs_chan_find(tag);
+	int r;
+
+	if (!ch)
+		return -ENODEV;
+	if (ch->open || ch->lost)
+		return ch->open ? -EBUSY : -EIO;
+	ch->poll_ns = FS_CHAN_POLL_NS;
+	r = fs_chan_start(ch);
+	if (r)
+		return r;
+	ch->dead = false;
+	ch->open = true;
+	*out = ch;
+	return 0;
+}
+
+void fs_chan_close(struct fs_chan *ch)
+{
+	struct list_head later = LIST_HEAD_INIT(later);
+	u64 flags;
+
+	ch->lost = virtio_stop(&ch->dev) < 0;
+	flags = spin_lock_irq(&ch->lock);
+	fs_chan_end_locked(ch, &later);
+	ch->open = false;
+	ch->opening++;
+	spin_unlock_irq(&ch->lock, flags);
+	waitq_wake_all(&ch->room);
+	fs_chan_run_callbacks(&later);
 }

@@ -10,13 +10,15 @@
 #ifndef DRIVERS_FS_CHAN_H
 #define DRIVERS_FS_CHAN_H
 
+#include <casemate/fsdev.h>
+
 #include "kernel/waitq.h"
 #include "lib/types.h"
 
 struct fdt_reader;
 struct fs_chan;
 
-#define FS_CHAN_MAX	    8 /* devices */
+#define FS_CHAN_MAX	    (1 + CM_FSDEV_SPARES) /* devices */
 #define FS_CHAN_POLL_NS	    50000UL /* at most */
 #define FS_CHAN_POLL_MIN_NS 3000UL
 #define FS_CHAN_PROBE	    8u
@@ -34,6 +36,7 @@ struct fs_seg {
 };
 
 struct fs_req {
+	u32 opening; /* fs_chan_opening of whoever asks: after a close its requests fail, also when the device was opened again */
 	struct fs_seg seg[FS_REQ_SEGS]; /* what the server reads, then what it writes */
 	u16 nout, nin;
 	/*
@@ -51,11 +54,17 @@ struct fs_req {
 	struct list_head link;
 };
 
-/* Find and start all virtio-fs devices of the device tree (arena_init came before). 0 or -errno of the first that failed. */
+/* Find the virtio-fs devices of the device tree (arena_init came before). 0 or -ENOMEM. */
 int fs_chan_init(const struct fdt_reader *fdt);
 
-/* The channel whose device has this tag, or NULL. */
-struct fs_chan *fs_chan_find(const char *tag);
+/*
+ * Start the device that has this tag. 0, -ENODEV (there is none), -EBUSY (it is started already), -EIO (it does not come up) or -ENOMEM. One caller at
+ * a time, for closing too.
+ */
+int fs_chan_open(const char *tag, struct fs_chan **out);
+u32 fs_chan_opening(const struct fs_chan *ch);
+/* Stop it: requests that are under way fail. Sleeps until the device is silent; one that never is cannot be opened again. */
+void fs_chan_close(struct fs_chan *ch);
 
 /* The device's slice of the DAX window; *len = 0 when it has none. */
 void fs_chan_dax(const struct fs_chan *ch, paddr_t *base, u64 *len);

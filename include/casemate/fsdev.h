@@ -17,6 +17,24 @@
 
 #define CM_FSDEV_VERSION 1
 
+/*
+ * Devices without a server: tags "s1" .. "s15", each for a further container of the sandbox. The sandbox process plugs a server in with
+ * a struct cm_fsdev_plug to the VMM (sock, kick, call by SCM_RIGHTS, in this order; answered by the same struct with the status) and one to
+ * the server (arena, sock, kick, call; no answer). A server that hangs up is unplugged: requests that are open fail, and the driver has to
+ * reset the device before the next one comes.
+ */
+#define CM_FSDEV_SPARES	    15
+#define CM_FSDEV_SPARE_TAG  "s%u"
+#define CM_FSDEV_PLUG_FDS   3 /* sock, kick, call */
+#define CM_FSDEV_SERVER_FDS 4 /* arena, and those */
+
+struct cm_fsdev_plug {
+	uint32_t version; /* CM_FSDEV_VERSION */
+	uint32_t device; /* 1 .. CM_FSDEV_SPARES */
+	int32_t status; /* in the answer: 0 or -errno */
+	uint32_t reserved;
+};
+
 /* The queues of a device: 0 = high priority (FORGET), 1.. = requests. */
 #define CM_FSDEV_QUEUES 2
 

@@ -21,7 +21,7 @@
 #define CM_DAX_DEFAULT	 (256UL << 20) /* KVM needs 0.5 ms for the tables of a GiB */
 #define CM_GPA_VIRTIO	 0xd0000000UL
 #define CM_VIRTIO_STRIDE 0x1000UL
-#define CM_VIRTIO_MAX	 16
+#define CM_VIRTIO_MAX	 20
 #define CM_GPA_LAPIC	 0xfee00000UL
 #define CM_GPA_RAM	 0x100000000UL
 #define CM_RAM_MIN	 (16UL << 20)

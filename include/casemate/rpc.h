@@ -24,10 +24,11 @@
 #define CM_RPC_PORT_STREAM  1025
 #define CM_RPC_PAYLOAD_MAX  (256u << 10) /* host to guest, bytes */
 #define CM_RPC_EVENT_MAX    (64u << 10) /* guest to host (replies and events), bytes */
-#define CM_RPC_CONTAINERS   1 /* containers a sandbox can hold in this version */
-#define CM_RPC_STREAMS_MAX  16 /* streams that wait for or belong to a container */
-#define CM_RPC_REPLY	    0x8000u
-#define CM_RPC_EVENT	    0x4000u
+#define CM_RPC_CONTAINERS \
+	16 /* that a sandbox can hold: the root container, and one for each spare file device */
+#define CM_RPC_STREAMS_MAX 16 /* streams that wait for or belong to a container */
+#define CM_RPC_REPLY	   0x8000u
+#define CM_RPC_EVENT	   0x4000u
 
 enum cm_rpc_type {
 	CM_RPC_HELLO = 1, /* struct cm_rpc_hello; reply: the same of the guest */
@@ -114,6 +115,14 @@ enum cm_rpc_capset {
 	CM_RPC_CAPSETS
 };
 
+/* Index into cm_rpc_start.join. */
+enum cm_rpc_ns {
+	CM_RPC_NS_PID,
+	CM_RPC_NS_IPC,
+	CM_RPC_NS_UTS,
+	CM_RPC_NS_KINDS
+};
+
 /*
  * Fixed part of START. The sections follow in this order without gaps, and end where the frame ends:
  *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], struct cm_rpc_device[ndevices], struct cm_rpc_insn[nfilter],
@@ -124,7 +133,11 @@ enum cm_rpc_capset {
  * An absent string is empty. argc is at least 1.
  */
 struct cm_rpc_start {
-	uint32_t container; /* 1 .. CM_RPC_CONTAINERS: the number other requests use */
+	/*
+	 * 1 .. CM_RPC_CONTAINERS: the number that other requests use. 1 is the root container: with its end the sandbox ends. A number is free again
+	 * when START failed, a RELEASE of it failed, or EXITED was sent: nothing of the container is left then.
+	 */
+	uint32_t container;
 	uint32_t flags; /* CM_RPC_START_* */
 	uint32_t uid, gid, umask;
 	uint32_t argc, envc, ngroups, nrlimits, nmounts, nmasked, nreadonly;
@@ -139,6 +152,9 @@ struct cm_rpc_start {
 	uint32_t ndevices, nsysctls;
 	uint32_t nfilter; /* seccomp; 0 = none */
 	uint32_t filter_flags; /* SECCOMP_FILTER_FLAG_* of the Linux ABI */
+	/* Whose namespace of each kind it shares, by the number of a container that lives; 0: one of its own. The root container's are 0. */
+	uint32_t join[CM_RPC_NS_KINDS];
+	uint32_t reserved2; /* 0 */
 };
 
 /* An instruction of classic BPF: struct sock_filter of the Linux ABI. */
@@ -281,7 +297,7 @@ struct cm_rpc_stream_hello {
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
-_Static_assert(sizeof(struct cm_rpc_start) == 160, "start layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 176, "start layout");
 _Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
 _Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");
 _Static_assert(sizeof(struct cm_rpc_limit) == 24, "limit layout");

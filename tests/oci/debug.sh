@@ -42,7 +42,7 @@ start r --cpus 2 --memory 64M
 debug --json r status
 is "$rc $(json 'o["state"], o["vcpus"], o["machine"]["memory"] >> 20, len(o["machine"]["buildId"])')" \
 	"0 ('running', ['running', 'running'], 64, 40)" "status of a running sandbox"
-is "$(json 'o["devices"]')" "['console', 'rng', 'vsock', 'fs root']" "and its devices"
+is "$(json 'o["devices"][:4], len(o["devices"])')" "(['console', 'rng', 'vsock', 'fs root'], 19)" "and its devices"
 debug --json r regs
 is "$(json '[c["cpu"] for c in o], all(c["general"]["rip"].startswith("0x") for c in o)')" "([0, 1], True)" "its registers"
 debug r regs 1
@@ -50,7 +50,7 @@ has '^vCPU 1$' "of one vCPU, for people"
 debug --json r exits
 is "$(json '[e["count"] > 0 and sum(b["count"] for b in e["histogram"]) <= e["count"] for e in o if e["reason"] == "io"][0]')" True "exits by reason"
 debug --json r devices
-is "$(json '[d["name"] for d in o], [d["queues"][0]["size"] > 0 for d in o if d["phase"] == "running"][0]')" \
+is "$(json '[d["name"] for d in o][:4], [d["queues"][0]["size"] > 0 for d in o if d["phase"] == "running"][0]')" \
 	"(['console', 'rng', 'vsock', 'fs'], True)" "devices"
 count() { wc -l <"$tmp/lines"; }
 moves() { a=$(count) && sleep 0.3 && [ "$(count)" != "$a" ]; }

@@ -29,9 +29,9 @@ static void setup(void)
 	fake_fsd_serve(answer);
 	ck_assert_int_eq(arena_init(fake_fdt()), 0);
 	ck_assert_int_eq(fs_chan_init(fake_fdt()), 0);
-	chan = fs_chan_find("rootfs");
-	ck_assert_ptr_nonnull(chan);
-	ck_assert_ptr_null(fs_chan_find("other"));
+	ck_assert_int_eq(fs_chan_open("other", &chan), -ENODEV);
+	ck_assert_int_eq(fs_chan_open("rootfs", &chan), 0);
+	ck_assert_int_eq(fs_chan_open("rootfs", &chan), -EBUSY);
 }
 
 static void teardown(void)
@@ -297,6 +297,38 @@ START_TEST(dead_server_fails_everything)
 }
 END_TEST
 
+static void reopen(void *arg)
+{
+	u8 *page = arena_alloc(1);
+	u32 pages = arena_free_pages(), opening = fs_chan_opening(chan);
+	struct fs_req req;
+
+	for (u32 i = 0; i < 20; i++) {
+		fs_chan_close(chan);
+		fill(&req, page, 8, 8, 1);
+		ck_assert_int_eq(fs_chan_call(chan, &req), -EIO);
+		ck_assert_int_eq(fs_chan_open("rootfs", &chan), 0);
+		fill(&req, page, 8, 8, 1);
+		req.opening = fs_chan_opening(chan);
+		ck_assert_int_eq(fs_chan_call(chan, &req), 0);
+		/* Whoever had it before the close does not reach the next server. */
+		fill(&req, page, 8, 8, 1);
+		req.opening = opening;
+		ck_assert_int_eq(fs_chan_call(chan, &req), -EIO);
+		opening = fs_chan_opening(chan);
+	}
+	ck_assert_uint_eq(arena_free_pages(), pages);
+	fake_done();
+}
+
+START_TEST(close_and_open_again)
+{
+	fake_thread(reopen, NULL);
+	fake_expect(1);
+	fake_run();
+}
+END_TEST
+
 /* ---- the ring against a device that lies ---- */
 
 static struct ring lie;
@@ -408,6 +440,7 @@ int main(void)
 	tcase_add_test(tc, batch_larger_than_the_ring);
 	tcase_add_test(tc, forgets_need_no_waiter);
 	tcase_add_test(tc, dead_server_fails_everything);
+	tcase_add_test(tc, close_and_open_again);
 	tcase_add_loop_test(tc, device_that_lies, 0, ARRAY_SIZE(lies));
 	tcase_add_test(tc, same_answer_twice);
 	tcase_add_test(tc, descriptors_in_shared_memory_are_not_believed);

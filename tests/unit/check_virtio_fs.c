@@ -409,10 +409,108 @@ START_TEST(descriptors_do_not_leak)
 }
 END_TEST
 
+/* ---- a spare device */
+
+static void setup_spare(void)
+{
+	struct virtio_fs_params p = { .tag = "s1", .sock_fd = -1, .kick_fd = -1, .call_fd = -1 };
+	struct virtio_env env;
+
+	fake_mem_init(&mem);
+	fake_ring_init(&rings[0], &mem, 0x10000, 16);
+	fake_ring_init(&rings[1], &mem, 0x20000, 128);
+	loop = eventloop_create();
+	env = (struct virtio_env){ .loop = loop, .mem = &mem.gmem, .raise = raise };
+	raised = 0;
+	sock = -1;
+	ck_assert_int_eq(virtio_fs_create(&env, &p, &dev), 0);
+}
+
+static void plug(void)
+{
+	int pair[2];
+
+	close(sock);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	sock = pair[0];
+	kick = eventfd(0, EFD_NONBLOCK);
+	call = eventfd(0, EFD_NONBLOCK);
+	ck_assert_int_eq(virtio_fs_plug(dev, pair[1], dup(kick), dup(call)), 0);
+}
+
+/* Queues are announced, a doorbell and an interrupt go through. */
+static void expect_service(void)
+{
+	uint64_t n = 1;
+
+	fake_driver_start(dev, rings, 2);
+	pump();
+	ck_assert_uint_eq(fsd_recv().op, CM_FSDEV_QUEUE_START);
+	ck_assert_uint_eq(fsd_recv().op, CM_FSDEV_QUEUE_START);
+	while (read(kick, &n, sizeof(n)) > 0)
+		;
+	virtio_doorbell(dev, 1);
+	ck_assert_int_eq(read(kick, &n, sizeof(n)), sizeof(n));
+	raised = 0;
+	ck_assert_int_eq(write(call, &n, sizeof(n)), sizeof(n));
+	pump();
+	ck_assert_int_eq(raised, 1);
+}
+
+START_TEST(spare_device_waits_for_a_server)
+{
+	fake_driver_start(dev, rings, 2);
+	pump();
+	ck_assert(status() & VIRTIO_CONFIG_S_NEEDS_RESET);
+	/* Who asks a device without a server is told so each time. */
+	raised = 0;
+	virtio_doorbell(dev, 1);
+	ck_assert_int_eq(raised, 1);
+	fake_driver_write(dev, VIRTIO_MMIO_STATUS, 0);
+	pump();
+	plug();
+	expect_service();
+}
+END_TEST
+
+START_TEST(spare_device_outlives_servers)
+{
+	int before = dup(STDERR_FILENO), after;
+
+	for (int i = 0; i < 50; i++) {
+		plug();
+		expect_service();
+		/* Every other server dies before its driver lets go; one more is replaced alive. */
+		if (i % 2) {
+			close(sock);
+			sock = -1;
+			pump();
+			ck_assert(status() & VIRTIO_CONFIG_S_NEEDS_RESET);
+		}
+		fake_driver_write(dev, VIRTIO_MMIO_STATUS, 0);
+		pump();
+		ck_assert_uint_eq(status(), 0);
+		close(kick);
+		close(call);
+	}
+	close(sock);
+	pump();
+	after = dup(STDERR_FILENO);
+	/* The number of the doorbell is kept. */
+	ck_assert_int_le(after, before + 2);
+}
+END_TEST
+
+START_TEST(only_spare_devices_are_plugged)
+{
+	ck_assert_int_eq(virtio_fs_plug(dev, sock, kick, call), -EINVAL);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("virtio_fs");
-	TCase *tc = tcase_create("fs");
+	TCase *tc = tcase_create("fs"), *spare = tcase_create("spare");
 	SRunner *sr;
 	int failed;
 
@@ -427,7 +525,12 @@ int main(void)
 	tcase_add_test(tc, map_needs_a_regular_file);
 	tcase_add_loop_test(tc, nonsense_ends_the_connection, 0, 7);
 	tcase_add_test(tc, descriptors_do_not_leak);
+	tcase_add_test(tc, only_spare_devices_are_plugged);
+	tcase_add_checked_fixture(spare, setup_spare, teardown);
+	tcase_add_test(spare, spare_device_waits_for_a_server);
+	tcase_add_test(spare, spare_device_outlives_servers);
 	suite_add_tcase(s, tc);
+	suite_add_tcase(s, spare);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

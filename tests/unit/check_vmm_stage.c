@@ -44,6 +44,7 @@ static struct opts no_options(void)
 		.log_fd = 2,
 		.ready_fd = -1,
 		.debug_fd = -1,
+		.plug_fd = -1,
 	};
 }
 

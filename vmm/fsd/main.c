@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vmm/fsd/jail.h"
@@ -14,18 +15,22 @@
 
 static const char main_usage[] =
 	"usage: casemate-fsd --arena-fd=N --sock-fd=N --kick-fd=N --call-fd=N --root-fd=N[,ro] [option]...\n"
+	"       casemate-fsd --plug-fd=N --root-fd=N[,ro] [option]...\n"
 	"  --arena-fd=N  sealed memfd of the I/O arena\n"
 	"  --sock-fd=N   device socket to the VMM\n"
 	"  --kick-fd=N   eventfd: the VMM says that a queue has requests\n"
 	"  --call-fd=N   eventfd: told the VMM when the guest wants an interrupt\n"
+	"  --plug-fd=N   socket over which the four come later, and whose end is the server's\n"
 	"  --root-fd=N[,ro]         O_PATH descriptor of the directory to serve; ro: refuse every change\n"
 	"  --volume-fd=N[,ro][,rec] the same of a directory or file served besides; rec: with what is\n"
 	"                mounted below it; may be given up to 64 times\n"
 	"  --log-fd=N    where to complain (default 2)\n"
-	"exit status: 0 the VMM hung up, 1 error\n";
+	"exit status: 0 the VMM or the socket hung up, 1 error\n";
+
+#define MAIN_DEVICE_FDS 4 /* the first of the options: what a device is made of */
 
 struct main_opts {
-	int arena, sock, kick, call, log;
+	int arena, sock, kick, call, plug, log;
 	struct fsd_root roots[1 + CM_FSDEV_VOLUMES]; /* 0: the tree */
 	unsigned int nroots;
 };
@@ -90,6 +95,7 @@ static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err 
 		{ "--kick-fd=", &o->kick },
 		{ "--call-fd=", &o->call },
 		{ "--log-fd=", &o->log },
+		{ "--plug-fd=", &o->plug },
 	};
 	const size_t count = sizeof(opts) / sizeof(opts[0]);
 
@@ -108,9 +114,10 @@ static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err 
 		if (main_fd(argv[i] + strlen(opts[k].name), opts[k].fd) < 0)
 			return cm_err_set(err, EINVAL, "'%s': not a descriptor", argv[i]);
 	}
-	for (size_t k = 0; k < count; k++) {
-		if (*opts[k].fd < 0)
-			return cm_err_set(err, EINVAL, "%sN is missing", opts[k].name);
+	for (size_t k = 0; k < MAIN_DEVICE_FDS; k++) {
+		if ((*opts[k].fd < 0) != (o->plug >= 0))
+			return cm_err_set(
+				err, EINVAL, "%sN or --plug-fd=N, and not both", opts[k].name);
 	}
 	if (o->roots[0].fd < 0)
 		return cm_err_set(err, EINVAL, "--root-fd=N is missing");
@@ -123,6 +130,11 @@ static int main_jail(struct main_opts *o, int *proc_fd, struct cm_err *err)
 	unsigned int n = 4;
 	int r;
 
+	if (o->plug >= 0) {
+		keep[0] = o->plug;
+		n = 1;
+	}
+
 	for (unsigned int i = 0; i < o->nroots; i++)
 		keep[n++] = o->roots[i].fd;
 	/* The log may be a standard descriptor; the others may not. */
@@ -134,6 +146,42 @@ static int main_jail(struct main_opts *o, int *proc_fd, struct cm_err *err)
 	if (r == 0)
 		r = fsd_jail_roots(o->roots, o->nroots, err);
 	return r;
+}
+
+/* Wait for the device: from the sandbox process, which may be trusted. 0, 1 when nobody will bring one, or -errno. */
+static int main_plug(struct main_opts *o, struct cm_err *err)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(CM_FSDEV_SERVER_FDS * sizeof(int))];
+	} control;
+	struct cm_fsdev_plug m;
+	struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct msghdr h = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[CM_FSDEV_SERVER_FDS];
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	do
+		n = recvmsg(o->plug, &h, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 1;
+	c = n == (ssize_t)sizeof(m) ? CMSG_FIRSTHDR(&h) : NULL;
+	if (!c || m.version != CM_FSDEV_VERSION || c->cmsg_level != SOL_SOCKET ||
+		c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(fds)))
+		return cm_err_set(err, EPROTO, "wait for a device");
+	memcpy(fds, CMSG_DATA(c), sizeof(fds));
+	o->arena = fds[0];
+	o->sock = fds[1];
+	o->kick = fds[2];
+	o->call = fds[3];
+	return 0;
 }
 
 static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err)
@@ -153,6 +201,7 @@ static int main_serve(const struct main_opts *o, int proc_fd, struct cm_err *err
 		return cm_err_set(err, -r, "arena");
 	close(o->arena);
 	s.sock = o->sock;
+	s.plug = o->plug;
 	s.kick = o->kick;
 	s.call = o->call;
 	s.log_fd = o->log;
@@ -178,6 +227,7 @@ int main(int argc, char **argv)
 		.sock = -1,
 		.kick = -1,
 		.call = -1,
+		.plug = -1,
 		.log = 2,
 		.roots = { { .fd = -1, .recursive = true } },
 		.nroots = 1 };
@@ -191,6 +241,8 @@ int main(int argc, char **argv)
 	}
 	if (r == 0)
 		r = main_jail(&o, &proc_fd, &err);
+	if (r == 0 && o.plug >= 0)
+		r = main_plug(&o, &err);
 	if (r == 0)
 		r = main_serve(&o, proc_fd, &err);
 	if (r < 0)

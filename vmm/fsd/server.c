@@ -52,7 +52,9 @@ int fsd_server_init(struct fsd_server *s)
 	if (s->epoll < 0)
 		return -errno;
 	r = server_watch(s, s->sock);
-	return r < 0 ? r : server_watch(s, s->kick);
+	if (r == 0)
+		r = server_watch(s, s->kick);
+	return r < 0 || s->plug < 0 ? r : server_watch(s, s->plug);
 }
 
 /* ---- the device socket */
@@ -288,8 +290,8 @@ int fsd_server_run(struct fsd_server *s)
 	bool more = true; /* chains may be there from before */
 
 	while (!s->hangup) {
-		struct epoll_event ev[2];
-		int n = epoll_wait(s->epoll, ev, 2, more ? 0 : -1);
+		struct epoll_event ev[3];
+		int n = epoll_wait(s->epoll, ev, 3, more ? 0 : -1);
 		uint64_t count;
 
 		if (n < 0 && errno != EINTR)
@@ -297,6 +299,8 @@ int fsd_server_run(struct fsd_server *s)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.fd == s->sock)
 				server_messages(s);
+			else if (ev[i].data.fd == s->plug)
+				s->hangup = true; /* nothing is said over it any more */
 			else if (read(s->kick, &count, sizeof(count)) < 0 && errno != EAGAIN)
 				return -errno;
 		}

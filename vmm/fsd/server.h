@@ -25,6 +25,7 @@ struct fsd_server {
 	struct vq_chain chain;
 	struct fsd_engine *engine;
 	int sock, kick, call, epoll; /* borrowed but epoll */
+	int plug; /* its end is the server's; -1 = none; borrowed */
 	int log_fd;
 	uint64_t poll_ns; /* how long to watch the rings next time */
 	unsigned int polls;

@@ -31,7 +31,8 @@ int virtio_vsock_create(
 
 struct virtio_fs_params {
 	const char *tag; /* 1 to 36 bytes */
-	int sock_fd, kick_fd, call_fd; /* to casemate-fsd, see include/casemate/fsdev.h */
+	int sock_fd, kick_fd,
+		call_fd; /* to casemate-fsd, see include/casemate/fsdev.h; all -1 = a spare device */
 	void *window; /* host mapping of the device's slice of the DAX window, all PROT_NONE; NULL = none */
 	uint64_t window_gpa;
 	uint64_t window_len; /* bytes, page aligned */
@@ -44,5 +45,11 @@ struct virtio_fs_params {
  */
 int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params *params,
 	struct virtio_dev **out);
+
+/*
+ * io thread: a server for a spare device, in place of the one that it had. The descriptors become the device's; on failure they stay the
+ * caller's. 0, or -errno (-EINVAL: not a spare one).
+ */
+int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd);
 
 #endif

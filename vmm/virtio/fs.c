@@ -2,6 +2,9 @@
 /*
  * virtio-fs device, the VMM's part: registers, interrupts and the DAX window. The queues are served by casemate-fsd, which this file
  * tells where they are and whose mapping requests it checks: fsd parses hostile input, so its messages are treated as hostile too.
+ *
+ * A spare device has no server until one is plugged in, and none again when that hangs up. KVM carries nothing for it, so that all its
+ * descriptors are the io thread's, but for the doorbell's, which vCPUs write to: its number is never given back, a later server's takes its place.
  */
 #include <config.h>
 
@@ -30,11 +33,12 @@ struct fsdev {
 	struct virtio_dev dev;
 	struct virtio_fs_config config;
 	struct ev_source sock, call;
-	int kick_fd;
+	_Atomic int kick_fd; /* -1 = a spare device that never had a server */
+	bool spare;
 	uint8_t *window;
 	uint64_t window_len;
 	bool writable;
-	bool connected; /* fsd is there: sock is watched */
+	_Atomic bool connected; /* fsd is there: sock is watched */
 	uint64_t next_id;
 };
 
@@ -54,6 +58,11 @@ static void fsdev_disconnect(struct fsdev *fs)
 		return;
 	fs->connected = false;
 	eventloop_del(fs->dev.env.loop, &fs->sock);
+	if (fs->spare) {
+		eventloop_del(fs->dev.env.loop, &fs->call);
+		close(fs->sock.fd);
+		close(fs->call.fd);
+	}
 	virtio_dev_fail(&fs->dev);
 }
 
@@ -73,9 +82,12 @@ static void fsdev_doorbell(struct virtio_dev *dev, unsigned int queue)
 {
 	struct fsdev *fs = (struct fsdev *)dev;
 	uint64_t one = 1;
-	ssize_t r = write(fs->kick_fd, &one, sizeof(one));
 
-	(void)r; /* a full counter is a doorbell that fsd has not heard yet */
+	/* A driver that missed the failure looks again. */
+	if (!fs->connected)
+		virtio_dev_interrupt(dev);
+	else if (write(fs->kick_fd, &one, sizeof(one)) < 0)
+		return; /* a full counter is a doorbell that fsd has not heard yet */
 }
 
 static void fsdev_activate(struct virtio_dev *dev)
@@ -262,10 +274,13 @@ static void fsdev_destroy(struct virtio_dev *dev)
 
 	if (fs->connected)
 		eventloop_del(dev->env.loop, &fs->sock);
-	eventloop_del(dev->env.loop, &fs->call);
-	close(fs->sock.fd);
-	close(fs->call.fd);
-	close(fs->kick_fd);
+	if (fs->connected || !fs->spare) {
+		eventloop_del(dev->env.loop, &fs->call);
+		close(fs->sock.fd);
+		close(fs->call.fd);
+	}
+	if (fs->kick_fd >= 0)
+		close(fs->kick_fd);
 	virtio_dev_fini(dev);
 	free(fs);
 }
@@ -283,7 +298,7 @@ static const struct virtio_dev_ops fsdev_ops = {
 	.destroy = fsdev_destroy,
 };
 
-/* Watch fsd's descriptors. 0 or -errno with nothing left behind. */
+/* Watch fsd's descriptors. 0 or -errno with nothing left behind. #syscalls:io fcntl[1=F_SETFL] epoll_ctl */
 static int fsdev_watch(struct fsdev *fs, struct eventloop *loop)
 {
 	int r;
@@ -321,15 +336,18 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
 	};
 	fs->kick_fd = params->kick_fd;
 	fs->writable = params->writable;
-	r = fsdev_watch(fs, env->loop);
+	fs->spare = params->sock_fd < 0;
+	r = fs->spare ? 0 : fsdev_watch(fs, env->loop);
 	if (r)
 		goto err_free;
 	r = virtio_dev_init(&fs->dev, &fsdev_ops, env);
 	if (r)
 		goto err_unwatch;
-	fs->dev.kick_fd = fs->kick_fd;
-	fs->dev.call_fd = fs->call.fd;
-	fs->connected = true;
+	if (!fs->spare) {
+		fs->dev.kick_fd = fs->kick_fd;
+		fs->dev.call_fd = fs->call.fd;
+		fs->connected = true;
+	}
 	fs->dev.config = &fs->config;
 	fs->dev.config_len = sizeof(fs->config);
 	if (params->window) {
@@ -342,9 +360,44 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
 	return 0;
 
 err_unwatch:
-	eventloop_del(env->loop, &fs->sock);
-	eventloop_del(env->loop, &fs->call);
+	if (!fs->spare) {
+		eventloop_del(env->loop, &fs->sock);
+		eventloop_del(env->loop, &fs->call);
+	}
 err_free:
 	free(fs);
 	return r;
+}
+
+int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd)
+{
+	struct fsdev *fs = (struct fsdev *)dev;
+	int old, r;
+
+	if (dev->ops != &fsdev_ops || !fs->spare)
+		return -EINVAL;
+	fsdev_disconnect(fs);
+	old = fs->kick_fd;
+	fs->sock.fd = sock_fd;
+	fs->call.fd = call_fd;
+	fs->kick_fd = kick_fd;
+	r = fsdev_watch(fs, dev->env.loop);
+	/* #syscalls:io dup3 close */
+	if (r == 0 && old >= 0) {
+		r = dup3(kick_fd, old, O_CLOEXEC) < 0 ? -errno : 0;
+		if (r < 0) {
+			eventloop_del(dev->env.loop, &fs->sock);
+			eventloop_del(dev->env.loop, &fs->call);
+		}
+	}
+	if (r < 0) {
+		fs->kick_fd = old;
+		return r;
+	}
+	if (old >= 0) {
+		fs->kick_fd = old;
+		close(kick_fd);
+	}
+	fs->connected = true;
+	return 0;
 }

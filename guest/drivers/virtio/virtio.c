@@ -9,8 +9,12 @@
 #include "casemate/hypercall.h"
 #include "drivers/virtio/ring.h"
 #include "kernel/errno.h"
+#include "kernel/clock.h"
+#include "kernel/sched.h"
 #include "lib/fdt_read.h"
 #include "mm/page.h"
+
+#define VIRTIO_STOP_NS (2 * NSEC_PER_SEC)
 
 #define STATUS_DRIVER	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
 #define STATUS_FEATURES (STATUS_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
@@ -98,6 +102,26 @@ int virtio_start(struct virtio_device *dev, struct ring *const *rings, u32 n,
 	if (r == 0 && status->value != STATUS_RUNNING)
 		r = -EIO;
 	return r;
+}
+
+int virtio_stop(struct virtio_device *dev)
+{
+	struct virtio_batch b = { .op = dev->batch, .device = dev->index };
+	u64 end = clock_monotonic() + VIRTIO_STOP_NS;
+	struct cm_mmio_op *status;
+
+	for (;;) {
+		b.count = 0;
+		virtio_batch_add(&b, VIRTIO_MMIO_STATUS, 0);
+		status = virtio_batch_add(&b, VIRTIO_MMIO_STATUS | CM_MMIO_READ, 0);
+		if (hypercall(CM_HC_MMIO_BATCH, va_to_pa(b.op), b.count))
+			return -EIO;
+		if (status->value == 0)
+			return 0;
+		if (clock_monotonic() > end)
+			return -EIO;
+		sched_yield_cpu();
+	}
 }
 
 bool virtio_needs_reset(struct virtio_device *dev)

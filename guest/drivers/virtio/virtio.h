@@ -34,6 +34,9 @@ int virtio_find(const struct fdt_reader *fdt, u32 id, u32 nth, struct virtio_dev
 int virtio_start(struct virtio_device *dev, struct ring *const *rings, u32 n,
 	struct virtio_reg *reg, u32 nregs);
 
+/* Reset the device and sleep until it is silent. 0, or -EIO when it never was: its rings are still its own then. */
+int virtio_stop(struct virtio_device *dev);
+
 /* True when a started device says that it needs a reset. Costs an exit. Any context; the caller lets in one at a time for a device. */
 bool virtio_needs_reset(struct virtio_device *dev);
 

@@ -27,7 +27,9 @@ struct conn_slot {
 };
 
 struct hostfs_conn {
+	char tag[40]; /* of the device; empty: the connection was cut */
 	struct fs_chan *ch;
+	u32 opening; /* of the channel */
 	struct hostfs_conn *next; /* all that are open */
 	u32 users;
 	u32 max_data;
@@ -161,6 +163,7 @@ static int conn_call(struct hostfs_conn *c, struct hostfs_req *r)
 		conn_put_pages(r, mem + l.data, r->page_bytes);
 	conn_segments(r, &l, mem, &q);
 	r->out_len = 0;
+	q.opening = c->opening;
 	err = fs_chan_call(c->ch, &q);
 	if (!err)
 		err = conn_read_reply(r, &l, mem, q.written);
@@ -215,6 +218,7 @@ void hostfs_send(struct hostfs_conn *c, struct hostfs_req *r)
 	}
 	conn_write_request(c, r, s->page, l.in_len);
 	q = &s->req;
+	q->opening = c->opening;
 	q->seg[0] = (struct fs_seg){ s->page, l.in_len };
 	q->nout = 1;
 	q->nin = 0;
@@ -248,13 +252,8 @@ static int conn_handshake(struct hostfs_conn *c)
 	return c->max_data ? 0 : -EPROTO;
 }
 
-/* A slot that never came back is still the server's: then everything stays. */
 static void conn_free(struct hostfs_conn *c)
 {
-	for (u32 i = 0; i < CONN_SLOTS; i++) {
-		if (atomic_load(&c->slot[i].busy))
-			return;
-	}
 	for (u32 i = 0; i < CONN_SLOTS; i++) {
 		if (c->slot[i].page)
 			arena_free(c->slot[i].page, 1);
@@ -264,13 +263,12 @@ static void conn_free(struct hostfs_conn *c)
 
 int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 {
-	struct fs_chan *ch = fs_chan_find(tag);
 	struct hostfs_conn *c;
-	int err = 0;
+	int err;
 
-	if (!ch)
+	if (strlen(tag) >= sizeof(c->tag))
 		return -ENODEV;
-	for (c = conns; c && c->ch != ch;)
+	for (c = conns; c && strcmp(c->tag, tag);)
 		c = c->next;
 	if (c) {
 		c->users++;
@@ -280,7 +278,10 @@ int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 	c = kzalloc(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	c->ch = ch;
+	str_copy(c->tag, tag, sizeof(c->tag));
+	err = fs_chan_open(tag, &c->ch);
+	if (!err)
+		c->opening = fs_chan_opening(c->ch);
 	for (u32 i = 0; i < CONN_SLOTS && !err; i++) {
 		c->slot[i].page = arena_alloc(1);
 		err = c->slot[i].page ? 0 : -ENOMEM;
@@ -288,6 +289,8 @@ int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 	if (!err)
 		err = conn_handshake(c);
 	if (err) {
+		if (c->ch)
+			fs_chan_close(c->ch);
 		conn_free(c);
 		return err;
 	}
@@ -298,7 +301,7 @@ int hostfs_conn_open(const char *tag, struct hostfs_conn **out)
 	return 0;
 }
 
-/* DESTROY waits behind everything sent before it, except the high-priority queue: its slots are looked at afterwards. */
+/* DESTROY waits behind everything sent before it, except the high-priority queue: that ends with the channel. */
 void hostfs_conn_close(struct hostfs_conn *c)
 {
 	struct hostfs_req r = { .op = FUSE_DESTROY };
@@ -309,6 +312,20 @@ void hostfs_conn_close(struct hostfs_conn *c)
 	while (*p != c)
 		p = &(*p)->next;
 	*p = c->next;
-	(void)hostfs_call(c, &r);
+	if (c->tag[0]) {
+		(void)hostfs_call(c, &r);
+		fs_chan_close(c->ch);
+	}
 	conn_free(c);
+}
+
+void hostfs_conn_cut(const char *tag)
+{
+	for (struct hostfs_conn *c = conns; c; c = c->next) {
+		if (strcmp(c->tag, tag))
+			continue;
+		c->tag[0] = '\0';
+		fs_chan_close(c->ch);
+		return;
+	}
 }

@@ -38,6 +38,9 @@ struct hostfs_req {
 int hostfs_conn_open(const char *tag, struct hostfs_conn **out);
 void hostfs_conn_close(struct hostfs_conn *c);
 
+/* The server of a tag is about to go: whoever still has the connection gets errors from now on, and the next one is another. As above. */
+void hostfs_conn_cut(const char *tag);
+
 /* Bytes of data that one READ or WRITE can move: a multiple of the page size. */
 u32 hostfs_conn_max_data(const struct hostfs_conn *c);
 

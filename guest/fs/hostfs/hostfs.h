@@ -119,6 +119,12 @@ extern const struct mapping_ops hostfs_mapping_ops;
 /* Send the attributes that were kept back. */
 void hostfs_send_late(struct inode *inode);
 
+/*
+ * The server of a tag goes away. What was written to its files and not to the host is lost, so sync first; what is still mounted or open of it has errors
+ * from now on, and a later mount of the tag is another file system. Nothing happens when nobody has it.
+ */
+void hostfs_cut(const char *tag);
+
 /* Boot: registers the file system. */
 void hostfs_init(void);
 /* Command line `fstest`: exercise the device "root", report, power off. */

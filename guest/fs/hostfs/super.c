@@ -234,6 +234,13 @@ static int hostfs_mount(const char *source, const char *data, u64 ms_flags, stru
 	return err;
 }
 
+void hostfs_cut(const char *tag)
+{
+	mutex_lock(&hostfs_mount_lock);
+	hostfs_conn_cut(tag);
+	mutex_unlock(&hostfs_mount_lock);
+}
+
 void hostfs_init(void)
 {
 	static struct fs_type type = { .name = "virtiofs", .nodev = true, .mount = hostfs_mount };
