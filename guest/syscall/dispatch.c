@@ -9,6 +9,7 @@
 #include "kernel/log.h"
 #include "syscall/handlers.h"
 #include "syscall/trace.h"
+#include "task/ptrace.h"
 #include "task/seccomp.h"
 #include "task/task.h"
 
@@ -39,22 +40,54 @@ s64 sys_denied(struct task *t, const struct sysargs *a)
 	return -EPERM;
 }
 
+static inline struct sysargs dispatch_args(const struct regs *r)
+{
+	return (struct sysargs){ { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+}
+
+static inline s64 dispatch_run(struct task *t, u64 nr, const struct sysargs *a)
+{
+	syscall_fn fn = nr < ARRAY_SIZE(dispatch_table) ? dispatch_table[nr] : NULL;
+
+	return likely(fn) ? fn(t, a) : dispatch_unknown(t, nr);
+}
+
+/* A tracer or a filter looks at the call first, and may change it or leave it out: then its result is what they put into RAX. */
+static s64 dispatch_watched(struct task *t, struct regs *r, u32 work)
+{
+	struct sysargs a;
+	s64 ret;
+
+	if ((work & (CALL_TRACE | CALL_EMULATE)) &&
+		(!ptrace_call_enter(t) || (work & CALL_EMULATE)))
+		return (s64)r->rax;
+	if ((work & CALL_SECCOMP) && !seccomp_check(t, r, &ret))
+		return ret;
+	if ((int)r->orig_rax == -1)
+		return (s64)r->rax;
+	a = dispatch_args(r);
+	return dispatch_run(t, r->orig_rax, &a);
+}
+
 void syscall_dispatch(struct regs *r)
 {
 	struct task *t = task_current();
-	struct sysargs a = { { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+	struct sysargs a = dispatch_args(r);
 	u64 nr = r->orig_rax;
-	syscall_fn fn = nr < ARRAY_SIZE(dispatch_table) ? dispatch_table[nr] : NULL;
+	u32 work = READ_ONCE(t->call_work);
 	bool traced = trace_calls_on();
 	s64 ret;
 
 	if (traced)
 		trace_enter(t, nr, &a);
-	if (likely(!READ_ONCE(t->seccomp_mode)) || seccomp_check(t, r, &ret))
-		ret = likely(fn) ? fn(t, &a) : dispatch_unknown(t, nr);
+	ret = likely(!work) ? dispatch_run(t, nr, &a) : dispatch_watched(t, r, work);
 	if (traced)
 		trace_leave(t, nr, &a, ret);
 	r->rax = (u64)ret;
+	if (unlikely(READ_ONCE(t->call_work) & ~CALL_SECCOMP)) {
+		ptrace_call_leave(t, r);
+		ret = (s64)r->rax;
+	}
 	/* Only the signal code turns these into something that a program may see. */
 	if (unlikely(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK))
 		t->thread->interrupted = true;

@@ -9,5 +9,7 @@ struct task;
 
 /* May the current task attach to, read and write t (ptrace access with real credentials)? */
 bool task_may_access(struct task *t);
+/* The same through /proc, where the file system's credentials count. A kernel thread may. */
+bool task_may_access_fs(struct task *t);
 
 #endif

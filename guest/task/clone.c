@@ -14,6 +14,7 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 #include "task/pidfd.h"
+#include "task/ptrace.h"
 #include "task/seccomp.h"
 #include "task/signal.h"
 #include "task/rseq.h"
@@ -144,6 +145,7 @@ static int clone_group(struct task *t, struct task *parent, const struct clone_r
 		return -ENOMEM;
 	t->group = g;
 	g->ns = from->ns;
+	g->creator = req->flags & CLONE_PARENT ? from->creator : parent->tid;
 	g->exit_signal = req->flags & CLONE_PARENT ? from->exit_signal : req->exit_signal;
 	g->tty = from->tty;
 	g->oom_score_adj = from->oom_score_adj;
@@ -257,8 +259,22 @@ fail:
 	return NULL;
 }
 
+/* The event that the parent's tracer asked to stop at, 0 = none. */
+static int clone_event(const struct task *parent, const struct clone_request *req)
+{
+	int event = PTRACE_EVENT_FORK;
+
+	if (req->flags & CLONE_UNTRACED)
+		return 0;
+	if (req->flags & CLONE_VFORK)
+		event = PTRACE_EVENT_VFORK;
+	else if (req->exit_signal != SIGCHLD)
+		event = PTRACE_EVENT_CLONE;
+	return ptrace_event_on(parent, event) ? event : 0;
+}
+
 /* Enter t into its group and the tree. -ERESTARTNOINTR when a signal for the whole process came meanwhile. */
-static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags)
+static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags, bool traced)
 {
 	struct group *from = parent->group;
 	struct group *g = t->group;
@@ -288,16 +304,23 @@ static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags)
 	g->nlive++;
 	if (g != from)
 		cpu_tick_start(g);
+	if (traced)
+		ptrace_inherit_locked(t, parent);
 	sig_unlock(g, flags);
 	tree_unlock(tree);
 	return 0;
 }
 
-static void clone_wait_vfork(struct task *t, struct vfork *v)
+/* False: killed before. */
+static bool clone_wait_vfork(struct task *t, struct vfork *v)
 {
+	bool done;
+
 	wait_event_killable(t, &v->wq, atomic_load(&v->done));
+	done = atomic_load(&v->done);
 	if (ref_put(&v->ref))
 		kfree(v);
+	return done;
 }
 
 static struct vfork *clone_vfork(struct task *t)
@@ -368,6 +391,7 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 	struct task *t;
 	struct vfork *v = NULL;
 	s64 ret = clone_check(parent, req);
+	int event = clone_event(parent, req);
 	int pidfd = -1;
 	int tid;
 
@@ -390,14 +414,17 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 		ret = clone_pidfd(t, req, &pidfd);
 	if (ret == 0) {
 		clone_store_tids(t, req);
-		ret = clone_publish(t, parent, req->flags);
+		ret = clone_publish(
+			t, parent, req->flags, event || (req->flags & CLONE_PTRACE));
 	}
 	if (ret < 0) {
 		clone_undo(parent, t, v, pidfd);
 		return ret;
 	}
 	thread_start(t->thread);
-	if (v)
-		clone_wait_vfork(parent, v);
+	if (event)
+		ptrace_event(parent, event, (u64)tid);
+	if (v && clone_wait_vfork(parent, v))
+		ptrace_event(parent, PTRACE_EVENT_VFORK_DONE, (u64)tid);
 	return tid;
 }

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/as.h"
 #include "mm/slab.h"
+#include "task/ptrace.h"
 #include "task/signal.h"
 #include "task/rseq.h"
 
@@ -38,7 +39,8 @@ static int exec_prepare_cred(struct exec_image *img, struct task *t)
 		.mode = inode->mode,
 		.uid = inode->uid,
 		.gid = inode->gid,
-		.nosuid = img->script || exec_on_nosuid(img->file),
+		.nosuid = img->script || exec_on_nosuid(img->file) ||
+			  (ptrace_traced(t) && !t->trace.capable),
 	};
 
 	img->cred = cred_dup(t->cred);
@@ -172,8 +174,10 @@ static void exec_set_registers(struct task *t, const struct exec_image *img)
 {
 	struct regs *r = thread_user_regs(t->thread);
 
+	u64 nr = r->orig_rax;
+
 	memset(r, 0, sizeof(*r));
-	r->orig_rax = ~0UL;
+	r->orig_rax = nr; /* a tracer sees the end of this execve */
 	r->rip = img->entry;
 	r->rsp = img->sp;
 	r->cs = 0x33;
@@ -254,7 +258,7 @@ int exec_kill_other_threads(struct task *t)
 	g->exec_task = t;
 	g->stop_count = 0;
 	list_for_each_entry (pos, &g->tasks, group_link) {
-		pos->stop_pending = false;
+		pos->stop_pending = pos->stop_counted = false;
 		if (pos == t || pos->exiting)
 			continue;
 		pos->stopped = false;
@@ -315,6 +319,7 @@ int exec_path(struct task *t, const struct path *base, const char *path, u32 loo
 {
 	struct exec_image *img = kzalloc(sizeof(*img));
 	char head[EXEC_HEAD];
+	int old_tid = t->tid;
 	int ret;
 
 	if (!img)
@@ -337,5 +342,7 @@ int exec_path(struct task *t, const struct path *base, const char *path, u32 loo
 		as_put(img->as);
 	cred_put(img->cred);
 	kfree(img);
+	if (ret == 0 && ptrace_traced(t))
+		ptrace_exec(t, old_tid);
 	return ret;
 }

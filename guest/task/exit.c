@@ -9,6 +9,7 @@
 #include "ipc/ipc.h"
 #include "mm/as.h"
 #include "syscall/trace.h"
+#include "task/ptrace.h"
 
 void (*task_session_exit)(struct group *leader);
 
@@ -126,6 +127,22 @@ static void exit_account(struct task *t)
 	sig_unlock(g, flags);
 }
 
+struct task *group_end_locked(struct group *g)
+{
+	struct task *leader = g->leader;
+
+	if (g->ntasks != 1 || !leader || !leader->dead || !group_notify_exit_locked(g))
+		return NULL;
+	task_unlink_locked(leader);
+	return leader;
+}
+
+void group_end_later(struct task *leader)
+{
+	leader->tell_end = true;
+	task_free_later(leader);
+}
+
 /* Leave the tree. Afterwards the parent may free the leader: only thread_exit may follow. */
 static void exit_notify(struct task *t, bool last)
 {
@@ -141,14 +158,15 @@ static void exit_notify(struct task *t, bool last)
 	if (last)
 		group_reparent_children_locked(g);
 	exit_account(t);
-	if (t != g->leader)
+	ptrace_release_all_locked(t);
+	if (t != g->leader && ptrace_traced(t))
+		ptrace_tell_exit_locked(t);
+	else if (t != g->leader)
 		task_unlink_locked(t);
 	waitq_wake_all(&g->exec_wq);
-	if (g->ntasks == 1 && g->leader && g->leader->dead && group_notify_exit_locked(g)) {
-		ended = g->leader;
+	ended = group_end_locked(g);
+	if (ended)
 		on_exit = g->on_exit;
-		task_unlink_locked(ended);
-	}
 	self = list_empty(&t->group_link) && t != ended;
 	tree_unlock(flags);
 	if (on_exit)
@@ -163,8 +181,10 @@ void task_exit(int status)
 {
 	struct task *t = task_current();
 	struct group *g = t->group;
-	bool last = exit_begin(t, status);
+	bool last;
 
+	ptrace_exit(t, status);
+	last = exit_begin(t, status);
 	if (trace_calls_on())
 		trace_exit_status(t, status);
 	if (last) {

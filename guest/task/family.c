@@ -4,46 +4,73 @@
 
 #include "lib/string.h"
 #include "task/family.h"
+#include "task/ptrace.h"
 
-static siginfo_t family_child_info(struct group *g, int code, int status)
+static siginfo_t family_child_info(struct task *t, int code, int status)
 {
-	struct cred *c = g->leader ? task_cred(g->leader) : NULL;
-	siginfo_t info = signal_info(SIGCHLD, code, g->pid, c ? c->uid : 0);
+	struct cred *c = task_cred(t);
+	siginfo_t info = signal_info(SIGCHLD, code, t->tid, c->uid);
 	u64 utime, stime;
 
 	cred_put(c);
-	group_times(g, &utime, &stime);
+	group_times(t->group, &utime, &stime);
 	info.si_status = status;
 	info.si_utime = (__kernel_clock_t)(utime / (1000000000UL / 100));
 	info.si_stime = (__kernel_clock_t)(stime / (1000000000UL / 100));
 	return info;
 }
 
+void family_tell_stop_locked(struct task *t, struct group *to, int why, int status)
+{
+	siginfo_t info = family_child_info(t, why, status);
+	u64 flags = sig_lock(to);
+
+	if (!(to->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		signal_generate_locked(to, NULL, SIGCHLD, &info, false);
+	sig_unlock(to, flags);
+	waitq_wake_all(&to->wait_children);
+}
+
 void group_notify_stop(struct group *g, int why)
 {
 	u64 tree = tree_lock();
-	struct group *parent = g->parent;
-	siginfo_t info;
+	int status = why == CLD_CONTINUED ? SIGCONT : (int)g->stop_sig;
+	struct task *leader = g->leader;
+
+	if (g->parent && leader)
+		family_tell_stop_locked(leader, g->parent, why, status);
+	if (why == CLD_CONTINUED && ptrace_elsewhere_locked(g))
+		family_tell_stop_locked(leader, leader->trace.tracer->group, why, status);
+	tree_unlock(tree);
+}
+
+static siginfo_t family_end_info(struct task *t, int status)
+{
+	if ((status & 0x7f) == 0)
+		return family_child_info(t, CLD_EXITED, status >> 8 & 0xff);
+	return family_child_info(t, status & 0x80 ? CLD_DUMPED : CLD_KILLED, status & 0x7f);
+}
+
+void family_tell_end_locked(struct task *t, struct group *to, int sig)
+{
+	int status = t == t->group->leader ? t->group->exit_code : t->exit_code;
+	siginfo_t info = family_end_info(t, status);
 	u64 flags;
 
-	if (parent) {
-		info = family_child_info(g, why, why == CLD_CONTINUED ? SIGCONT : (int)g->stop_sig);
-		flags = sig_lock(parent);
-		if (!(parent->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-			signal_generate_locked(parent, NULL, SIGCHLD, &info, false);
-		sig_unlock(parent, flags);
-		waitq_wake_all(&parent->wait_children);
-	}
-	tree_unlock(tree);
+	info.si_signo = sig;
+	flags = sig_lock(to);
+	if (sig)
+		signal_generate_locked(to, NULL, sig, &info, false);
+	sig_unlock(to, flags);
+	waitq_wake_all(&to->wait_children);
 }
 
 bool group_notify_exit_locked(struct group *g)
 {
 	struct group *parent = g->parent;
-	int status = g->exit_code;
+	struct task *leader = g->leader;
 	int sig = (int)g->exit_signal;
 	bool forget = false;
-	siginfo_t info;
 	u64 flags;
 
 	flags = sig_lock(g);
@@ -51,25 +78,24 @@ bool group_notify_exit_locked(struct group *g)
 	sig_unlock(g, flags);
 	waitq_wake_all(&g->exit_wq);
 	pgrp_check_orphan_locked(g, parent);
+	if (ptrace_elsewhere_locked(g)) {
+		family_tell_end_locked(leader, leader->trace.tracer->group, SIGCHLD);
+		return false;
+	}
 	if (!parent)
 		return true;
-	if ((status & 0x7f) == 0)
-		info = family_child_info(g, CLD_EXITED, status >> 8 & 0xff);
-	else
-		info = family_child_info(g, status & 0x80 ? CLD_DUMPED : CLD_KILLED, status & 0x7f);
-	info.si_signo = sig;
-	flags = sig_lock(parent);
-	if (sig == SIGCHLD) {
-		const struct sigaction_k *act = &parent->sighand->action[SIGCHLD - 1];
+	if (sig == SIGCHLD && !ptrace_traced(leader)) {
+		u64 handler, sa_flags;
 
-		if (act->handler == (u64)SIG_IGN)
+		flags = sig_lock(parent);
+		handler = parent->sighand->action[SIGCHLD - 1].handler;
+		sa_flags = parent->sighand->action[SIGCHLD - 1].flags;
+		sig_unlock(parent, flags);
+		if (handler == (u64)SIG_IGN)
 			sig = 0;
-		forget = sig == 0 || (act->flags & SA_NOCLDWAIT);
+		forget = sig == 0 || (sa_flags & SA_NOCLDWAIT);
 	}
-	if (sig)
-		signal_generate_locked(parent, NULL, sig, &info, false);
-	sig_unlock(parent, flags);
-	waitq_wake_all(&parent->wait_children);
+	family_tell_end_locked(leader, parent, sig);
 	return forget;
 }
 
@@ -112,7 +138,8 @@ void group_reparent_children_locked(struct group *g)
 			child->exit_signal = SIGCHLD;
 		family_parent_died(child);
 		pgrp_check_orphan_locked(child, g);
-		if (child->state == GROUP_ZOMBIE && group_notify_exit_locked(child)) {
+		if (child->state == GROUP_ZOMBIE && !ptrace_traced(child->leader) &&
+			group_notify_exit_locked(child)) {
 			struct task *leader = child->leader;
 
 			task_unlink_locked(leader);

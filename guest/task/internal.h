@@ -109,6 +109,13 @@ void spawn_first_exec(struct task *t); /* in the new task's context */
 bool group_notify_exit_locked(struct group *g);
 /* Tell the parent about a stop or continue. Takes the locks. */
 void group_notify_stop(struct group *g, int why);
+/* SIGCHLD and a wake-up to `to`, about task t: a stop or continue (why: CLD_*), or its end (sig 0: no signal). tree lock held. */
+void family_tell_stop_locked(struct task *t, struct group *to, int why, int status);
+void family_tell_end_locked(struct task *t, struct group *to, int sig);
+/* If g has no thread left but its dead leader, it is a zombie now. Its leader, unlinked, when nobody will wait. tree lock held. */
+struct task *group_end_locked(struct group *g);
+/* Free such a leader, after telling the process's maker. */
+void group_end_later(struct task *leader);
 /* Children of a process that ends get a new parent. */
 void group_reparent_children_locked(struct group *g);
 /* Free every zombie among the children. */

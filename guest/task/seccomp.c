@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/internal.h"
+#include "task/ptrace.h"
 #include "task/signal.h"
 
 #define SECCOMP_CHAIN_MAX 32768u /* instructions; each filter counts four more, as in Linux */
@@ -117,7 +118,22 @@ static void seccomp_trap(struct task *t, const struct regs *r, u32 data)
 	signal_force(SIGSYS, &info);
 }
 
-static bool seccomp_filtered(struct task *t, const struct regs *r, s64 *ret)
+static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool again);
+
+/* The tracer decides; what it leaves is filtered once more. */
+static bool seccomp_trace(struct task *t, struct regs *r, u32 data, s64 *ret)
+{
+	*ret = -ENOSYS;
+	if (!ptrace_event_on(t, PTRACE_EVENT_SECCOMP))
+		return false;
+	ptrace_event(t, PTRACE_EVENT_SECCOMP, data);
+	*ret = (s64)r->rax;
+	if (task_killed(t) || (int)r->orig_rax < 0)
+		return false;
+	return seccomp_filtered(t, r, ret, true);
+}
+
+static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool again)
 {
 	const struct seccomp_filter *f = atomic_load(&t->seccomp);
 	const struct seccomp_data data = { .nr = (int)r->orig_rax,
@@ -144,6 +160,7 @@ static bool seccomp_filtered(struct task *t, const struct regs *r, s64 *ret)
 		*ret = (s64)r->orig_rax; /* as if it had not been made */
 		return false;
 	case SECCOMP_RET_TRACE:
+		return again || seccomp_trace(t, r, verdict & SECCOMP_RET_DATA, ret);
 	case SECCOMP_RET_USER_NOTIF:
 		*ret = -ENOSYS;
 		return false;
@@ -153,10 +170,12 @@ static bool seccomp_filtered(struct task *t, const struct regs *r, s64 *ret)
 	}
 }
 
-bool seccomp_check(struct task *t, const struct regs *r, s64 *ret)
+bool seccomp_check(struct task *t, struct regs *r, s64 *ret)
 {
+	if (t->trace.options & PTRACE_O_SUSPEND_SECCOMP)
+		return true;
 	if (t->seccomp_mode == SECCOMP_MODE_FILTER)
-		return seccomp_filtered(t, r, ret);
+		return seccomp_filtered(t, r, ret, false);
 	switch (r->orig_rax) {
 	case __NR_read:
 	case __NR_write:
@@ -177,6 +196,7 @@ int seccomp_set_strict(struct task *t)
 	if (t->seccomp_mode && t->seccomp_mode != SECCOMP_MODE_STRICT)
 		return -EINVAL;
 	t->seccomp_mode = SECCOMP_MODE_STRICT;
+	atomic_or(&t->call_work, CALL_SECCOMP);
 	return 0;
 }
 
@@ -215,6 +235,7 @@ static void seccomp_sync_locked(struct task *t)
 			continue;
 		atomic_store(&o->seccomp, seccomp_filter_get(t->seccomp));
 		atomic_store(&o->seccomp_mode, SECCOMP_MODE_FILTER);
+		atomic_or(&o->call_work, CALL_SECCOMP);
 		seccomp_filter_put(old);
 	}
 }
@@ -237,6 +258,7 @@ s64 seccomp_set_filter(struct task *t, const struct sock_filter *insn, u32 n, u3
 	if (!stranger && f->prev == t->seccomp) {
 		atomic_store(&t->seccomp, f);
 		atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
+		atomic_or(&t->call_work, CALL_SECCOMP);
 		if (flags & SECCOMP_FILTER_FLAG_TSYNC)
 			seccomp_sync_locked(t);
 		sig_unlock(t->group, irq);
@@ -253,4 +275,5 @@ void seccomp_inherit_locked(struct task *t, const struct task *parent)
 {
 	t->seccomp = seccomp_filter_get(parent->seccomp);
 	t->seccomp_mode = parent->seccomp_mode;
+	t->call_work = parent->call_work & CALL_SECCOMP;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * seccomp(2): filters of system calls. A task has a chain of filters, the newest first; filters are immutable and shared by reference, so that a
- * child or thread costs a count. Tasks without a filter pay one test a call (task->seccomp_mode in syscall_dispatch).
+ * child or thread costs a count. Tasks without a filter pay one test a call (task->call_work in syscall_dispatch).
  *
- * Actions: KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, LOG and ALLOW as in Linux; TRACE and USER_NOTIF, for which there is nobody, are ENOSYS.
+ * Actions: KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, TRACE, LOG and ALLOW as in Linux; USER_NOTIF, for which there is nobody, is ENOSYS.
  */
 #ifndef TASK_SECCOMP_H
 #define TASK_SECCOMP_H
@@ -31,7 +31,7 @@ struct seccomp_filter *seccomp_filter_get(struct seccomp_filter *f);
 void seccomp_filter_put(struct seccomp_filter *f);
 
 /* A call of a task with a mode is about to run. True: it may; false: *ret is its result. May not return. */
-bool seccomp_check(struct task *t, const struct regs *r, s64 *ret);
+bool seccomp_check(struct task *t, struct regs *r, s64 *ret);
 
 /* The current task's modes. flags and program are those of seccomp(2). 0, -errno, or with TSYNC a thread that cannot follow. */
 int seccomp_set_strict(struct task *t);

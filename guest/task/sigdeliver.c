@@ -9,33 +9,32 @@
 
 #include "lib/string.h"
 #include "syscall/trace.h"
+#include "task/ptrace.h"
 #include "task/rseq.h"
+
+bool signal_join_stop_locked(struct task *t)
+{
+	struct group *g = t->group;
+	bool counted = t->stop_counted;
+
+	t->stop_pending = t->stop_counted = false;
+	if (!counted || !g->stop_count || --g->stop_count || g->group_exit)
+		return false;
+	g->state = GROUP_STOPPED;
+	g->stop_report = CLD_STOPPED;
+	return true;
+}
 
 static void signal_stop_locked(struct task *t)
 {
-	struct group *g = t->group;
-
-	t->stop_pending = false;
+	if (signal_join_stop_locked(t))
+		t->group->stop_notify = CLD_STOPPED;
 	t->stopped = true;
-	if (g->stop_count && --g->stop_count == 0) {
-		g->state = GROUP_STOPPED;
-		g->stop_report = CLD_STOPPED;
-		g->stop_notify = CLD_STOPPED;
-	}
 }
 
 int signal_leave_stop_locked(struct task *t)
 {
-	struct group *g = t->group;
-	int why = 0;
-
-	if (t->stop_pending && g->stop_count && --g->stop_count == 0 && !g->group_exit) {
-		g->state = GROUP_STOPPED;
-		g->stop_report = CLD_STOPPED;
-		why = CLD_STOPPED;
-	}
-	t->stop_pending = false;
-	return why;
+	return t->stop_pending && signal_join_stop_locked(t) ? CLD_STOPPED : 0;
 }
 
 /* Ask every thread to stop for sig, unless a SIGCONT or the end of the process came since `seq`. */
@@ -54,12 +53,12 @@ static void signal_begin_stop(struct task *t, int sig, u32 seq)
 	list_for_each_entry (pos, &g->tasks, group_link) {
 		if (pos->exiting || pos->stopped || pos->stop_pending)
 			continue;
-		pos->stop_pending = true;
+		pos->stop_pending = pos->stop_counted = true;
 		g->stop_count++;
-		if (pos != t) {
-			sched_interrupt(pos->thread);
-			sched_kick(pos->thread);
-		}
+		if (pos != t && pos->trace.seized)
+			ptrace_notify_locked(pos);
+		else if (pos != t)
+			signal_wake_locked(pos, false);
 	}
 	sig_unlock(g, flags);
 }
@@ -92,6 +91,13 @@ static bool signal_other_work(struct task *t, u64 flags)
 		g->stop_notify = 0;
 		sig_unlock(g, flags);
 		group_notify_stop(g, why);
+		return true;
+	}
+	if (t->stop_pending && ptrace_traced(t))
+		t->trace.trap_stop = true;
+	if (t->trace.trap_stop || t->trace.trap_notify) {
+		sig_unlock(g, flags);
+		ptrace_trap(t);
 		return true;
 	}
 	if (t->stop_pending) {
@@ -147,6 +153,13 @@ static bool signal_next(struct task *t, struct sig_frame_args *f)
 			signal_recalc_locked(t);
 			sig_unlock(g, flags);
 			return false;
+		}
+		if (unlikely(ptrace_traced(t)) && f->sig != SIGKILL) {
+			sig_unlock(g, flags);
+			f->sig = ptrace_signal(t, f->sig, &f->info);
+			if (!f->sig)
+				continue;
+			flags = sig_lock(g);
 		}
 		act = &g->sighand->action[f->sig - 1];
 		spin_lock(&g->sighand->lock);
@@ -204,8 +217,11 @@ static void signal_restart(struct regs *r, const struct sigaction_k *act)
 static void signal_deliver(struct task *t, struct regs *r, struct sig_frame_args *f)
 {
 	u64 blocked = t->blocked | f->action.mask;
+	bool stepping = t->trace.step;
 
 	rseq_signal(t, r);
+	if (stepping)
+		user_step(t, false);
 	f->mask = t->restore_blocked ? t->saved_blocked : t->blocked;
 	t->restore_blocked = false;
 	if (sigframe_push(t, r, f) < 0) {
@@ -221,6 +237,8 @@ static void signal_deliver(struct task *t, struct regs *r, struct sig_frame_args
 	if (!(f->action.flags & SA_NODEFER))
 		blocked |= SIGMASK(f->sig);
 	signal_set_blocked(t, blocked);
+	if (stepping)
+		ptrace_step_handler(t);
 }
 
 void task_return_to_user(struct regs *r)
@@ -265,7 +283,7 @@ void signal_force(int sig, const siginfo_t *info)
 	spin_lock(&g->sighand->lock);
 	if (act->handler == (u64)SIG_IGN || (t->blocked & SIGMASK(sig)))
 		act->handler = (u64)SIG_DFL;
-	if (act->handler == (u64)SIG_DFL)
+	if (act->handler == (u64)SIG_DFL && !ptrace_traced(t))
 		g->unkillable = false;
 	spin_unlock(&g->sighand->lock);
 	t->blocked &= ~SIGMASK(sig);

@@ -3,6 +3,7 @@
  * Generating signals: side effects of SIGCONT and stop signals, ignoring, queueing, and the choice of a thread to wake. A fatal
  * signal starts the end of the whole process here, so that its threads leave their sleeps at once. Delivery: sigdeliver.c.
  */
+#include "task/ptrace.h"
 #include "task/signal.h"
 
 #include <linux/capability.h>
@@ -75,6 +76,9 @@ static bool signal_ignored(const struct group *g, const struct task *t, int sig,
 
 	if (t && ((t->blocked | t->waiting) & SIGMASK(sig)))
 		return false;
+	/* A tracer may want to know. */
+	if (t && ptrace_traced(t) && sig != SIGKILL)
+		return false;
 	if (signal_immune(g, sig, force))
 		return true;
 	return handler == (u64)SIG_IGN ||
@@ -112,7 +116,7 @@ static void signal_flush_group_locked(struct group *g, u64 mask)
 		signal_flush_locked(&t->pending, mask);
 }
 
-static void signal_wake_locked(struct task *t, bool fatal)
+void signal_wake_locked(struct task *t, bool fatal)
 {
 	if (!t->thread)
 		return;
@@ -137,11 +141,16 @@ static void signal_continue_locked(struct group *g)
 	g->stop_count = 0;
 	g->cont_seq++;
 	list_for_each_entry (t, &g->tasks, group_link) {
-		if (!t->stopped && !t->stop_pending)
+		bool seized = t->trace.seized;
+
+		if (!t->stopped && !t->stop_pending && !seized)
 			continue;
-		t->stop_pending = false;
+		t->stop_pending = t->stop_counted = false;
 		t->stopped = false;
-		signal_wake_locked(t, true);
+		if (seized)
+			ptrace_notify_locked(t);
+		else
+			signal_wake_locked(t, true);
 	}
 	waitq_wake_all(&g->stop_wq);
 }
@@ -158,7 +167,7 @@ void signal_group_exit_locked(struct group *g, int status)
 	list_for_each_entry (t, &g->tasks, group_link) {
 		if (t->exiting)
 			continue;
-		t->stop_pending = false;
+		t->stop_pending = t->stop_counted = false;
 		t->stopped = false;
 		sigpending_add(&t->pending, SIGKILL, NULL);
 		signal_wake_locked(t, true);
@@ -200,7 +209,7 @@ static void signal_complete_locked(struct group *g, struct task *t, int sig, boo
 	if (!pick)
 		return;
 	if (signal_handler(g, sig) == (u64)SIG_DFL && sig_default_action(sig) == SIG_ACT_TERM &&
-		!signal_immune(g, sig, force) &&
+		!signal_immune(g, sig, force) && (sig == SIGKILL || !ptrace_traced(pick)) &&
 		(sig == SIGKILL || !((pick->blocked | pick->waiting) & SIGMASK(sig)))) {
 		signal_group_exit_locked(g, sig);
 		return;
@@ -254,7 +263,7 @@ static int signal_enqueue_locked(
 /* True when the signal goes on to the queue. */
 static bool signal_prepare_locked(struct group *g, struct task *t, int sig, bool force)
 {
-	if (g->state == GROUP_ZOMBIE || (g->group_exit && sig != SIGKILL))
+	if (g->state == GROUP_ZOMBIE || g->group_exit)
 		return false;
 	if (sig_is_stop(sig) && !signal_immune(g, sig, force))
 		signal_flush_group_locked(g, SIGMASK(SIGCONT));
@@ -386,7 +395,8 @@ void signal_recalc_locked(struct task *t)
 	/* The dead are not interrupted: exit sleeps on closing files. */
 	if (t->exiting)
 		pending = false;
-	else if (t->stop_pending || g->group_exit || g->stop_notify)
+	else if (t->stop_pending || g->group_exit || g->stop_notify || t->trace.trap_stop ||
+		 t->trace.trap_notify)
 		pending = true;
 	WRITE_ONCE(t->thread->interrupted, pending);
 }

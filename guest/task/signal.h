@@ -30,12 +30,16 @@ void signal_set_blocked(struct task *t, u64 set);
 /* Every thread of g must end with this wait status. No effect when that is under way. */
 void signal_group_exit_locked(struct group *g, int status);
 void signal_flush_locked(struct sigpending *p, u64 mask);
+/* Make t look at its signals soon; fatal: also out of sleeps that only SIGKILL ends. */
+void signal_wake_locked(struct task *t, bool fatal);
 /* kill(2)'s rule. */
 bool signal_may_send(const struct cred *c, struct task *target, int sig);
 /* exec: caught signals go back to the default. */
 void sighand_reset(struct sighand *h);
 struct sighand *sighand_create(void);
 void sighand_put(struct sighand *h);
+/* t begins its part of a stop of the process. True: it was the last. */
+bool signal_join_stop_locked(struct task *t);
 /* A member that ends no longer counts for a stop. CLD_STOPPED when the process is stopped by that, else 0. */
 int signal_leave_stop_locked(struct task *t);
 siginfo_t signal_info(int sig, int code, int pid, u32 uid);

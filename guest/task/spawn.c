@@ -88,7 +88,7 @@ static int spawn_group(struct task *t, const struct spawn *s)
 
 	t->seccomp = seccomp_filter_get(s->seccomp);
 	t->seccomp_mode = s->seccomp ? SECCOMP_MODE_FILTER : SECCOMP_MODE_DISABLED;
-
+	t->call_work = s->seccomp ? CALL_SECCOMP : 0;
 	if (!g)
 		return -ENOMEM;
 	t->group = g;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making and freeing tasks and thread groups, the process tree's links, and the thread that frees what ended. */
+#include "task/ptrace.h"
 #include "task/seccomp.h"
 #include "task/signal.h"
 
@@ -26,6 +27,9 @@ struct task *task_create(void)
 	ref_init(&t->ref);
 	list_init(&t->group_link);
 	sigpending_init(&t->pending);
+	list_init(&t->trace.tracees);
+	list_init(&t->trace.link);
+	waitq_init(&t->trace.wq);
 	t->altstack.flags = SS_DISABLE;
 	t->start_time = clock_monotonic();
 	t->timer_slack = 50 * NSEC_PER_USEC;
@@ -136,6 +140,8 @@ void task_unlink_locked(struct task *t)
 	struct group *g = t->group;
 	u64 flags = sig_lock(g);
 
+	if (ptrace_traced(t))
+		ptrace_unlink_locked(t);
 	list_del(&t->group_link);
 	g->ntasks--;
 	if (g->leader == t)
@@ -188,8 +194,13 @@ static void task_reaper(void *arg)
 		struct task *t;
 
 		wait_event(&reap_wq, !list_empty(&reap_list));
-		while ((t = task_reap_next()))
+		while ((t = task_reap_next())) {
+			struct group *g = t->group;
+
+			if (t->tell_end && g->on_exit)
+				g->on_exit(g->on_exit_arg, g->pid, g->exit_code);
 			task_free(t);
+		}
 	}
 }
 

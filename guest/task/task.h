@@ -53,6 +53,33 @@ struct sighand { /* shared by CLONE_SIGHAND */
 	struct sigaction_k action[SIG_MAX];
 };
 
+/*
+ * Tracing by ptrace(2), see ptrace.h. Locks: tracer and link under task_tree_lock and the tracee's sig_lock, either one is enough to read;
+ * tracees under task_tree_lock; the rest sig_lock, or the tracer's own while the tracee is frozen.
+ */
+struct trace_state {
+	struct task *tracer; /* borrowed; NULL = not traced */
+	struct list_head tracees, link;
+	u32 options; /* PTRACE_O_* */
+	bool seized;
+	bool capable; /* the tracer had CAP_SYS_PTRACE when it attached */
+	bool trap_stop, trap_notify; /* it must stop for the tracer; something changed while it did */
+	bool trapping; /* the tracer waits for that stop */
+	bool listening; /* stopped, but PTRACE_LISTEN waits for news */
+	bool stopped; /* waits for the tracer */
+	bool frozen; /* the tracer works on it: not even SIGKILL lets it go on */
+	bool step, forced_tf; /* PTRACE_SINGLESTEP; the trap flag is not the program's own */
+	int code; /* of the stop: a signal and event << 8, 0 = collected; then what to go on with */
+	u64 message; /* PTRACE_GETEVENTMSG */
+	siginfo_t *info; /* of the stop, on the tracee's stack; NULL in a group stop */
+	struct waitq wq; /* it waits here for the tracer, the tracer for the stop */
+};
+/* Bits of call_work: who wants to know of system calls. */
+#define CALL_SECCOMP 1u
+#define CALL_TRACE   2u /* PTRACE_SYSCALL */
+#define CALL_EMULATE 4u /* PTRACE_SYSEMU */
+#define CALL_STEP    8u /* PTRACE_SINGLESTEP */
+
 struct task {
 	struct ref ref; /* tree, borrowers */
 	struct thread *thread;
@@ -72,8 +99,10 @@ struct task {
 	u64 waiting; /* sigtimedwait: these wake it although blocked; lock: sig_lock */
 	bool restore_blocked; /* sigsuspend, ppoll: put saved_blocked back after delivery; own */
 	bool stop_pending, stopped; /* job control; lock: sig_lock */
+	bool stop_counted; /* stop_pending is part of group->stop_count */
 	bool exiting; /* no signal is delivered any more; lock: sig_lock */
 	bool dead; /* a zombie, or about to be freed; lock: task_tree_lock */
+	bool tell_end; /* the reaper calls on_exit of its process first; lock: task_tree_lock */
 	struct {
 		u64 sp, size;
 		u32 flags;
@@ -103,8 +132,10 @@ struct task {
 	u32 personality;
 	struct sem_undo_list *sem_undo; /* reference; NULL = nothing to undo at the end */
 	const struct mq_create *mq_create; /* what the mq_open that runs asks for; own */
+	u32 call_work; /* atomic: CALL_* bits, tested once a system call */
 	u32 seccomp_mode; /* SECCOMP_MODE_*; atomic, written under sig_lock */
 	struct seccomp_filter *seccomp; /* newest filter, reference; as seccomp_mode */
+	struct trace_state trace;
 	struct trace_line *trace_line; /* of the call that runs, while traced; own */
 	int trace_arg;
 	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */
@@ -128,6 +159,7 @@ struct group {
 	struct pid_ns *ns;
 	struct list_head ns_link; /* ns->groups; lock: task_tree_lock */
 	struct group *parent; /* NULL: child of the agent; lock: task_tree_lock */
+	int creator; /* the thread of the parent that made it: its tracer at PTRACE_TRACEME */
 	struct list_head children, sibling; /* lock: task_tree_lock */
 	int pgid, sid; /* lock: task_tree_lock; readable without */
 	struct waitq wait_children; /* wait4 of this process sleeps here */

@@ -6,17 +6,23 @@
 
 #include "lib/string.h"
 #include "mm/as.h"
+#include "task/ptrace.h"
 #include "task/signal.h"
 
 #define WAIT_AGAIN 1
+
+static bool family_wait_selects_id(const struct wait_request *w, int pid, int pgid)
+{
+	if (w->who == WAIT_PID && pid != w->id)
+		return false;
+	return w->who != WAIT_PGRP || pgid == w->id;
+}
 
 bool family_wait_selects(const struct wait_request *w, int pid, int pgid, u32 exit_signal)
 {
 	bool clone = exit_signal != SIGCHLD;
 
-	if (w->who == WAIT_PID && pid != w->id)
-		return false;
-	if (w->who == WAIT_PGRP && pgid != w->id)
+	if (!family_wait_selects_id(w, pid, pgid))
 		return false;
 	return (w->options & __WALL) || clone == !!(w->options & __WCLONE);
 }
@@ -33,13 +39,14 @@ void rusage_fill(struct rusage *ru, u64 utime, u64 stime, u64 minflt, u64 majflt
 	ru->ru_majflt = (s64)majflt;
 }
 
-static void wait_describe(struct wait_request *w, struct group *child)
+static void wait_describe(struct wait_request *w, struct task *t)
 {
-	struct cred *c = child->leader ? task_cred(child->leader) : NULL;
+	struct group *child = t->group;
+	struct cred *c = task_cred(t);
 	u64 utime, stime;
 
-	w->pid = child->pid;
-	w->uid = c ? c->uid : 0;
+	w->pid = t->tid;
+	w->uid = c->uid;
 	cred_put(c);
 	group_times(child, &utime, &stime);
 	rusage_fill(&w->usage, utime + child->child_utime, stime + child->child_stime,
@@ -62,18 +69,21 @@ static void wait_inherit_usage(struct group *g, struct group *child)
 	sig_unlock(g, flags);
 }
 
-/* A zombie: *reap is its leader when it is to be freed. */
-static void wait_take_zombie(
-	struct wait_request *w, struct group *g, struct group *child, struct task **reap)
+static void wait_describe_end(struct wait_request *w, struct task *t, int status)
 {
-	int status = child->exit_code;
-
-	wait_describe(w, child);
+	wait_describe(w, t);
 	w->status = status;
 	if ((status & 0x7f) == 0)
 		w->code = CLD_EXITED;
 	else
 		w->code = status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+
+/* A zombie: *reap is its leader when it is to be freed. */
+static void wait_take_zombie(
+	struct wait_request *w, struct group *g, struct group *child, struct task **reap)
+{
+	wait_describe_end(w, child->leader, child->exit_code);
 	if (w->options & WNOWAIT)
 		return;
 	wait_inherit_usage(g, child);
@@ -82,47 +92,146 @@ static void wait_take_zombie(
 }
 
 /* A stop or continue that nobody asked about yet. */
-static bool wait_take_stop(struct wait_request *w, struct group *child)
+static bool wait_take_stop(struct wait_request *w, struct group *child, u32 options)
 {
 	u64 flags = sig_lock(child);
 	u32 report = child->stop_report;
 	int sig = (int)child->stop_sig;
-	bool take = (report == CLD_STOPPED && (w->options & WSTOPPED)) ||
-		    (report == CLD_CONTINUED && (w->options & WCONTINUED));
+	bool take = child->leader && ((report == CLD_STOPPED && (options & WSTOPPED)) ||
+					     (report == CLD_CONTINUED && (options & WCONTINUED)));
 
 	if (take && !(w->options & WNOWAIT))
 		child->stop_report = 0;
 	sig_unlock(child, flags);
 	if (!take)
 		return false;
-	wait_describe(w, child);
+	wait_describe(w, child->leader);
 	w->code = (int)report;
 	w->status = report == CLD_STOPPED ? sig << 8 | 0x7f : 0xffff;
 	return true;
 }
 
 /* 0: w is filled. -ECHILD: no child matches. WAIT_AGAIN: none has news. */
-static int wait_scan(struct group *g, struct wait_request *w, struct task **reap)
+static int wait_scan_children(struct group *g, struct wait_request *w, struct task **reap)
 {
 	struct group *child;
 	int ret = -ECHILD;
-	u64 flags = tree_lock();
 
 	list_for_each_entry (child, &g->children, sibling) {
-		if (!family_wait_selects(w, child->pid, child->pgid, child->exit_signal))
+		bool traced = child->leader && ptrace_traced(child->leader);
+		bool elsewhere = traced && ptrace_elsewhere_locked(child);
+
+		/* wait_scan_tracees looks at those that this process traces. */
+		if ((traced && !elsewhere) ||
+			!family_wait_selects(w, child->pid, child->pgid, child->exit_signal))
 			continue;
 		ret = WAIT_AGAIN;
 		if (child->state == GROUP_ZOMBIE) {
-			if (!(w->options & WEXITED))
+			if (!(w->options & WEXITED) || elsewhere)
 				continue;
 			wait_take_zombie(w, g, child, reap);
-			ret = 0;
-			break;
+			return 0;
 		}
-		if (wait_take_stop(w, child)) {
-			ret = 0;
-			break;
+		if (wait_take_stop(w, child, w->options))
+			return 0;
+	}
+	return ret;
+}
+
+/* A stop for the tracer, which learns of it whatever it waits for. */
+static bool wait_take_trap(struct wait_request *w, struct task *t)
+{
+	u64 flags = sig_lock(t->group);
+	int code = t->trace.stopped && !t->trace.listening ? t->trace.code : 0;
+
+	if (code && !(w->options & WNOWAIT))
+		t->trace.code = 0;
+	sig_unlock(t->group, flags);
+	if (!code)
+		return false;
+	wait_describe(w, t);
+	w->code = CLD_TRAPPED;
+	w->status = code << 8 | 0x7f;
+	return true;
+}
+
+/* A tracee that ended. Its parent, when it is another process, learns of it after the tracer. */
+static void wait_take_dead(
+	struct wait_request *w, struct group *g, struct task *t, struct task **reap)
+{
+	struct group *child = t->group;
+	bool leader = t == child->leader;
+	struct task *end = NULL;
+	u64 flags;
+
+	if (leader && child->parent == g) {
+		wait_take_zombie(w, g, child, reap);
+		return;
+	}
+	wait_describe_end(w, t, leader ? child->exit_code : t->exit_code);
+	if (w->options & WNOWAIT)
+		return;
+	if (leader) {
+		flags = sig_lock(child);
+		ptrace_unlink_locked(t);
+		sig_unlock(child, flags);
+		if (!group_notify_exit_locked(child))
+			return;
+		task_unlink_locked(t);
+		end = t;
+	} else {
+		task_unlink_locked(t);
+		waitq_wake_all(&child->exec_wq);
+		end = group_end_locked(child);
+		*reap = t;
+	}
+	if (end)
+		group_end_later(end);
+}
+
+/* As wait_scan_children, for what a thread traces. */
+static int wait_scan_tracees(
+	struct group *g, struct task *tracer, struct wait_request *w, struct task **reap)
+{
+	struct task *t;
+	int ret = -ECHILD;
+
+	list_for_each_entry (t, &tracer->trace.tracees, trace.link) {
+		bool leader = t == t->group->leader;
+
+		if (!family_wait_selects_id(w, t->tid, t->group->pgid))
+			continue;
+		ret = WAIT_AGAIN;
+		if (t->dead && (!leader || t->group->state == GROUP_ZOMBIE)) {
+			if (!(w->options & WEXITED))
+				continue;
+			wait_take_dead(w, g, t, reap);
+			return 0;
 		}
+		if (wait_take_trap(w, t) ||
+			(leader && wait_take_stop(w, t->group, w->options & WCONTINUED)))
+			return 0;
+	}
+	return ret;
+}
+
+static int wait_scan(struct group *g, struct wait_request *w, struct task **reap)
+{
+	u64 flags = tree_lock();
+	int ret = wait_scan_children(g, w, reap);
+	struct task *t;
+
+	list_for_each_entry (t, &g->tasks, group_link) {
+		int found;
+
+		if (ret == 0)
+			break;
+		if (list_empty(&t->trace.tracees) ||
+			((w->options & __WNOTHREAD) && t != task_current()))
+			continue;
+		found = wait_scan_tracees(g, t, w, reap);
+		if (found != -ECHILD)
+			ret = found;
 	}
 	tree_unlock(flags);
 	return ret;

@@ -6,6 +6,7 @@
 #include "fs/fdtable.h"
 #include "lib/printf.h"
 #include "mm/as.h"
+#include "task/access.h"
 #include "task/internal.h"
 
 /* ---- small files ---- */
@@ -180,7 +181,7 @@ static int exe_follow(struct proc_ctx *c, struct path *out)
 	struct as *as;
 	int err = -ENOENT;
 
-	if (!proc_may_inspect(c->task))
+	if (!task_may_access_fs(c->task))
 		return -EACCES;
 	as = task_get_as(c->task);
 	if (!as)
@@ -197,7 +198,7 @@ static int context_follow(struct proc_ctx *c, struct path *out, bool cwd)
 {
 	struct fs_context *fs;
 
-	if (!proc_may_inspect(c->task))
+	if (!task_may_access_fs(c->task))
 		return -EACCES;
 	fs = task_get_fs(c->task);
 	if (!fs)

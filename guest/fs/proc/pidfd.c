@@ -5,6 +5,7 @@
 
 #include "fs/fdtable.h"
 #include "lib/printf.h"
+#include "task/access.h"
 #include "task/task.h"
 
 static struct file *ctx_file(struct proc_ctx *c)
@@ -12,7 +13,7 @@ static struct file *ctx_file(struct proc_ctx *c)
 	struct fdtable *t;
 	struct file *f;
 
-	if (!proc_may_inspect(c->task))
+	if (!task_may_access_fs(c->task))
 		return NULL;
 	t = task_get_files(c->task);
 	if (!t)
@@ -136,7 +137,7 @@ static bool fds_next(
 	struct fdtable *t;
 	int fd;
 
-	if (!proc_may_inspect(c->task))
+	if (!task_may_access_fs(c->task))
 		return false;
 	t = task_get_files(c->task);
 	if (!t)

@@ -3,33 +3,18 @@
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 #include "mm/as.h"
+#include "task/access.h"
 #include "task/task.h"
 
 #include <linux/fs.h>
 
 #define MAPS_NAME_COLUMN 73u
 
-bool proc_may_inspect(struct task *t)
-{
-	const struct cred *me = cred_current();
-	struct cred *c;
-	bool ok;
-
-	if (!task_current() || t->group == task_current()->group)
-		return true;
-	c = task_cred(t);
-	ok = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid &&
-	     me->fsgid == c->egid && me->fsgid == c->sgid && me->fsgid == c->gid;
-	ok = (ok && t->group->dumpable) || capable(CAP_SYS_PTRACE);
-	cred_put(c);
-	return ok;
-}
-
 /* The address space, or NULL (kernel threads, zombies) with 0 or -errno in *err. */
 static struct as *inspect_as(struct proc_ctx *c, int *err)
 {
 	*err = 0;
-	if (!proc_may_inspect(c->task)) {
+	if (!task_may_access_fs(c->task)) {
 		*err = -EACCES;
 		return NULL;
 	}

@@ -6,6 +6,7 @@
 #include "kernel/clock.h"
 #include "lib/printf.h"
 #include "mm/as.h"
+#include "task/access.h"
 #include "task/seccomp.h"
 #include "task/internal.h"
 #include "task/signal.h"
@@ -19,6 +20,8 @@ static char task_state(struct task *t)
 
 	if (t->dead || (g->state == GROUP_ZOMBIE))
 		return 'Z';
+	if (t->trace.stopped)
+		return 't';
 	if (t->stopped)
 		return 'T';
 	switch (s) {
@@ -44,6 +47,8 @@ static const char *state_name(char s)
 		return "D (disk sleep)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	default:
@@ -89,6 +94,15 @@ static int parent_pid(struct group *g)
 	return pid;
 }
 
+static int tracer_pid(struct task *t)
+{
+	u64 flags = tree_lock();
+	int pid = t->trace.tracer ? t->trace.tracer->group->pid : 0;
+
+	tree_unlock(flags);
+	return pid;
+}
+
 static void stat_times(struct proc_buf *b, struct group *g)
 {
 	u64 utime, stime;
@@ -113,7 +127,7 @@ int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
 	struct task *t = c->task;
 	struct group *g = t->group;
 	struct as *as = task_get_as(t);
-	bool show = as && proc_may_inspect(t);
+	bool show = as && task_may_access_fs(t);
 	struct sigsets s;
 	int tty_nr, tpgid;
 
@@ -210,8 +224,8 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 		fs_context_put(fs);
 	}
 	proc_printf(b, "State:\t%s\n", state_name(task_state(t)));
-	proc_printf(b, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", g->pid, t->tid,
-		parent_pid(g));
+	proc_printf(b, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", g->pid, t->tid,
+		parent_pid(g), tracer_pid(t));
 	status_ids(b, t);
 	proc_printf(b, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", g->pid, t->tid,
 		g->pgid, g->sid);

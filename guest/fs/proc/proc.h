@@ -148,9 +148,6 @@ extern const struct proc_entry proc_net_table[], proc_sys_net_table[], sysfs_net
 /* sysctl.c: set a parameter by its dotted name, for the agent. 0, -ENOENT, -EROFS (it cannot be changed), -EINVAL. */
 int sysctl_set(const char *name, const char *value);
 
-/* May the caller look into the task's memory and files (ptrace rule)? */
-bool proc_may_inspect(struct task *t);
-
 /* Tasks that run or want to, now. */
 u32 proc_running(void);
 
