@@ -87,6 +87,8 @@ static void sched_load(struct thread *prev, struct thread *next)
 	desc_set_kstack(cpu_id(), (u64)next->stack + KSTACK_SIZE);
 	sched_load_as(next);
 	fpu_switch(prev, next);
+	if (unlikely(next->arch.debug.control || pcpu_this()->debug_loaded))
+		debug_regs_load(next);
 }
 
 /* Interrupts are off; the queue's lock is held and let go by the thread that comes in (sched_finish_switch). */

@@ -186,6 +186,7 @@ static void exec_set_registers(struct task *t, const struct exec_image *img)
 	arch_set_fsbase(0);
 	arch_set_gsbase(0);
 	fpu_reset_current();
+	user_debug_reset(t);
 }
 
 static void exec_reset_task(struct task *t, const struct exec_image *img)

@@ -33,7 +33,7 @@ static bool exit_begin(struct task *t, int status)
 		}
 	}
 	last = --g->nlive == 0;
-	if (last && !g->group_exit)
+	if (t == g->leader && !g->group_exit)
 		g->exit_code = status;
 	t->exit_code = status;
 	signal_recalc_locked(t);

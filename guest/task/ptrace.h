@@ -79,5 +79,9 @@ size_t user_xstate_size(void); /* 0: there is none */
 void user_xstate_get(struct task *t, u8 *area);
 int user_xstate_set(struct task *t, const u8 *area); /* 0 or -EINVAL */
 void user_step(struct task *t, bool on);
+/* Debug registers 0 to 7 (debug_regs.c). 0, -EIO, -EINVAL: no such watchpoint, -ENODEV: the machine has none. */
+u64 user_debug_get(struct task *t, u32 n);
+int user_debug_set(struct task *t, u32 n, u64 value);
+void user_debug_reset(struct task *t); /* of the current task: exec */
 
 #endif

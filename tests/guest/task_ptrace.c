@@ -569,6 +569,92 @@ static void test_breakpoint(void)
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "breakpoint: and on");
 }
 
+static volatile long watched;
+
+static void child_watch(void)
+{
+	watched = 1;
+	cell = 2;
+	watched = 3;
+	_exit(7);
+}
+
+static unsigned long debug_reg(int n)
+{
+	return offsetof(struct user, u_debugreg) + 8UL * (unsigned long)n;
+}
+
+/* What the debug registers say of a stop, and what the next stop says. */
+static bool watch_writes(pid_t pid)
+{
+	unsigned long word = 0;
+	siginfo_t info;
+	int status;
+
+	trace(PTRACE_CONT, pid, 0, 0);
+	status = wait_pid(pid);
+	trace(PTRACE_GETSIGINFO, pid, 0, (unsigned long)&info);
+	trace(PTRACE_PEEKDATA, pid, (unsigned long)&watched, (unsigned long)&word);
+	if (!stopped_by(status, SIGTRAP) || word != 1 || info.si_code != TRAP_HWBKPT)
+		return false;
+	trace(PTRACE_PEEKUSR, pid, debug_reg(6), (unsigned long)&word);
+	if ((word & 15) != 1)
+		return false;
+	trace(PTRACE_CONT, pid, 0, 0);
+	status = wait_pid(pid);
+	trace(PTRACE_PEEKDATA, pid, (unsigned long)&watched, (unsigned long)&word);
+	if (!stopped_by(status, SIGTRAP) || word != 3)
+		return false;
+	trace(PTRACE_POKEUSR, pid, debug_reg(7), 0);
+	trace(PTRACE_CONT, pid, 0, 0);
+	status = wait_pid(pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
+static bool watch_code(void)
+{
+	pid_t pid = traced_child(child_watch);
+	unsigned long word = 0;
+	int status;
+
+	trace(PTRACE_POKEUSR, pid, debug_reg(1), (unsigned long)child_watch);
+	if (trace(PTRACE_POKEUSR, pid, debug_reg(7), 4) != 0)
+		return false;
+	trace(PTRACE_CONT, pid, 0, 0);
+	status = wait_pid(pid);
+	trace(PTRACE_PEEKUSR, pid, offsetof(struct user, regs.rip), (unsigned long)&word);
+	if (!stopped_by(status, SIGTRAP) || word != (unsigned long)child_watch)
+		return false;
+	trace(PTRACE_CONT, pid, 0, 0);
+	status = wait_pid(pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
+/* A machine without debug registers says so with ENODEV when one is switched on. */
+static void test_watchpoint(void)
+{
+	pid_t pid = traced_child(child_watch);
+	unsigned long word = 0;
+	bool none;
+
+	ok(trace(PTRACE_POKEUSR, pid, debug_reg(0), (unsigned long)&watched) == 0, "watch: address");
+	ok(trace(PTRACE_POKEUSR, pid, debug_reg(0), 1UL << 63) == -1 && errno == EINVAL,
+		"watch: address of the kernel");
+	ok(trace(PTRACE_PEEKUSR, pid, debug_reg(0), (unsigned long)&word) == 0 &&
+			word == (unsigned long)&watched,
+		"watch: address reads back");
+	ok(trace(PTRACE_POKEUSR, pid, debug_reg(4), 1) == -1 && errno == EIO, "watch: register 4");
+	ok(trace(PTRACE_POKEUSR, pid, debug_reg(7), 0xe0001) == -1 && errno == EINVAL,
+		"watch: input and output");
+	none = trace(PTRACE_POKEUSR, pid, debug_reg(7), 0x90001) == -1 && errno == ENODEV;
+	trace(PTRACE_PEEKUSR, pid, debug_reg(7), (unsigned long)&word);
+	ok(none ? word == 0 : word == 0x90001, "watch: control reads back");
+	ok(none || watch_writes(pid), "watch: writes");
+	if (none)
+		end(pid);
+	ok(none || watch_code(), "watch: execution");
+}
+
 static void child_restart(void)
 {
 	char c;
@@ -774,6 +860,7 @@ static void child_thread(void)
 	if (write(thread_pipe[1], "x", 1) != 1)
 		_exit(1);
 	pthread_join(t, NULL);
+	raise(SIGUSR2);
 	_exit(7);
 }
 
@@ -800,6 +887,8 @@ static void test_threads(void)
 		"the thread's end is seen by its tracer");
 	status = wait_pid(tid);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "and collected");
+	ok(stopped_by(wait_pid(pid), SIGUSR2), "the process is there");
+	trace(PTRACE_CONT, pid, 0, 0);
 	status = wait_pid(pid);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "the process goes on");
 }
@@ -936,6 +1025,7 @@ int main(int argc, char **argv)
 	test_exec();
 	test_step();
 	test_breakpoint();
+	test_watchpoint();
 	test_seize();
 	test_listen();
 	test_siginfo();

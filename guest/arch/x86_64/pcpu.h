@@ -19,6 +19,7 @@ struct pcpu {
 	struct thread
 		*fpu_owner; /* whose state the FPU registers hold; may be gone, only compared */
 	u64 fsbase, gsbase; /* what is loaded, as long as programs cannot change it themselves */
+	bool debug_loaded; /* the debug registers are on */
 	u32 irq_depth; /* interrupt handlers on this CPU's stacks */
 	u32 apic_id;
 } __aligned(1 << PCPU_SHIFT);
@@ -93,6 +94,10 @@ void fpu_init(void); /* boot CPU */
 void fpu_init_cpu(void);
 void fpu_switch(struct thread *prev, struct thread *next);
 void fpu_init_area(void *area);
+/* Switch the debug registers to next's; only needed when it has some, or debug_loaded. */
+void debug_regs_load(const struct thread *next);
+/* A #DB from user mode: note DR6. True: a watchpoint or breakpoint, and not a single step. */
+bool debug_regs_hit(struct regs *r);
 
 /* Arrange for a timer interrupt at this TSC value (0 = none). */
 void lapic_set_deadline(u64 tsc);

@@ -5,11 +5,17 @@
 
 #include "lib/types.h"
 
+/* What a program's tracer set; control is 0 without. */
+struct debug_regs {
+	u64 addr[4], status, control;
+};
+
 struct arch_thread {
 	u64 fsbase, gsbase; /* true after fpu_save_current or while the thread does not run */
 	void *fpu; /* fpu_size() bytes, 64-byte aligned; NULL for kernel threads */
 	void *fpu_mem; /* the allocation that holds it */
 	u32 fpu_cpu; /* CPU whose registers were loaded from it last */
+	struct debug_regs debug;
 };
 
 #endif

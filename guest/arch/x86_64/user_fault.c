@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions of programs become signals here, with Linux's signal numbers and codes. */
 #include "arch.h"
-#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/pcpu.h"
 #include "task/signal.h"
 
 #include "lib/string.h"
@@ -68,7 +68,8 @@ void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, in
 		signal_force_fault(SIGFPE, FPE_INTDIV, r->rip);
 		return;
 	case TRAP_DB:
-		signal_force_fault(SIGTRAP, TRAP_TRACE, r->rip);
+		signal_force_fault(
+			SIGTRAP, debug_regs_hit(r) ? TRAP_HWBKPT : TRAP_TRACE, r->rip);
 		return;
 	case TRAP_BP:
 		signal_force_fault(SIGTRAP, SI_KERNEL, 0);

@@ -16,6 +16,7 @@
 #define XS_HEADER     512
 #define XS_FPSSE      3UL
 #define USER_AREA     928 /* bytes of struct user */
+#define USER_DEBUG    848UL /* its u_debugreg */
 /* CF PF AF ZF SF TF DF OF NT RF AC: what a debugger may set. */
 #define RFLAGS_DEBUG 0x54dd5UL
 
@@ -111,13 +112,19 @@ int user_area_get(struct task *t, u64 offset, u64 *value)
 	if (offset < sizeof(regs)) {
 		user_regs_get(t, regs);
 		*value = regs[offset / sizeof(u64)];
+	} else if (offset - USER_DEBUG < 8 * sizeof(u64)) {
+		*value = user_debug_get(t, (u32)((offset - USER_DEBUG) / sizeof(u64)));
 	}
 	return 0;
 }
 
 int user_area_set(struct task *t, u64 offset, u64 value)
 {
-	if (offset % sizeof(u64) || offset >= USER_REGS * sizeof(u64))
+	if (offset % sizeof(u64))
+		return -EIO;
+	if (offset - USER_DEBUG < 8 * sizeof(u64))
+		return user_debug_set(t, (u32)((offset - USER_DEBUG) / sizeof(u64)), value);
+	if (offset >= USER_REGS * sizeof(u64))
 		return -EIO;
 	return user_reg_set(t, (u32)(offset / sizeof(u64)), value);
 }
