@@ -414,8 +414,7 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 		ret = clone_pidfd(t, req, &pidfd);
 	if (ret == 0) {
 		clone_store_tids(t, req);
-		ret = clone_publish(
-			t, parent, req->flags, event || (req->flags & CLONE_PTRACE));
+		ret = clone_publish(t, parent, req->flags, event || (req->flags & CLONE_PTRACE));
 	}
 	if (ret < 0) {
 		clone_undo(parent, t, v, pidfd);

@@ -63,7 +63,8 @@ struct trace_state {
 	u32 options; /* PTRACE_O_* */
 	bool seized;
 	bool capable; /* the tracer had CAP_SYS_PTRACE when it attached */
-	bool trap_stop, trap_notify; /* it must stop for the tracer; something changed while it did */
+	bool trap_stop,
+		trap_notify; /* it must stop for the tracer; something changed while it did */
 	bool trapping; /* the tracer waits for that stop */
 	bool listening; /* stopped, but PTRACE_LISTEN waits for news */
 	bool stopped; /* waits for the tracer */

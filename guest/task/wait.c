@@ -168,8 +168,7 @@ static void wait_take_dead(
 		wait_take_zombie(w, g, child, reap);
 		return;
 	}
-	wait_describe_end(
-		w, t, leader || child->group_exit ? child->exit_code : t->exit_code);
+	wait_describe_end(w, t, leader || child->group_exit ? child->exit_code : t->exit_code);
 	if (w->options & WNOWAIT)
 		return;
 	if (leader) {

@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/percpu.h"
+#include "task/task.h"
 
 /* What a program may have set in RFLAGS: CF PF AF ZF SF TF DF OF RF AC ID. */
 #define RFLAGS_USER  0x250dd5UL
@@ -91,6 +92,13 @@ static void trap_user_fault(struct regs *r, u64 err, uaddr_t addr)
 	task_user_exception(r, TRAP_PF, err | PF_USER, addr, fault);
 }
 
+static bool trap_stepped(void)
+{
+	const struct task *t = thread_current()->task;
+
+	return t && t->trace.forced_tf;
+}
+
 void trap_user(struct regs *r, u32 vector, u64 err)
 {
 	u64 addr = vector == TRAP_PF ? trap_fault_addr() : 0;
@@ -106,7 +114,8 @@ void trap_user(struct regs *r, u32 vector, u64 err)
 		irq_handle(vector);
 		return;
 	}
-	if (vector == TRAP_DB || vector == TRAP_BP) {
+	/* A program's own tracer steps often: the debugger outside is not asked each time. */
+	if ((vector == TRAP_DB && !trap_stepped()) || vector == TRAP_BP) {
 		if (debug_trap(r, vector))
 			return;
 	}

@@ -68,8 +68,7 @@ void task_user_exception(struct regs *r, u32 vector, u64 error, uaddr_t addr, in
 		signal_force_fault(SIGFPE, FPE_INTDIV, r->rip);
 		return;
 	case TRAP_DB:
-		signal_force_fault(
-			SIGTRAP, debug_regs_hit(r) ? TRAP_HWBKPT : TRAP_TRACE, r->rip);
+		signal_force_fault(SIGTRAP, debug_regs_hit(r) ? TRAP_HWBKPT : TRAP_TRACE, r->rip);
 		return;
 	case TRAP_BP:
 		signal_force_fault(SIGTRAP, SI_KERNEL, 0);

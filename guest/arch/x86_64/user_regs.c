@@ -33,7 +33,8 @@ enum user_reg {
 	REG_GS = 26
 };
 
-_Static_assert(sizeof(struct regs) == REG_FSBASE * sizeof(u64), "the first part of user_regs_struct");
+_Static_assert(
+	sizeof(struct regs) == REG_FSBASE * sizeof(u64), "the first part of user_regs_struct");
 _Static_assert(offsetof(struct regs, orig_rax) == REG_ORIG_RAX * sizeof(u64), "in its order");
 
 /* What runs now keeps its registers in the processor. */
