@@ -11,8 +11,10 @@ enum call_kind {
 	CALL_WAIT, /* the end of the client's container */
 	CALL_WAIT_PID, /* the end of its process whose number is key */
 	CALL_RELEASE, /* the start of its program */
+	CALL_STACKS, /* the text of the debugger */
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_GUEST, /* an empty reply */
+	CALL_KILL, /* the same, or the end of the container */
 	CALL_PS,
 	CALL_PS_JSON,
 	CALL_PS_TABLE,
@@ -61,6 +63,9 @@ void call_execute_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t
 void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 /* The guest's reply to EXEC; c is NULL when the caller is gone. */
 void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
+
+/* ---- call_stacks.c ---- */
+void call_stacks(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 
 /* ---- call_limit.c ---- */
 void call_limit(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

@@ -120,7 +120,6 @@ static const char *const later[] = {
 	"containerManager.ProcfsDump",
 	"containerManager.Restore",
 	"containerManager.StartSubcontainer",
-	"debug.Stacks",
 };
 
 bool call_is_later(const char *method)

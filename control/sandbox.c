@@ -34,6 +34,7 @@
 #include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
 #include "control/seccomp_sandbox.h"
+#include "control/spawner.h"
 
 #define SANDBOX_TAIL	(16u << 10)
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
@@ -316,7 +317,10 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	struct sandbox_container *k;
 	int r = sandbox_signals(s, err);
 
+	/* Before there is anything that it could hold on to, and outside of the container's cgroup. */
 	if (r == 0)
+		r = s->stacks.spawner = cm_spawner_start(err);
+	if (r >= 0)
 		r = sandbox_container_new(s, o->id, &k, err);
 	if (r < 0)
 		return r;
@@ -421,6 +425,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 
 	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	s.done_fd = s.signal_fd = s.vsock_fd = s.pause.fd = -1;
+	s.stacks.spawner = s.stacks.fd = -1;
 	cm_urpc_init(&s.urpc, sandbox_call, sandbox_call_gone, &s);
 	s.c.dirfd = s.c.rootfd = -1;
 	s.log_left = SANDBOX_LOG_MAX;

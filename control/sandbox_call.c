@@ -98,10 +98,11 @@ void call_send_signal(struct sandbox *s, struct sandbox_container *k, struct cm_
 	/* The numbers of the two enumerations are the same on purpose. */
 	id = sandbox_signal(s, k, (int)signo, (int)pid, (uint32_t)mode);
 	/* A paused guest takes it when it goes on. */
+	c->container = k->number;
 	if (id == 0 || (id > 0 && s->pause.count > 0))
 		cm_urpc_reply(c, 0, NULL, NULL);
 	else
-		call_await(c, CALL_GUEST, id);
+		call_await(c, signo == SIGKILL && pid == 0 ? CALL_KILL : CALL_GUEST, id);
 }
 
 static void call_start_root(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -320,6 +321,26 @@ static void call_ps(struct sandbox *s, struct cm_urpc_client *c, const json_t *a
 	call_ask(s, sandbox_root(s), c, json ? CALL_PS_JSON : CALL_PS_TABLE, CM_RPC_PS);
 }
 
+/* End the open calls that have this id, on whatever connection: what a hang-up would do to them, and an answer. */
+static void call_cancel(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	json_int_t n = 0;
+
+	if (!json_is_integer(arg) && !json_is_string(arg)) {
+		cm_urpc_reply(c, EINVAL, "the id of a call is missing", NULL);
+		return;
+	}
+	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
+		struct cm_urpc_client *other = &s->urpc.clients[i];
+
+		if (other == c || other->fd < 0 || !other->busy || !json_equal(other->id, arg))
+			continue;
+		cm_urpc_reply(other, ECANCELED, "the call was cancelled", NULL);
+		n++;
+	}
+	cm_urpc_reply(c, 0, NULL, json_integer(n));
+}
+
 static const struct {
 	const char *method;
 	void (*run)(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
@@ -334,6 +355,7 @@ static const struct {
 	{ "Proc.Ps", call_ps },
 	{ "Proc.SignalProcess", call_signal_process },
 	{ "Usage.Collect", call_usage },
+	{ "casemate.Cancel", call_cancel },
 	{ "casemate.Limit", call_limit },
 	{ "casemate.Process", call_process },
 	{ "casemate.WindowSize", call_winsize },
@@ -349,6 +371,7 @@ static const struct {
 	{ "containerManager.Wait", call_wait },
 	{ "containerManager.WaitPID", call_wait_pid },
 	{ "debug.Attach", call_attach },
+	{ "debug.Stacks", call_stacks },
 };
 
 void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const json_t *arg)
@@ -356,6 +379,8 @@ void sandbox_call(void *ctx, struct cm_urpc_client *c, const char *method, const
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (strcmp(method, calls[i].method) == 0) {
 			calls[i].run(ctx, c, arg);
+			if (c->busy && c->deadline_ms)
+				c->limit = sandbox_now_ms() + c->deadline_ms;
 			return;
 		}
 	}
@@ -386,7 +411,7 @@ static void reply_result(struct sandbox *s, struct cm_urpc_client *c, const stru
 		result = call_usage_result(f, NULL);
 	else if (c->call == CALL_LIMIT)
 		result = call_limit_result(f);
-	if (!result && c->call != CALL_GUEST)
+	if (!result && c->call != CALL_GUEST && c->call != CALL_KILL)
 		cm_urpc_reply(c, EPROTO, "answer of the guest", NULL);
 	else
 		cm_urpc_reply(c, 0, NULL, result);
@@ -464,6 +489,8 @@ void sandbox_call_end(struct sandbox *s, const struct sandbox_container *k)
 			continue;
 		if (c->call == CALL_WAIT || (c->call == CALL_WAIT_PID && flushed))
 			cm_urpc_reply(c, 0, NULL, json_integer(end_status(s, k, c)));
+		else if (c->call == CALL_KILL)
+			cm_urpc_reply(c, 0, NULL, NULL);
 		else if (c->call != CALL_WAIT_PID)
 			cm_urpc_reply(c, ESRCH, "container not running", NULL);
 	}
@@ -476,12 +503,16 @@ long sandbox_call_deadlines(struct sandbox *s)
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
 
-		if (c->fd < 0 || !c->busy || !c->deadline)
+		if (c->fd < 0 || !c->busy)
 			continue;
-		if (c->deadline <= now)
+		if (c->deadline && c->deadline <= now)
 			cm_urpc_reply(c, ETIMEDOUT, "the guest does not answer", NULL);
-		else if (!next || c->deadline < next)
+		else if (c->limit && c->limit <= now)
+			cm_urpc_reply(c, ETIMEDOUT, "the deadline of the call has passed", NULL);
+		if (c->deadline && (!next || c->deadline < next))
 			next = c->deadline;
+		if (c->limit && (!next || c->limit < next))
+			next = c->limit;
 	}
 	return next;
 }

@@ -90,6 +90,11 @@ struct sandbox {
 		uint32_t open; /* id of the request without reply, 0 = none */
 		unsigned count; /* pauses that were not taken back */
 	} pause;
+	struct {
+		int spawner; /* starts the debugger: control/spawner.h */
+		int fd; /* what it writes, -1 = none runs */
+		struct cm_buf text;
+	} stacks;
 	uint64_t log_left; /* bytes that log_fd may still get */
 	struct cm_buf tail; /* end of the log */
 };
@@ -192,7 +197,15 @@ void sandbox_call_released(
 /* Whoever joins this process's mount namespace finds the container's root. After the helpers were started. */
 int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err);
 
+/* ---- call_stacks.c ---- */
+/* To poll for the debugger's answer; -1 = nobody waits for one. */
+int sandbox_stacks_fd(struct sandbox *s);
+/* Something of it is there. */
+void sandbox_stacks_serve(struct sandbox *s);
+
 /* ---- sandbox_pause.c ---- */
+/* A new connection to the VMM's debug server, or -errno. */
+int sandbox_debug_connect(struct sandbox *s);
 /* Something came from the VMM. */
 void sandbox_pause_serve(struct sandbox *s);
 /* Take back every pause: a program is about to be killed. */

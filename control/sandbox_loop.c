@@ -40,6 +40,7 @@ enum loop_fd {
 	LOOP_DONE,
 	LOOP_SIGNAL,
 	LOOP_PAUSE,
+	LOOP_STACKS,
 	LOOP_URPC,
 	LOOP_FDS = LOOP_URPC + CM_URPC_POLLFDS
 };
@@ -369,6 +370,7 @@ static void loop_prepare(struct sandbox *s, struct pollfd *p)
 	p[LOOP_DONE] = (struct pollfd){ s->done_fd, POLLIN, 0 };
 	p[LOOP_SIGNAL] = (struct pollfd){ s->signal_fd, POLLIN, 0 };
 	p[LOOP_PAUSE] = (struct pollfd){ s->pause.fd, POLLIN, 0 };
+	p[LOOP_STACKS] = (struct pollfd){ sandbox_stacks_fd(s), POLLIN, 0 };
 	cm_urpc_poll_prepare(&s->urpc, p + LOOP_URPC);
 }
 
@@ -392,6 +394,8 @@ static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *
 		return -err->code;
 	if (p[LOOP_PAUSE].revents)
 		sandbox_pause_serve(s);
+	if (p[LOOP_STACKS].revents)
+		sandbox_stacks_serve(s);
 	cm_urpc_poll_serve(&s->urpc, p + LOOP_URPC);
 	if (s->rpc.fd >= 0 && cm_rpc_client_flush(&s->rpc) < 0)
 		cm_rpc_client_fini(&s->rpc);

@@ -45,21 +45,33 @@ static int pause_send(struct sandbox *s, uint16_t type, const void *payload, uin
 }
 
 /* #syscalls:sandbox socketpair */
-static int pause_connect(struct sandbox *s)
+int sandbox_debug_connect(struct sandbox *s)
 {
-	struct cm_dbg_hello hello = { .version = CM_DBG_VERSION };
 	int sp[2], r;
 
-	if (s->pause.fd >= 0)
-		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sp) < 0)
 		return -errno;
 	r = sandbox_hand_over(s->l.debug_fd, sp[1]);
 	close(sp[1]);
-	s->pause.fd = sp[0];
-	cm_buf_init(&s->pause.rx, sizeof(struct cm_dbg_hdr) + 2 * PAUSE_FRAME);
 	if (r == 0)
-		r = pause_send(s, CM_DBG_HELLO, &hello, sizeof(hello));
+		return sp[0];
+	close(sp[0]);
+	return r;
+}
+
+static int pause_connect(struct sandbox *s)
+{
+	struct cm_dbg_hello hello = { .version = CM_DBG_VERSION };
+	int r;
+
+	if (s->pause.fd >= 0)
+		return 0;
+	r = sandbox_debug_connect(s);
+	if (r < 0)
+		return r;
+	s->pause.fd = r;
+	cm_buf_init(&s->pause.rx, sizeof(struct cm_dbg_hdr) + 2 * PAUSE_FRAME);
+	r = pause_send(s, CM_DBG_HELLO, &hello, sizeof(hello));
 	if (r < 0)
 		pause_close(s);
 	return r;

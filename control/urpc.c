@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "common/cleanup.h"
@@ -52,7 +53,16 @@ static void urpc_done(struct cm_urpc_client *c)
 	c->busy = false;
 	c->call = 0;
 	c->container = 0;
-	c->deadline = 0;
+	c->deadline = c->limit = c->deadline_ms = 0;
+	json_decref(c->id);
+	c->id = NULL;
+}
+
+static void urpc_tx_done(struct cm_urpc_client *c)
+{
+	cm_cleanup_closep(&c->tx_fd);
+	c->tx_fd = -1;
+	cm_buf_fini(&c->tx);
 }
 
 static void urpc_drop(struct cm_urpc_server *s, struct cm_urpc_client *c)
@@ -62,6 +72,7 @@ static void urpc_drop(struct cm_urpc_server *s, struct cm_urpc_client *c)
 	cm_cleanup_closep(&c->fd);
 	c->fd = -1;
 	urpc_done(c);
+	urpc_tx_done(c);
 	cm_buf_fini(&c->rx);
 	s->gone(s->ctx, c);
 	c->owns = 0;
@@ -84,7 +95,7 @@ void cm_urpc_poll_prepare(const struct cm_urpc_server *s, struct pollfd *fds)
 
 		fds[1 + i].fd = c->fd;
 		/* A busy client is only watched for its hangup. */
-		fds[1 + i].events = c->busy ? 0 : POLLIN;
+		fds[1 + i].events = c->tx.len ? POLLOUT : c->busy ? 0 : POLLIN;
 		fds[1 + i].revents = 0;
 		room |= c->fd < 0;
 	}
@@ -108,34 +119,112 @@ static void urpc_accept(struct cm_urpc_server *s)
 
 		if (c->fd < 0) {
 			cm_buf_init(&c->rx, CM_URPC_MESSAGE);
+			cm_buf_init(&c->tx, CM_URPC_REPLY);
+			c->tx_fd = -1;
 			c->fd = steal_fd(&fd);
 			return;
 		}
 	}
 }
 
+/*
+ * Send what the socket takes. The descriptor goes with the first byte. A client that is gone: its hang-up is seen by the next poll.
+ * #syscalls:sandbox sendmsg shutdown
+ */
+static void urpc_flush(struct cm_urpc_client *c)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS } };
+
+	while (c->tx.len > 0) {
+		struct iovec iov = { c->tx.p, c->tx.len };
+		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+		ssize_t n;
+
+		if (c->tx_fd >= 0) {
+			memcpy(CMSG_DATA(&control.head), &c->tx_fd, sizeof(int));
+			m.msg_control = &control;
+			m.msg_controllen = sizeof(control);
+		}
+		n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			shutdown(c->fd, SHUT_RDWR);
+			break;
+		}
+		cm_cleanup_closep(&c->tx_fd);
+		c->tx_fd = -1;
+		cm_buf_consume(&c->tx, (size_t)n);
+	}
+	urpc_tx_done(c);
+}
+
+static int urpc_reply_write(const char *text, size_t len, void *arg)
+{
+	struct cm_buf *b = arg;
+
+	cm_buf_add(b, text, len);
+	return b->failed ? -1 : 0;
+}
+
+/* Put a reply into the buffer. False: it is too long, or there is no memory. */
+static bool urpc_reply_build(struct cm_urpc_client *c, int code, const char *text, json_t *result)
+{
+	json_t *o = json_pack("{s:b, s:s, s:o?, s:i, s:O*}", "success", code == 0, "err",
+		text ? text : "", "result", result, "errno", code, "id", c->id);
+	int r = o ? json_dump_callback(o, urpc_reply_write, &c->tx, JSON_COMPACT) : -1;
+
+	json_decref(o);
+	if (r < 0)
+		cm_buf_fini(&c->tx);
+	return r == 0;
+}
+
 void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t *result)
 {
-	cleanup_free char *out = NULL;
-	size_t len;
-	json_t *o;
-
 	code = code < 0 ? -code : code;
-	urpc_done(c);
-	o = json_pack("{s:b, s:s, s:o?, s:i}", "success", code == 0, "err", text ? text : "",
-		"result", result, "errno", code);
-	out = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	json_decref(o);
-	len = out ? strlen(out) : 0;
-	/* One that does not read its reply: the hang-up is seen by the next poll. */
-	if (!out || send(c->fd, out, len, MSG_NOSIGNAL) != (ssize_t)len)
+	if (!urpc_reply_build(c, code, text, result) &&
+		!urpc_reply_build(c, EMSGSIZE, "the result is too long", NULL))
 		shutdown(c->fd, SHUT_RDWR);
+	urpc_done(c);
+	urpc_flush(c);
+}
+
+void cm_urpc_reply_fd(struct cm_urpc_client *c, json_t *result, int fd)
+{
+	c->tx_fd = fd;
+	cm_urpc_reply(c, 0, NULL, result);
 }
 
 void cm_urpc_hand_over(struct cm_urpc_server *s, struct cm_urpc_client *c)
 {
 	cm_urpc_reply(c, 0, NULL, NULL);
 	urpc_drop(s, c);
+}
+
+/* What the client says about the call itself. */
+static bool urpc_options(struct cm_urpc_client *c, const json_t *req)
+{
+	json_t *id = json_object_get(req, "id");
+	const json_t *ms = json_object_get(req, "deadline_ms");
+
+	if (id && !json_is_integer(id) &&
+		!(json_is_string(id) && json_string_length(id) <= CM_URPC_ID))
+		return false;
+	if (ms && (!json_is_integer(ms) || json_integer_value(ms) <= 0))
+		return false;
+	c->id = json_incref(id);
+	if (ms)
+		c->deadline_ms = json_integer_value(ms) < INT32_MAX ? (long)json_integer_value(ms)
+								    : INT32_MAX;
+	return true;
 }
 
 static void urpc_dispatch(struct cm_urpc_server *s, struct cm_urpc_client *c, const json_t *req)
@@ -145,6 +234,9 @@ static void urpc_dispatch(struct cm_urpc_server *s, struct cm_urpc_client *c, co
 	c->busy = true;
 	if (!json_is_string(method))
 		cm_urpc_reply(c, EINVAL, "method is missing", NULL);
+	else if (!urpc_options(c, req))
+		cm_urpc_reply(c, EINVAL,
+			"id: a number or a short string; deadline_ms: a number above 0", NULL);
 	else
 		s->call(s->ctx, c, json_string_value(method), json_object_get(req, "arg"));
 }
@@ -152,7 +244,7 @@ static void urpc_dispatch(struct cm_urpc_server *s, struct cm_urpc_client *c, co
 /* Serve the complete messages in the buffer; false when the bytes are no JSON. */
 static bool urpc_parse(struct cm_urpc_server *s, struct cm_urpc_client *c)
 {
-	while (c->fd >= 0 && !c->busy && c->rx.len > 0) {
+	while (c->fd >= 0 && !c->busy && !c->tx.len && c->rx.len > 0) {
 		json_error_t jerr;
 		json_t *req = json_loadb(c->rx.p, c->rx.len, JSON_DISABLE_EOF_CHECK, &jerr);
 
@@ -227,8 +319,10 @@ void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds)
 
 		if (c->fd < 0 || fds[1 + i].fd != c->fd)
 			continue;
-		if (c->busy ? fds[1 + i].revents & (POLLHUP | POLLERR) : 0)
+		if ((c->busy || c->tx.len) && fds[1 + i].revents & (POLLHUP | POLLERR))
 			urpc_drop(s, c);
+		else if (c->tx.len)
+			urpc_flush(c);
 		else if (!c->busy && fds[1 + i].revents)
 			urpc_read(s, c);
 		else if (!c->busy && c->rx.len > 0 && !urpc_parse(s, c))

@@ -2,10 +2,12 @@
 /*
  * The control socket of a sandbox, ROOT/ID/control.sock (0600): one JSON value a message, no length before it.
  * Request {"method":"containerManager.Signal","arg":...}, reply {"success":bool,"err":string,"result":any,"errno":int}; one call at a
- * time on a connection. Descriptors come with a request as SCM_RIGHTS, at most CM_URPC_FDS. Only root and the owner of the sandbox may call (SO_PEERCRED).
+ * time on a connection. Two members more are the client's choice: "id", a number or string that the reply repeats and by which the call can be
+ * cancelled, and "deadline_ms", after which it is answered with ETIMEDOUT. Descriptors come with a request as SCM_RIGHTS, at most CM_URPC_FDS,
+ * and may come with a reply. Only root and the owner of the sandbox may call (SO_PEERCRED).
  *
- * The server is part of the sandbox's main loop and never blocks: sizes and the number of clients are bounded, a client that does not
- * read its reply is dropped.
+ * The server is part of the sandbox's main loop and never blocks: sizes and the number of clients are bounded; what a client does not read
+ * of its reply waits, up to CM_URPC_REPLY bytes, and nothing more is taken from it meanwhile.
  */
 #ifndef CM_CONTROL_URPC_H
 #define CM_CONTROL_URPC_H
@@ -19,6 +21,8 @@
 
 #define CM_URPC_CLIENTS	 128
 #define CM_URPC_MESSAGE	 (512u << 10) /* bytes of a request */
+#define CM_URPC_REPLY	 (4u << 20) /* bytes of a reply */
+#define CM_URPC_ID	 128 /* bytes of an id */
 #define CM_URPC_FDS	 128
 #define CM_URPC_POLLFDS	 (CM_URPC_CLIENTS + 1)
 #define CM_URPC_DEADLINE 10 /* seconds a client waits for a reply */
@@ -34,13 +38,18 @@ struct cm_urpc_client {
 	int fd; /* -1 = free slot */
 	struct cm_buf rx;
 	bool busy; /* a call has no reply yet: nothing more is read */
+	struct cm_buf tx; /* rest of a reply: nothing more is read before it is out */
+	int tx_fd; /* descriptor that goes with it, -1 = none */
+	json_t *id; /* of the open call, NULL = none */
+	long deadline_ms; /* of the open call as the client asked, relative; 0 = none */
 	int fds[CM_URPC_FDS]; /* came with the request; a handler that keeps one puts -1 in its place */
 	int nfds;
 	/* the handler's marks */
 	int call; /* what the open call waits for, 0 = nothing */
 	int64_t key; /* of what it waits for */
 	uint32_t container; /* number of the container that the call is about, 0 = none */
-	long deadline; /* ms, monotonic; 0 = none */
+	long deadline; /* ms, monotonic: for whom it waits for; 0 = none */
+	long limit; /* ms, monotonic: the client's; 0 = none */
 	int64_t owns; /* what ends with the connection, 0 = nothing */
 };
 
@@ -72,6 +81,9 @@ void cm_urpc_poll_serve(struct cm_urpc_server *s, const struct pollfd *fds);
 
 /* End the open call of c: code 0 = success with result (consumed, may be NULL), else -errno or errno and text. */
 void cm_urpc_reply(struct cm_urpc_client *c, int code, const char *text, json_t *result);
+
+/* The same for a success, with a descriptor, which is consumed. */
+void cm_urpc_reply_fd(struct cm_urpc_client *c, json_t *result, int fd);
 
 /* Instead of cm_urpc_reply: give the connection up after a reply of success; whoever holds a duplicate goes on with it. */
 void cm_urpc_hand_over(struct cm_urpc_server *s, struct cm_urpc_client *c);

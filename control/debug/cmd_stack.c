@@ -119,35 +119,51 @@ static json_t *stack_cpu(struct session *s, struct guest *g, uint32_t cpu, struc
 	return o;
 }
 
-static json_t *stack_task(struct session *s, struct guest *g, int tid, struct cm_err *err)
+/* One that runs on no vCPU. */
+static json_t *stack_off_cpu(struct guest *g, const struct task_info *t)
 {
 	struct stack_frame f[STACK_DEPTH];
+	json_t *o = json_object();
+
+	stack_add_task(o, t);
+	json_object_set_new(o, "frames",
+		t->thread && t->state != 'Z'
+			? stack_frames(f, stack_sleeping(g, t->thread, f, STACK_DEPTH))
+			: json_array());
+	if (t->thread && t->state != 'Z')
+		stack_add_user(g, o, t);
+	return o;
+}
+
+static json_t *stack_task(struct session *s, struct guest *g, int tid, struct cm_err *err)
+{
 	struct task_info t;
-	json_t *o;
 
 	if (!tasks_find(g, tid, &t)) {
 		cm_err_set(err, 0, "stack: no task %d", tid);
 		return NULL;
 	}
-	if (t.running)
-		return stack_cpu(s, g, t.cpu, err);
-	o = json_object();
-	stack_add_task(o, &t);
-	json_object_set_new(o, "frames",
-		t.thread && t.state != 'Z'
-			? stack_frames(f, stack_sleeping(g, t.thread, f, STACK_DEPTH))
-			: json_array());
-	if (t.thread && t.state != 'Z')
-		stack_add_user(g, o, &t);
-	return o;
+	return t.running ? stack_cpu(s, g, t.cpu, err) : stack_off_cpu(g, &t);
 }
 
-/* vcpu N, task TID, or nothing: all vCPUs. */
+#define STACK_TASKS 1024u /* in one answer: a guest may claim any number */
+
+static bool stack_each(struct guest *g, const struct task_info *t, void *arg)
+{
+	json_t *all = arg;
+
+	if (!t->running)
+		json_array_append_new(all, stack_off_cpu(g, t));
+	return json_array_size(all) < STACK_TASKS;
+}
+
+/* vcpu N, task TID, nothing: all vCPUs; or all: those and every task. */
 json_t *cmd_stack_get(struct session *s, int argc, char **argv, struct cm_err *err)
 {
 	struct guest *g = session_guest(s, err);
 	uint32_t first = 0, last = dbg_machine(s->d)->ncpus - 1;
 	json_t *all, *o = NULL;
+	bool tasks = argc == 2 && strcmp(argv[1], "all") == 0;
 	uint64_t tid;
 
 	if (!g || cmd_words(argc, argv, 0, 2, err) < 0)
@@ -159,7 +175,7 @@ json_t *cmd_stack_get(struct session *s, int argc, char **argv, struct cm_err *e
 	} else if (argc == 3 && strcmp(argv[1], "task") != 0) {
 		cm_err_set(err, 0, "stack: '%s' is neither vcpu nor task", argv[1]);
 		return NULL;
-	} else if (argc > 1) {
+	} else if (argc > 1 && !tasks) {
 		if (cmd_number("task", argv[argc - 1], INT32_MAX, &tid, err) < 0)
 			return NULL;
 		o = stack_task(s, g, (int)tid, err);
@@ -174,6 +190,8 @@ json_t *cmd_stack_get(struct session *s, int argc, char **argv, struct cm_err *e
 		}
 		json_array_append_new(all, o);
 	}
+	if (tasks)
+		tasks_each(g, stack_each, all);
 	return all;
 }
 

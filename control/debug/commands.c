@@ -9,7 +9,7 @@ const struct command commands[] = {
 		cmd_status_print },
 	{ "regs", "[VCPU]", "registers of one vCPU, or of all", CMD_STOPPED, cmd_regs_get,
 		cmd_regs_print },
-	{ "stack", "[vcpu N|task TID]", "where vCPUs or a task stand, with symbols", CMD_STOPPED,
+	{ "stack", "[all|vcpu N|task TID]", "where vCPUs or tasks stand, with symbols", CMD_STOPPED,
 		cmd_stack_get, cmd_stack_print },
 	{ "tasks", "", "tree of tasks: state, system call, where they wait", CMD_STOPPED,
 		cmd_tasks_get, cmd_tasks_print },

@@ -2,7 +2,9 @@
 /*
  * casemate-debug: the debug console. A program of its own, so that `casemate` stays small and static; `casemate debug` executes it.
  *
- * usage: casemate-debug --root=DIR|--fd=N [--json] [--sentry=FILE] ID [COMMAND [ARGUMENT]...]
+ * usage: casemate-debug --root=DIR|--fd=N [--limit=SECONDS] [--json] [--sentry=FILE] ID [COMMAND [ARGUMENT]...]
+ *
+ * --limit: end by SIGALRM after so long, whatever hangs.
  */
 #include <config.h>
 
@@ -10,6 +12,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/debug/session.h"
 
@@ -41,10 +44,11 @@ static int main_options(struct session *s, int argc, char **argv, struct cm_err 
 		{ "fd", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "sentry", required_argument, NULL, 's' },
+		{ "limit", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	uint64_t fd;
+	uint64_t fd, seconds;
 	int c;
 
 	opterr = 0;
@@ -60,6 +64,11 @@ static int main_options(struct session *s, int argc, char **argv, struct cm_err 
 			break;
 		case 'j':
 			s->json = true;
+			break;
+		case 'l':
+			if (cmd_number("--limit", optarg, UINT32_MAX, &seconds, err) < 0)
+				return -1;
+			alarm((unsigned)seconds);
 			break;
 		case 's':
 			s->image_path = optarg;

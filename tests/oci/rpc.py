@@ -62,7 +62,7 @@ def bad(method, arg, errno, text, fds=()):
     check(r is not None and not r["success"] and r["errno"] == errno and r["err"] != "", "%s %s is refused" % (method, text) + ("" if r and r["errno"] == errno else ": %r" % r))
 
 
-ENOENT, ESRCH, EAGAIN, EINVAL, ENOSYS = 2, 3, 11, 22, 38
+ENOENT, ESRCH, EAGAIN, EINVAL, ENOSYS, ETIMEDOUT, ECANCELED = 2, 3, 11, 22, 38, 110, 125
 
 # ---- created
 check(good("containerManager.ContainerRuntimeState", "r") == 1, "... created is 1")
@@ -164,6 +164,43 @@ for arg, text in (({"CID": "r"}, "of nothing"), ({"CID": "r", "Memory": 0}, "of 
     bad("casemate.Limit", arg, EINVAL, text)
 bad("casemate.Limit", {"CID": "x", "Pids": 5}, ENOENT, "of an unknown container")
 
+# ---- ids, deadlines, cancelling
+def request(**members):
+    c = Client()
+    c.send(json.dumps(members).encode())
+    return c
+
+
+check(request(method="containerManager.State", arg="r", id=7).receive()["id"] == 7, "a reply has the id of its request")
+check(request(method="nosuch.Method", id="x").receive()["id"] == "x", "... a refusal too")
+check("id" not in request(method="containerManager.State", arg="r").receive(), "... and none without")
+for members, text in ((dict(id=1.5), "a fraction as id"), (dict(id=[1]), "a list as id"), (dict(id="x" * 129), "a long id"), (dict(deadline_ms=0), "a deadline of 0"),
+                      (dict(deadline_ms=-1), "a deadline in the past"), (dict(deadline_ms="1"), "a string as deadline")):
+    check(request(method="containerManager.State", arg="r", **members).receive()["errno"] == EINVAL, "%s is refused" % text)
+began = time.time()
+for method, arg in (("containerManager.Wait", "r"), ("containerManager.WaitPID", {"CID": "r", "PID": 1})):
+    check(request(method=method, arg=arg, deadline_ms=100).receive()["errno"] == ETIMEDOUT, "%s ends at its deadline" % method)
+check(0.2 <= time.time() - began < 5 * patience, "... in time")
+check(request(method="containerManager.State", arg="r", deadline_ms=1 << 60).receive()["success"], "a deadline far away")
+waiters = [request(method="containerManager.Wait", arg="r", id="w") for i in range(3)] + [request(method="containerManager.Wait", arg="r", id="v")]
+time.sleep(0.2)
+check(good("casemate.Cancel", "w") == 3, "... ends all calls of that id")
+check(all(w.receive()["errno"] == ECANCELED for w in waiters[:3]), "... which are told")
+check(good("casemate.Cancel", "w") == 0, "... once")
+check(waiters[0].call("containerManager.State", "r")["success"], "... and whose connections go on")
+bad("casemate.Cancel", None, EINVAL, "without id")
+bad("casemate.Cancel", {}, EINVAL, "of an object")
+waiters[3].s.close()
+
+# ---- stacks, from outside
+stacks = good("debug.Stacks")
+check("vCPU 0" in stacks and re.search(r"task 1 sh", stacks) and "syscall_dispatch+0x" in stacks, "... of vCPUs and tasks, with symbols")
+crowd = [request(method="debug.Stacks") for i in range(10)]
+check(all("vCPU 0" in c.receive()["result"] for c in crowd), "... for ten at a time")
+request(method="debug.Stacks").s.close()
+check(request(method="debug.Stacks", deadline_ms=1).receive() is not None and "vCPU 0" in good("debug.Stacks"), "... also after one that left, and one that did not wait")
+bad("debug.Stacks", "x", ENOENT, "of an unknown container")
+
 # ---- pause
 good("containerManager.Pause", "r")
 good("Lifecycle.Pause", {})
@@ -224,8 +261,9 @@ for method, state in table:
         bad(method, {}, ENOSYS, "(not yet)")
 
 # ---- the end
-good("Lifecycle.Shutdown", {})
-good("Lifecycle.Shutdown", {}, text="again")
+twice = [request(method="Lifecycle.Shutdown", arg={}) for i in range(2)]
+check(all(c.receive()["success"] for c in twice), "Lifecycle.Shutdown, and again")
+called.add("Lifecycle.Shutdown")
 check(all(c.receive()["result"] == 9 for c in crowd), "100 waiters get the status")
 called.add("containerManager.Wait")
 missing = [m for m, state in table if state.startswith("works") and m not in called]

@@ -4,7 +4,8 @@
 : "${top_srcdir:=$(dirname "$0")/../..}" "${top_builddir:=.}"
 . "$top_srcdir/tests/oci/lib.sh"
 setup_bundle
-cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
+cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$top_builddir/casemate-debug" "$tmp/libexec/"
+mkdir "$tmp/libexec/guest" && cp "$top_builddir/guest/sentry.elf" "$tmp/libexec/guest/"
 config /bin/sh -c 'trap "exit 5" TERM; echo up; while :; do sleep 0.1; done'
 $cm create -b "$bundle" r >"$tmp/out" 2>&1 </dev/null
 python3 "$top_srcdir/tests/oci/rpc.py" "$tmp/state/r/control.sock" "$tmp/out" "$top_srcdir/docs/RPC.md" >"$tmp/rpc" 2>&1
