@@ -157,6 +157,13 @@ static int (*const hc_ops[])(struct vm *vm, const struct cm_hypercall *hc) = {
 };
 _Static_assert(sizeof(hc_ops) / sizeof(hc_ops[0]) == CM_HC_COUNT, "one function per request");
 
+/* For the debugger's statistics. */
+static void hc_count(unsigned call)
+{
+	if (vcpu_current())
+		vcpu_current()->called = call;
+}
+
 static void hc_call(struct vm *vm, uint32_t pfn)
 {
 	uint64_t gpa = (uint64_t)pfn * HC_PAGE;
@@ -166,6 +173,7 @@ static void hc_call(struct vm *vm, uint32_t pfn)
 	/* Without a block there is nowhere to answer. */
 	if (gmem_read(&vm->mem, gpa, &hc, sizeof(hc)) < 0)
 		return;
+	hc_count(hc.op < CM_HC_COUNT ? hc.op : CM_HC_NONE);
 	status = hc.op < CM_HC_COUNT && hc_ops[hc.op] ? hc_ops[hc.op](vm, &hc) : -ENOSYS;
 	gmem_write(&vm->mem, gpa + offsetof(struct cm_hypercall, status), &status, sizeof(status));
 }
@@ -194,6 +202,7 @@ static void hc_doorbell(void *dev, uint64_t off, const void *data, unsigned len)
 	if (off != 0 || len != sizeof(value))
 		return;
 	memcpy(&value, data, sizeof(value));
+	hc_count(VCPU_DOORBELL);
 	machine_doorbell(dev, value >> 16, value & 0xffff);
 }
 

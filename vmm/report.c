@@ -249,13 +249,13 @@ void report_exits(struct vm *vm)
 			continue;
 		report_add("exits cpu=%u total=%llu", i, (unsigned long long)c->exits);
 		for (k = 0; k < VCPU_EXIT_REASONS; k++) {
-			if (c->exits_by_reason[k] == 0)
+			if (c->exit[k].count == 0)
 				continue;
 			if (names[k])
 				report_add(" %s=", names[k]);
 			else
 				report_add(" reason%u=", k);
-			report_add("%llu", (unsigned long long)c->exits_by_reason[k]);
+			report_add("%llu", (unsigned long long)c->exit[k].count);
 		}
 		report_add("\n");
 	}

@@ -139,14 +139,19 @@ static bool (*const vcpu_exits[VCPU_EXIT_REASONS])(struct vcpu *c) = {
 	[KVM_EXIT_FAIL_ENTRY] = vcpu_exit_fail_entry,
 };
 
+/* One writer a counter; the debug thread reads. */
+static void vcpu_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 static bool vcpu_exit(struct vcpu *c)
 {
 	uint32_t reason = c->run->exit_reason;
 
 	c->exits++;
 	if (reason < VCPU_EXIT_REASONS) {
-		__atomic_store_n(&c->exits_by_reason[reason], c->exits_by_reason[reason] + 1,
-			__ATOMIC_RELAXED);
+		vcpu_count(&c->exit[reason].count, 1);
 		if (vcpu_exits[reason])
 			return vcpu_exits[reason](c);
 	}
@@ -190,23 +195,28 @@ static unsigned vcpu_bucket(uint64_t ticks)
 	return bits - 8 < CM_DBG_BUCKETS ? bits - 8 : CM_DBG_BUCKETS - 1;
 }
 
-/* One writer a counter; the debug thread reads. */
-static void vcpu_count(uint64_t *counter, uint64_t n)
+static void vcpu_took(struct vcpu_exits *e, uint64_t ticks)
 {
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	vcpu_count(&e->ticks, ticks);
+	vcpu_count(&e->bucket[vcpu_bucket(ticks)], 1);
 }
 
 static bool vcpu_exit_counted(struct vcpu *c)
 {
 	uint64_t start = trace_clock(), ticks;
 	uint32_t reason = c->run->exit_reason;
-	bool more = vcpu_exit(c);
+	bool more;
 
+	c->called = VCPU_CALLS;
+	more = vcpu_exit(c);
 	if (reason >= VCPU_EXIT_REASONS)
 		return more;
 	ticks = trace_clock() - start;
-	vcpu_count(&c->exit_ticks[reason], ticks);
-	vcpu_count(&c->exit_bucket[reason][vcpu_bucket(ticks)], 1);
+	vcpu_took(&c->exit[reason], ticks);
+	if (c->called < VCPU_CALLS) {
+		vcpu_count(&c->call[c->called].count, 1);
+		vcpu_took(&c->call[c->called], ticks);
+	}
 	if (trace_wants(CM_DBG_TRACE_EXITS))
 		vcpu_trace(c, reason, start, ticks);
 	return more;

@@ -11,12 +11,21 @@
 #include <stdint.h>
 
 #include <casemate/debug.h>
+#include <casemate/hypercall.h>
 
 #include "common/err.h"
 
 struct vm;
 
 #define VCPU_EXIT_REASONS 64
+#define VCPU_DOORBELL	  CM_HC_COUNT
+#define VCPU_CALLS	  (CM_HC_COUNT + 1) /* hypercalls by number, then doorbells */
+
+/* Exits of one kind: their number, TSC ticks from KVM_RUN's return to the next one, exits by them as struct cm_dbg_exit says. Written by the vCPU's thread alone, read at any time. */
+struct vcpu_exits {
+	uint64_t count, ticks;
+	uint64_t bucket[CM_DBG_BUCKETS];
+};
 
 /*
  * Life of a thread: seal itself; wait until the vCPU is wanted (the first one is at once); create it; the first one then waits until
@@ -33,10 +42,9 @@ struct vcpu {
 	atomic_bool asked; /* `wanted` was posted by a request of the guest */
 	unsigned faults; /* failed accesses since the last exit; its thread's */
 	uint64_t exits; /* total; written by the vCPU's thread, read at the end */
-	uint64_t exits_by_reason[VCPU_EXIT_REASONS];
-	/* TSC ticks from KVM_RUN's return to the next one, and exits by them; as struct cm_dbg_exit says. As `exits`, but read at any time. */
-	uint64_t exit_ticks[VCPU_EXIT_REASONS];
-	uint64_t exit_bucket[VCPU_EXIT_REASONS][CM_DBG_BUCKETS];
+	struct vcpu_exits exit[VCPU_EXIT_REASONS],
+		call[VCPU_CALLS]; /* calls are exits by port, too */
+	unsigned called; /* by this exit; VCPU_CALLS = nothing; its thread's */
 	/* Under the lock of vm->pause. */
 	enum cm_dbg_cpu_state state;
 	/* The debug thread's, while the vCPU stands. */

@@ -151,6 +151,9 @@ static const char *trace_fuse_name(unsigned op)
 		[FUSE_COPY_FILE_RANGE] = "COPY_FILE_RANGE",
 		[FUSE_SETUPMAPPING] = "SETUPMAPPING",
 		[FUSE_REMOVEMAPPING] = "REMOVEMAPPING",
+		[FUSE_BATCH_FORGET] = "BATCH_FORGET",
+		[FUSE_INTERRUPT] = "INTERRUPT",
+		[FUSE_ACCESS] = "ACCESS",
 	};
 
 	return op < sizeof(names) / sizeof(names[0]) && names[op] ? names[op] : "?";

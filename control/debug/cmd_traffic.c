@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <casemate/hypercall.h>
+
 #include "control/debug/cmds.h"
 #include "control/debug/text.h"
 
@@ -22,8 +24,23 @@ static const char *const exit_names[] = {
 	[KVM_EXIT_FAIL_ENTRY] = "fail-entry",
 };
 
+static const char *const call_names[CM_HC_COUNT] = {
+	[CM_HC_NONE] = "call unknown",
+	[CM_HC_MMIO_BATCH] = "call mmio-batch",
+	[CM_HC_POWER_OFF] = "call power-off",
+	[CM_HC_PANIC] = "call panic",
+	[CM_HC_CPU_START] = "call cpu-start",
+	[CM_HC_MEM_RELEASE] = "call mem-release",
+	[CM_HC_LOG] = "call log",
+	[CM_HC_TRAP] = "call trap",
+};
+
 const char *exit_name(uint32_t reason, char *buf, size_t size)
 {
+	if (reason == CM_DBG_EXIT_DOORBELL)
+		return "doorbell";
+	if (reason >= CM_DBG_EXIT_CALL && reason - CM_DBG_EXIT_CALL < CM_HC_COUNT)
+		return call_names[reason - CM_DBG_EXIT_CALL];
 	if (reason < sizeof(exit_names) / sizeof(exit_names[0]) && exit_names[reason])
 		return exit_names[reason];
 	snprintf(buf, size, "reason%u", reason);
@@ -94,7 +111,7 @@ void cmd_exits_print(const json_t *o, FILE *f)
 		double us = json_number_value(json_object_get(e, "us"));
 		long long count = json_number(e, "count");
 
-		fprintf(f, "vCPU %lld  %-14s %10lld exits  %10.1f us each  %.3f s in all\n",
+		fprintf(f, "vCPU %lld  %-16s %10lld exits  %10.1f us each  %.3f s in all\n",
 			json_number(e, "cpu"), json_text(e, "reason"), count,
 			count ? us / (double)count : 0, us / 1e6);
 		list = json_object_get(e, "histogram");
@@ -125,15 +142,21 @@ static json_t *devices_one(const struct cm_dbg_device *d)
 {
 	static const char *const phases[] = { "idle", "starting", "running", "stopping" };
 	char name[4 * sizeof(d->name) + 1], tag[4 * sizeof(d->tag) + 1];
+	char error[4 * sizeof(d->error) + 1], both[sizeof(error) + 32];
 
-	return json_pack("{s:I, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:I, s:b, s:o}", "index",
+	text_escape(error, sizeof(error), d->error, sizeof(d->error));
+	if (d->error_queue)
+		snprintf(both, sizeof(both), "queue %u: %s", d->error_queue - 1, error);
+	else
+		snprintf(both, sizeof(both), "%s", error);
+	return json_pack("{s:I, s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:I, s:b, s:s, s:o}", "index",
 		(json_int_t)d->index, "name",
 		text_escape(name, sizeof(name), d->name, sizeof(d->name)), "tag",
 		text_escape(tag, sizeof(tag), d->tag, sizeof(d->tag)), "virtioId",
 		(json_int_t)d->virtio_id, "phase", d->phase < 4 ? phases[d->phase] : "unknown",
 		"status", json_hex(d->status), "offered", json_hex(d->offered), "features",
 		json_hex(d->features), "isr", (json_int_t)d->isr, "failed", (int)d->failed,
-		"queues", devices_queues(d));
+		"lastError", both, "queues", devices_queues(d));
 }
 
 json_t *cmd_devices_get(struct session *s, int argc, char **argv, struct cm_err *err)
@@ -162,14 +185,16 @@ void cmd_devices_print(const json_t *o, FILE *f)
 
 	json_array_foreach(o, i, d)
 	{
+		const char *error = json_text(d, "lastError");
+
 		fprintf(f, "%lld %s%s%s  %s, status %s, features %s of %s, isr %lld%s\n",
 			json_number(d, "index"), json_text(d, "name"),
 			*json_text(d, "tag") ? " " : "", json_text(d, "tag"), json_text(d, "phase"),
 			json_text(d, "status"), json_text(d, "features"), json_text(d, "offered"),
 			json_number(d, "isr"),
-			json_is_true(json_object_get(d, "failed"))
-				? ", FAILED: the driver broke a rule"
-				: "");
+			json_is_true(json_object_get(d, "failed")) ? ", needs a reset" : "");
+		if (*error)
+			fprintf(f, "    last error: %s\n", error);
 		list = json_object_get(d, "queues");
 		json_array_foreach(list, k, q)
 		{

@@ -193,3 +193,13 @@ void trace_fuse(u32 op, u64 nodeid, s64 result, u64 ns)
 
 	trace_ring_write(line, MIN((size_t)n, sizeof(line) - 1));
 }
+
+void trace_fuse_sent(u32 op, u64 nodeid)
+{
+	struct task *t = task_current();
+	char line[64];
+	int n = str_format(line, sizeof(line), "[pid %5d] fuse %u node %lu, no reply\n",
+		t ? t->tid : 0, op, nodeid);
+
+	trace_ring_write(line, MIN((size_t)n, sizeof(line) - 1));
+}

@@ -34,5 +34,7 @@ void trace_signal(struct task *t, int sig, int code, u64 addr, int pid);
 void trace_exit_status(struct task *t, int status);
 /* One request to the file server, done: its number as in <linux/fuse.h>, the node, bytes of the reply or -errno, how long it took. */
 void trace_fuse(u32 op, u64 nodeid, s64 result, u64 ns);
+/* One that has no reply, sent. */
+void trace_fuse_sent(u32 op, u64 nodeid);
 
 #endif

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define CM_DBG_MAGIC	   0x31444d43u /* "CMD1" */
-#define CM_DBG_VERSION	   1
+#define CM_DBG_VERSION	   2
 #define CM_DBG_CONNS	   8 /* connections at a time */
 #define CM_DBG_PAYLOAD_MAX ((64u << 10) + 256) /* either direction */
 #define CM_DBG_MEM_MAX	   (64u << 10) /* bytes of memory in one request */
@@ -215,12 +215,16 @@ struct cm_dbg_range {
 #define CM_DBG_BUCKETS 24
 struct cm_dbg_exit {
 	uint32_t cpu;
-	uint32_t reason; /* KVM_EXIT_* */
+	uint32_t reason; /* KVM_EXIT_*, or CM_DBG_EXIT_* */
 	uint64_t count;
 	uint64_t ticks; /* of the TSC, that the VMM spent on them */
 	uint64_t bucket
 		[CM_DBG_BUCKETS]; /* exits that took less than 2^(8 + i) ticks and not less than half of it; the first and last take the rest */
 };
+
+/* Those of KVM_EXIT_IO, a second time by what was asked for: hypercall enum cm_hc_op (0 = one that there is not), doorbells. */
+#define CM_DBG_EXIT_CALL     0x1000u
+#define CM_DBG_EXIT_DOORBELL 0x1100u
 
 #define CM_DBG_QUEUES 4
 struct cm_dbg_device {
@@ -234,7 +238,9 @@ struct cm_dbg_device {
 	char name[16];
 	char tag[40]; /* of a file device */
 	uint32_t nqueues;
-	uint32_t error; /* 0 */
+	uint32_t error_queue; /* the one that `error` is about + 1, or 0 */
+	char error
+		[64]; /* what went wrong last, also before the last reset; NUL-terminated, empty = nothing */
 	struct {
 		uint32_t size, ready;
 		uint64_t desc, driver, device; /* gpa of the three parts */

@@ -13,16 +13,18 @@ debug() {
 	rc=0
 	timeout -k 5 $((10 * patience)) "$casemate" --root "$tmp/state" debug "$@" >"$tmp/out" 2>"$tmp/err" || rc=$?
 }
-# Every state must answer these: questions ID NAME [PATTERN of the stack]
+# Every state must answer these, each within a second: questions ID NAME [PATTERN of the stack]
 questions() {
-	begin=$(date +%s%N)
-	for question in status regs stack; do
+	for question in status regs "core $tmp/questions.core" stack; do
+		begin=$(date +%s%N)
 		debug "$1" $question
-		[ "$rc" = 0 ] || break
+		ms=$((($(date +%s%N) - begin) / 1000000))
+		echo "# $2: ${question%% *} took $ms ms"
+		is "$rc $(cat "$tmp/err") $((ms < 1000 * patience))" "0  1" "$2 answers ${question%% *} within a second"
 	done
-	echo "# $2: status, regs and stack took $((($(date +%s%N) - begin) / 1000000)) ms"
-	is "$rc $(cat "$tmp/err")" "0 " "$2 tells status, registers and stack"
 	[ $# -lt 3 ] || has "$3" "$2: the stack shows where"
+	is "$(head -c 4 "$tmp/questions.core" | tail -c 3)" ELF "$2: its core is an ELF file"
+	rm -f "$tmp/questions.core"
 }
 # json PYTHON: an expression about the answer o
 json() { python3 -c "import json,sys; o = json.load(open('$tmp/out')); print(($1))" 2>&1; }
@@ -49,9 +51,12 @@ debug r regs 1
 has '^vCPU 1$' "of one vCPU, for people"
 debug --json r exits
 is "$(json '[e["count"] > 0 and sum(b["count"] for b in e["histogram"]) <= e["count"] for e in o if e["reason"] == "io"][0]')" True "exits by reason"
+is "$(json 'sum(e["count"] for e in o if e["reason"] == "call cpu-start"), sum(e["count"] for e in o if e["reason"] == "io") >= sum(e["count"] for e in o if e["reason"].startswith("call ") or e["reason"] == "doorbell")')" \
+	"(1, True)" "hypercalls among them by their number"
 debug --json r devices
 is "$(json '[d["name"] for d in o][:4], [d["queues"][0]["size"] > 0 for d in o if d["phase"] == "running"][0]')" \
 	"(['console', 'rng', 'vsock', 'fs'], True)" "devices"
+is "$(json '{d["lastError"] for d in o}')" "{''}" "none of which had an error"
 count() { wc -l <"$tmp/lines"; }
 moves() { a=$(count) && sleep 0.3 && [ "$(count)" != "$a" ]; }
 wait_for 5 moves
@@ -109,6 +114,12 @@ has 'exit io write 0xd0[04]' "VM exits"
 has 'vsock (from|to) guest op 5 port' "vsock packets"
 debug r trace show write
 is "$rc" 0 "the sentry's ring can be read later"
+debug r trace on fuse
+$cm exec r /bin/sh -c 'echo >/traced; rm /traced' </dev/null
+debug r trace show fuse
+has 'fuse UNLINK node 1 = 0 <' "requests to the file server, with their time"
+has 'fuse BATCH_FORGET node 0, no reply' "also those that nobody waits for"
+debug r trace off
 debug r trace on nonsense
 is "$rc $(cat "$tmp/err")" "1 casemate: debug: trace: 'nonsense' is not calls, fuse, exits, vsock or all" "a wrong kind of trace"
 debug r log debug
@@ -158,8 +169,8 @@ def attach():
     assert json.loads(reply)["success"], reply
     return s
 def frame(kind, payload=b"", magic=0x31444d43, ident=1, length=None):
-    return struct.pack("<IHHIIII", magic, 1, kind, ident, len(payload) if length is None else length, 0, 0) + payload
-hello = frame(1, struct.pack("<II", 1, 0))
+    return struct.pack("<IHHIIII", magic, 2, kind, ident, len(payload) if length is None else length, 0, 0) + payload
+hello = frame(1, struct.pack("<II", 2, 0))
 s = attach()
 s.send(frame(77))
 print("unknown", struct.unpack("<IHHIIII", s.recv(24))[5])

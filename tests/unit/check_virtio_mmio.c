@@ -325,6 +325,8 @@ START_TEST(bad_queue_address_asks_for_a_reset)
 	pump();
 	ck_assert_uint_eq(rd(VIRTIO_MMIO_STATUS), S_RUNNING | S_RESET);
 	ck_assert_int_eq(seen.activated, 0);
+	ck_assert_str_eq(dev->error, "a ring does not lie in memory");
+	ck_assert_int_eq(dev->error_queue, 0);
 	wr(VIRTIO_MMIO_STATUS, S_RUNNING);
 	pump();
 	ck_assert_int_eq(seen.activated, 0);
@@ -405,7 +407,7 @@ END_TEST
 START_TEST(failed_device_rests_until_reset)
 {
 	bring_up(0);
-	virtio_dev_fail(dev);
+	virtio_dev_fail(dev, "a reason");
 	ck_assert_int_eq(raised, 1);
 	ck_assert_uint_eq(rd(VIRTIO_MMIO_STATUS), S_RUNNING | S_RESET);
 	ck_assert_uint_eq(rd(VIRTIO_MMIO_INTERRUPT_STATUS), 2);
@@ -418,6 +420,9 @@ START_TEST(failed_device_rests_until_reset)
 	virtio_doorbell(dev, 0);
 	pump();
 	ck_assert_int_eq(seen.notified[0], 1);
+	/* What it was is still known. */
+	ck_assert_str_eq(dev->error, "a reason");
+	ck_assert_int_eq(dev->error_queue, -1);
 }
 END_TEST
 
@@ -473,6 +478,7 @@ START_TEST(rng_serves_a_full_queue_and_survives_nonsense)
 	virtio_doorbell(dev, 0);
 	pump();
 	ck_assert_uint_eq(rd(VIRTIO_MMIO_STATUS), S_RUNNING | S_RESET);
+	ck_assert_str_eq(dev->error, "a chain that begins beyond the table");
 }
 END_TEST
 

@@ -218,7 +218,7 @@ END_TEST
 
 /* Each case: descriptors of the ring (index = position), descriptors of an indirect table, the head that is published. */
 struct bad_chain {
-	const char *what;
+	const char *what, *fault; /* part of what the queue says */
 	uint16_t head;
 	struct vring_desc d[3];
 	struct vring_desc t[3];
@@ -228,29 +228,38 @@ struct bad_chain {
 #define TAB  (FAKE_GPA + TABLE)
 
 static const struct bad_chain bad[] = {
-	{ "head outside the table", QSIZE, { { GOOD, 8, 0, 0 } }, {} },
-	{ "head far outside", 0xffff, { { GOOD, 8, 0, 0 } }, {} },
-	{ "next outside the table", 0, { { GOOD, 8, N, QSIZE } }, {} },
-	{ "loop on itself", 0, { { GOOD, 8, N, 0 } }, {} },
-	{ "loop of two", 0, { { GOOD, 8, N, 1 }, { GOOD, 8, N, 0 } }, {} },
-	{ "zero length", 0, { { GOOD, 0, 0, 0 } }, {} },
-	{ "address 0", 0, { { 0, 8, 0, 0 } }, {} },
-	{ "past the end", 0, { { END - 4, 8, 0, 0 } }, {} },
-	{ "address wraps", 0, { { UINT64_MAX - 3, 8, W, 0 } }, {} },
-	{ "huge length", 0, { { GOOD, UINT32_MAX, 0, 0 } }, {} },
-	{ "readable after writable", 0, { { GOOD, 8, W | N, 1 }, { GOOD, 8, 0, 0 } }, {} },
-	{ "indirect table too long", 0, { { TAB, 16 * (QSIZE + 1), I, 0 } },
+	{ "head outside the table", "begins beyond", QSIZE, { { GOOD, 8, 0, 0 } }, {} },
+	{ "head far outside", "begins beyond", 0xffff, { { GOOD, 8, 0, 0 } }, {} },
+	{ "next outside the table", "a descriptor beyond", 0, { { GOOD, 8, N, QSIZE } }, {} },
+	{ "loop on itself", "a chain longer", 0, { { GOOD, 8, N, 0 } }, {} },
+	{ "loop of two", "a chain longer", 0, { { GOOD, 8, N, 1 }, { GOOD, 8, N, 0 } }, {} },
+	{ "zero length", "a buffer does not lie", 0, { { GOOD, 0, 0, 0 } }, {} },
+	{ "address 0", "a buffer does not lie", 0, { { 0, 8, 0, 0 } }, {} },
+	{ "past the end", "a buffer does not lie", 0, { { END - 4, 8, 0, 0 } }, {} },
+	{ "address wraps", "a buffer does not lie", 0, { { UINT64_MAX - 3, 8, W, 0 } }, {} },
+	{ "huge length", "a buffer does not lie", 0, { { GOOD, UINT32_MAX, 0, 0 } }, {} },
+	{ "readable after writable", "readable buffer behind", 0,
+		{ { GOOD, 8, W | N, 1 }, { GOOD, 8, 0, 0 } }, {} },
+	{ "indirect table too long", "alignment of an indirect", 0,
+		{ { TAB, 16 * (QSIZE + 1), I, 0 } }, { { GOOD, 8, 0, 0 } } },
+	{ "indirect length 0", "alignment of an indirect", 0, { { TAB, 0, I, 0 } },
 		{ { GOOD, 8, 0, 0 } } },
-	{ "indirect length 0", 0, { { TAB, 0, I, 0 } }, { { GOOD, 8, 0, 0 } } },
-	{ "indirect length 8", 0, { { TAB, 8, I, 0 } }, { { GOOD, 8, 0, 0 } } },
-	{ "indirect length 17", 0, { { TAB, 17, I, 0 } }, { { GOOD, 8, 0, 0 } } },
-	{ "indirect and next", 0, { { TAB, 16, I | N, 1 }, { GOOD, 8, 0, 0 } },
+	{ "indirect length 8", "alignment of an indirect", 0, { { TAB, 8, I, 0 } },
 		{ { GOOD, 8, 0, 0 } } },
-	{ "indirect in indirect", 0, { { TAB, 32, I, 0 } }, { { TAB, 16, I, 0 } } },
-	{ "indirect table outside memory", 0, { { END - 16, 32, I, 0 } }, {} },
-	{ "indirect table misaligned", 0, { { TAB + 8, 16, I, 0 } }, { { GOOD, 8, 0, 0 } } },
-	{ "next outside the indirect table", 0, { { TAB, 32, I, 0 } }, { { GOOD, 8, N, 2 } } },
-	{ "loop in the indirect table", 0, { { TAB, 32, I, 0 } }, { { GOOD, 8, N, 0 } } },
+	{ "indirect length 17", "alignment of an indirect", 0, { { TAB, 17, I, 0 } },
+		{ { GOOD, 8, 0, 0 } } },
+	{ "indirect and next", "alignment of an indirect", 0,
+		{ { TAB, 16, I | N, 1 }, { GOOD, 8, 0, 0 } }, { { GOOD, 8, 0, 0 } } },
+	{ "indirect in indirect", "alignment of an indirect", 0, { { TAB, 32, I, 0 } },
+		{ { TAB, 16, I, 0 } } },
+	{ "indirect table outside memory", "indirect table does not lie", 0,
+		{ { END - 16, 32, I, 0 } }, {} },
+	{ "indirect table misaligned", "alignment of an indirect", 0, { { TAB + 8, 16, I, 0 } },
+		{ { GOOD, 8, 0, 0 } } },
+	{ "next outside the indirect table", "a descriptor beyond", 0, { { TAB, 32, I, 0 } },
+		{ { GOOD, 8, N, 2 } } },
+	{ "loop in the indirect table", "without end", 0, { { TAB, 32, I, 0 } },
+		{ { GOOD, 8, N, 0 } } },
 };
 
 START_TEST(malformed_chain)
@@ -263,6 +272,7 @@ START_TEST(malformed_chain)
 	fake_ring_publish(&ring, b->head);
 	ck_assert_msg(vq_pop(&q, &chain) == -EPROTO, "%s", b->what);
 	ck_assert_msg(q.broken, "%s", b->what);
+	ck_assert_msg(strstr(q.fault, b->fault) != NULL, "%s: %s", b->what, q.fault);
 	vq_push(&q, 0, 0);
 	ck_assert_msg(!fake_ring_take(&ring, &id, &len), "%s", b->what);
 }

@@ -238,6 +238,10 @@ void panic(const char *fmt, ...)
 
 u32 trace_enabled;
 
+void trace_fuse_sent(u32 op, u64 nodeid)
+{
+}
+
 void trace_fuse(u32 op, u64 nodeid, s64 result, u64 ns)
 {
 }

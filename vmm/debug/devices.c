@@ -39,6 +39,8 @@ static void devices_one(const struct vm *vm, struct virtio_dev *dev, struct cm_d
 	d->features = dev->driver_features;
 	d->isr = atomic_load(&dev->isr);
 	d->failed = __atomic_load_n(&dev->failed, __ATOMIC_RELAXED);
+	snprintf(d->error, sizeof(d->error), "%s", dev->error ? dev->error : "");
+	d->error_queue = (uint32_t)(dev->error_queue + 1);
 	d->nqueues = dev->ops->nqueues < CM_DBG_QUEUES ? dev->ops->nqueues : CM_DBG_QUEUES;
 	for (i = 0; i < d->nqueues; i++) {
 		const struct virtio_queue_regs *r = &dev->regs[i];

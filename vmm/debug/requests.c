@@ -259,26 +259,30 @@ static uint32_t req_break_del(struct debug_call *k)
 
 /* ---- traffic */
 
+static bool exits_one(
+	const struct vcpu_exits *from, uint32_t cpu, uint32_t reason, struct cm_dbg_exit *e)
+{
+	*e = (struct cm_dbg_exit){
+		.cpu = cpu,
+		.reason = reason,
+		.count = __atomic_load_n(&from->count, __ATOMIC_RELAXED),
+		.ticks = __atomic_load_n(&from->ticks, __ATOMIC_RELAXED),
+	};
+	for (unsigned i = 0; i < CM_DBG_BUCKETS; i++)
+		e->bucket[i] = __atomic_load_n(&from->bucket[i], __ATOMIC_RELAXED);
+	return e->count > 0;
+}
+
+/* Those that there were, at most `room`. */
 static uint32_t exits_of(const struct vcpu *c, struct cm_dbg_exit *e, uint32_t room)
 {
-	uint32_t n = 0, reason, i;
+	uint32_t n = 0, i;
 
-	for (reason = 0; reason < VCPU_EXIT_REASONS && n < room; reason++) {
-		uint64_t count = __atomic_load_n(&c->exits_by_reason[reason], __ATOMIC_RELAXED);
-
-		if (count == 0)
-			continue;
-		e[n] = (struct cm_dbg_exit){
-			.cpu = c->index,
-			.reason = reason,
-			.count = count,
-			.ticks = __atomic_load_n(&c->exit_ticks[reason], __ATOMIC_RELAXED),
-		};
-		for (i = 0; i < CM_DBG_BUCKETS; i++)
-			e[n].bucket[i] =
-				__atomic_load_n(&c->exit_bucket[reason][i], __ATOMIC_RELAXED);
-		n++;
-	}
+	for (i = 0; i < VCPU_EXIT_REASONS && n < room; i++)
+		n += exits_one(&c->exit[i], c->index, i, e + n);
+	for (i = 0; i < VCPU_CALLS && n < room; i++)
+		n += exits_one(&c->call[i], c->index,
+			i == VCPU_DOORBELL ? CM_DBG_EXIT_DOORBELL : CM_DBG_EXIT_CALL + i, e + n);
 	return n;
 }
 

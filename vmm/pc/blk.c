@@ -115,10 +115,12 @@ static void blk_notify(struct virtio_dev *dev, unsigned int queue)
 	while (total < BLK_ROUND_MAX && (r = vq_pop(q, &b->chain)) != 0) {
 		int64_t n = r < 0 ? r : blk_request(b);
 
-		if (n < 0) {
-			virtio_dev_fail(dev);
+		if (r < 0)
+			virtio_dev_fail_queue(dev, queue);
+		else if (n < 0)
+			virtio_dev_fail(dev, "a request without header or status");
+		if (n < 0)
 			return;
-		}
 		vq_push(q, b->chain.head, (uint32_t)n);
 		total += (uint64_t)b->chain.read_len + b->chain.write_len + 1;
 	}

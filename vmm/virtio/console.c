@@ -47,7 +47,7 @@ static void console_notify(struct virtio_dev *dev, unsigned int queue)
 		return;
 	while (total < CONSOLE_ROUND_MAX && (r = vq_pop(q, &con->chain)) != 0) {
 		if (r < 0) {
-			virtio_dev_fail(dev);
+			virtio_dev_fail_queue(dev, CONSOLE_TX);
 			return;
 		}
 		total += console_output(con) + 1;

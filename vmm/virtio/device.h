@@ -93,6 +93,9 @@ struct virtio_dev {
 	uint32_t device_features_sel, driver_features_sel, queue_sel, shm_sel;
 	uint64_t driver_features;
 	struct virtio_queue_regs regs[VIRTIO_QUEUES_MAX];
+	/* For people: what went wrong last, a constant text, and the queue that it is about or -1. Outlives a reset. */
+	const char *error;
+	int error_queue;
 
 	/* The io thread's while not IDLE. */
 	struct vq queue[VIRTIO_QUEUES_MAX];
@@ -116,7 +119,10 @@ void virtio_dev_interrupt(struct virtio_dev *dev);
 /* io thread: KVM has taken call_fd over. */
 void virtio_dev_wired(struct virtio_dev *dev);
 
-/* io thread: the driver broke a rule. Sets NEEDS_RESET; no op but reset is called until the driver resets the device. */
-void virtio_dev_fail(struct virtio_dev *dev);
+/* io thread: the driver broke a rule, or the device cannot go on. Sets NEEDS_RESET; no op but reset is called until the driver resets the device. */
+void virtio_dev_fail(struct virtio_dev *dev, const char *why);
+
+/* The same for the rule that queue q says was broken. */
+void virtio_dev_fail_queue(struct virtio_dev *dev, unsigned int q);
 
 #endif

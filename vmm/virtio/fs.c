@@ -52,7 +52,7 @@ static int fsdev_unmap(struct fsdev *fs, uint64_t offset, uint64_t len)
 }
 
 /* Without fsd there is no file system: the driver must see that. */
-static void fsdev_disconnect(struct fsdev *fs)
+static void fsdev_disconnect(struct fsdev *fs, const char *why)
 {
 	if (!fs->connected)
 		return;
@@ -63,7 +63,7 @@ static void fsdev_disconnect(struct fsdev *fs)
 		close(fs->sock.fd);
 		close(fs->call.fd);
 	}
-	virtio_dev_fail(&fs->dev);
+	virtio_dev_fail(&fs->dev, why);
 }
 
 /* The socket holds far more messages than are ever outstanding: full means that fsd is stuck. */
@@ -74,7 +74,7 @@ static void fsdev_send(struct fsdev *fs, struct cm_fsdev_msg *msg)
 	msg->version = CM_FSDEV_VERSION;
 	/* #syscalls:io sendto */
 	if (send(fs->sock.fd, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*msg))
-		fsdev_disconnect(fs);
+		fsdev_disconnect(fs, "casemate-fsd takes no messages");
 }
 
 /* #syscalls:vcpu write */
@@ -112,7 +112,7 @@ static void fsdev_activate(struct virtio_dev *dev)
 			fsdev_send(fs, &msg);
 	}
 	if (!fs->connected)
-		virtio_dev_fail(dev);
+		virtio_dev_fail(dev, "there is no casemate-fsd");
 	/* Requests that were queued before fsd knew the ring. */
 	fsdev_doorbell(dev, 0);
 }
@@ -190,7 +190,7 @@ static int fsdev_message(struct fsdev *fs, const struct cm_fsdev_msg *m, int fd)
 	case CM_FSDEV_REPLY:
 		/* We ask for nothing that may fail with a driver that works. */
 		if (m->status)
-			virtio_dev_fail(&fs->dev);
+			virtio_dev_fail(&fs->dev, "casemate-fsd refused a queue");
 		return 0;
 	default:
 		return -EPROTO;
@@ -247,7 +247,7 @@ static void fsdev_sock_event(struct ev_source *src, uint32_t events)
 		if (fd >= 0)
 			close(fd);
 		if (r < 0)
-			fsdev_disconnect(fs);
+			fsdev_disconnect(fs, "casemate-fsd is gone or broke the protocol");
 	}
 }
 
@@ -376,7 +376,7 @@ int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd
 
 	if (dev->ops != &fsdev_ops || !fs->spare)
 		return -EINVAL;
-	fsdev_disconnect(fs);
+	fsdev_disconnect(fs, "another casemate-fsd takes its place");
 	old = fs->kick_fd;
 	fs->sock.fd = sock_fd;
 	fs->call.fd = call_fd;

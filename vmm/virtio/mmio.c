@@ -27,7 +27,7 @@ int virtio_dev_init(
 {
 	dev->ops = ops;
 	dev->env = *env;
-	dev->kick_fd = dev->call_fd = -1;
+	dev->kick_fd = dev->call_fd = dev->error_queue = -1;
 	dev->work = (struct ev_work){ .fn = virtio_dev_work, .arg = dev };
 	pthread_mutex_init(&dev->lock, NULL);
 	return eventloop_work_add(env->loop, &dev->work);
@@ -56,17 +56,34 @@ void virtio_dev_used(struct virtio_dev *dev, unsigned int q)
 		virtio_dev_interrupt(dev);
 }
 
+static void virtio_error_locked(struct virtio_dev *dev, const char *why, int queue)
+{
+	dev->error = why;
+	dev->error_queue = queue;
+}
+
 /* #syscalls:io futex -- dev->lock under contention with a register access */
-void virtio_dev_fail(struct virtio_dev *dev)
+static void virtio_fail(struct virtio_dev *dev, const char *why, int queue)
 {
 	if (dev->failed)
 		return;
 	dev->failed = true;
 	pthread_mutex_lock(&dev->lock);
+	virtio_error_locked(dev, why, queue);
 	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	pthread_mutex_unlock(&dev->lock);
 	atomic_fetch_or(&dev->isr, VIRTIO_MMIO_INT_CONFIG);
 	dev->env.raise(dev->env.raise_arg, dev->env.index);
+}
+
+void virtio_dev_fail(struct virtio_dev *dev, const char *why)
+{
+	virtio_fail(dev, why, -1);
+}
+
+void virtio_dev_fail_queue(struct virtio_dev *dev, unsigned int q)
+{
+	virtio_fail(dev, dev->queue[q].fault, (int)q);
 }
 
 static uint64_t virtio_features(const struct virtio_dev *dev)
@@ -148,9 +165,9 @@ static void virtio_start_locked(struct virtio_dev *dev)
 
 		if (!r->ready)
 			continue;
-		if (r->size > dev->ops->queue_size ||
-			vq_setup(&dev->queue[i], dev->env.mem, (uint16_t)r->size, r->desc,
-				r->driver, r->device)) {
+		if (vq_setup(&dev->queue[i], dev->env.mem, (uint16_t)r->size, r->desc, r->driver,
+			    r->device)) {
+			virtio_error_locked(dev, dev->queue[i].fault, (int)i);
 			dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 			return;
 		}
@@ -183,8 +200,12 @@ static void virtio_write_status_locked(struct virtio_dev *dev, uint32_t v)
 		return;
 	if ((v & ~old & VIRTIO_CONFIG_S_FEATURES_OK) &&
 		((dev->driver_features & ~virtio_features(dev)) ||
-			!(dev->driver_features & 1ull << VIRTIO_F_VERSION_1)))
+			!(dev->driver_features & 1ull << VIRTIO_F_VERSION_1))) {
+		virtio_error_locked(dev, "features that cannot be accepted", -1);
 		v &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
+	}
+	if (v & ~old & VIRTIO_CONFIG_S_FAILED)
+		virtio_error_locked(dev, "the driver gave up", -1);
 	dev->status |= v;
 	if ((v & ~old & VIRTIO_CONFIG_S_DRIVER_OK) &&
 		!(dev->status & (VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED)))

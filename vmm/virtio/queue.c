@@ -15,6 +15,13 @@ static uint16_t vq_load16(const __virtio16 *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* The rule that the driver broke, and the error. */
+static int vq_fault(struct vq *q, const char *rule)
+{
+	q->fault = rule;
+	return -EPROTO;
+}
+
 static int vq_break(struct vq *q)
 {
 	q->broken = true;
@@ -26,15 +33,19 @@ int vq_setup(struct vq *q, const struct gmem *mem, uint16_t size, uint64_t desc,
 {
 	vq_off(q);
 	if (size == 0 || size > VQ_SIZE_MAX || (size & (size - 1)) || desc % 16 || driver % 2 ||
-		device % 4)
+		device % 4) {
+		vq_fault(q, "size or alignment of the queue");
 		return -EINVAL;
+	}
 	/* The two 16-bit event words behind the rings are part of the areas although we do not use them. */
 	q->desc = gmem_ptr(mem, desc, sizeof(*q->desc) * size, false);
 	q->avail = gmem_ptr(mem, driver, sizeof(*q->avail) + 2u * size + 2, false);
 	q->used =
 		gmem_ptr(mem, device, sizeof(*q->used) + sizeof(q->used->ring[0]) * size + 2, true);
-	if (!q->desc || !q->avail || !q->used)
+	if (!q->desc || !q->avail || !q->used) {
+		vq_fault(q, "a ring does not lie in memory");
 		return -EINVAL;
+	}
 	q->mem = mem;
 	q->size = size;
 	q->last_avail = 0;
@@ -60,8 +71,10 @@ int vq_available(struct vq *q)
 		/* Pairs with the driver's release of avail.idx: entries and descriptors below it are complete. */
 		uint16_t idx = __atomic_load_n(&q->avail->idx, __ATOMIC_ACQUIRE);
 
-		if ((uint16_t)(idx - q->last_avail) > q->size)
+		if ((uint16_t)(idx - q->last_avail) > q->size) {
+			vq_fault(q, "more buffers than the queue has entries");
 			return vq_break(q);
+		}
 		q->seen_avail = idx;
 	}
 	return q->seen_avail != q->last_avail;
@@ -86,18 +99,22 @@ static struct vring_desc vq_desc_load(const struct vring_desc *d)
 }
 
 /* Append one checked buffer to the chain. 0 or -EPROTO. */
-static int vq_chain_add(const struct vq *q, struct vq_chain *c, const struct vring_desc *d)
+static int vq_chain_add(struct vq *q, struct vq_chain *c, const struct vring_desc *d)
 {
 	bool write = d->flags & VRING_DESC_F_WRITE;
 	unsigned int n = c->nread + c->nwrite;
 	uint32_t total;
 	void *p;
 
-	if (n >= q->size || (!write && c->nwrite))
-		return -EPROTO;
+	if (n >= q->size)
+		return vq_fault(q, "a chain longer than the queue");
+	if (!write && c->nwrite)
+		return vq_fault(q, "a readable buffer behind a writable one");
 	p = gmem_ptr(q->mem, d->addr, d->len, write);
-	if (!p || __builtin_add_overflow(c->read_len + c->write_len, d->len, &total))
-		return -EPROTO;
+	if (!p)
+		return vq_fault(q, "a buffer does not lie in memory");
+	if (__builtin_add_overflow(c->read_len + c->write_len, d->len, &total))
+		return vq_fault(q, "a chain of 4 GiB and more");
 	c->iov[n] = (struct iovec){ .iov_base = p, .iov_len = d->len };
 	if (write) {
 		c->nwrite++;
@@ -110,22 +127,22 @@ static int vq_chain_add(const struct vq *q, struct vq_chain *c, const struct vri
 }
 
 /* Turn an indirect descriptor into the table that it names. 0 or -EPROTO. */
-static int vq_enter_indirect(const struct vq *q, const struct vring_desc *d, struct vq_table *t)
+static int vq_enter_indirect(struct vq *q, const struct vring_desc *d, struct vq_table *t)
 {
 	uint32_t count = d->len / sizeof(*d);
 
 	if (t->indirect || (d->flags & VRING_DESC_F_NEXT) || d->len % sizeof(*d) || count == 0 ||
 		count > q->size || d->addr % 16)
-		return -EPROTO;
+		return vq_fault(q, "flags, size or alignment of an indirect table");
 	t->desc = gmem_ptr(q->mem, d->addr, d->len, false);
 	if (!t->desc)
-		return -EPROTO;
+		return vq_fault(q, "an indirect table does not lie in memory");
 	t->count = count;
 	t->indirect = true;
 	return 0;
 }
 
-static int vq_walk(const struct vq *q, uint16_t head, struct vq_chain *c)
+static int vq_walk(struct vq *q, uint16_t head, struct vq_chain *c)
 {
 	struct vq_table t = { .desc = q->desc, .count = q->size };
 	uint16_t i = head;
@@ -135,7 +152,7 @@ static int vq_walk(const struct vq *q, uint16_t head, struct vq_chain *c)
 		struct vring_desc d;
 
 		if (i >= t.count)
-			return -EPROTO;
+			return vq_fault(q, "a descriptor beyond the table");
 		d = vq_desc_load(&t.desc[i]);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			/* A chain may start with direct descriptors; nothing may follow the table. */
@@ -150,7 +167,7 @@ static int vq_walk(const struct vq *q, uint16_t head, struct vq_chain *c)
 			return 0;
 		i = d.next;
 	}
-	return -EPROTO;
+	return vq_fault(q, "a chain without end");
 }
 
 int vq_pop(struct vq *q, struct vq_chain *c)
@@ -164,6 +181,8 @@ int vq_pop(struct vq *q, struct vq_chain *c)
 	c->nwrite = 0;
 	c->read_len = 0;
 	c->write_len = 0;
+	if (c->head >= q->size)
+		vq_fault(q, "a chain that begins beyond the table");
 	if (c->head >= q->size || vq_walk(q, c->head, c))
 		return vq_break(q);
 	q->last_avail++;

@@ -5,7 +5,7 @@
  * The driver is hostile. Each ring field is read once, atomically, into a local; the copy is checked and used. A chain is at most as
  * long as the queue (indirect table included, one level), its bytes fit in 32 bits, every buffer lies inside one region of gmem and
  * readable buffers precede writable ones. Whatever breaks a rule makes the call return -EPROTO and the queue `broken`: it then
- * yields nothing until it is set up again, and its owner marks the device NEEDS_RESET.
+ * yields nothing until it is set up again, and its owner marks the device NEEDS_RESET. `fault` says which rule it was.
  *
  * Not thread-safe: one thread owns a queue. Notification suppression uses the flag words (no EVENT_IDX).
  */
@@ -34,6 +34,8 @@ struct vq {
 	uint16_t seen_avail; /* avail.idx when it was last read */
 	uint16_t next_used; /* our copy of used.idx */
 	bool broken;
+	const char *
+		fault; /* the rule that was broken last, a constant; stays when the queue is turned off */
 };
 
 /* One request: the driver's readable buffers, then its writable ones, as host memory. */

@@ -51,7 +51,7 @@ static void rng_notify(struct virtio_dev *dev, unsigned int queue)
 		uint32_t n;
 
 		if (r < 0) {
-			virtio_dev_fail(dev);
+			virtio_dev_fail_queue(dev, queue);
 			return;
 		}
 		n = rng_fill(&rng->chain);

@@ -95,12 +95,12 @@ static bool vsock_take_rx(struct vsock *vs)
 	if (vs->have_rx)
 		return true;
 	r = vq_pop(&vs->dev.queue[VSOCK_RX], &vs->rx_chain);
-	if (r > 0 && vs->rx_chain.write_len <= sizeof(struct virtio_vsock_hdr))
-		r = -EPROTO;
 	if (r < 0)
-		virtio_dev_fail(&vs->dev);
-	vs->have_rx = r > 0;
-	return r > 0;
+		virtio_dev_fail_queue(&vs->dev, VSOCK_RX);
+	vs->have_rx = r > 0 && vs->rx_chain.write_len > sizeof(struct virtio_vsock_hdr);
+	if (r > 0 && !vs->have_rx)
+		virtio_dev_fail(&vs->dev, "a receive buffer without room for data");
+	return vs->have_rx;
 }
 
 /* For the debugger. */
@@ -215,9 +215,13 @@ static bool vsock_serve_tx(struct vsock *vs)
 		r = vq_pop(q, &vs->tx_chain);
 		if (r == 0)
 			return false;
-		if (r < 0 || vq_chain_read(&vs->tx_chain, 0, &hdr, sizeof(hdr)) != sizeof(hdr) ||
+		if (r < 0) {
+			virtio_dev_fail_queue(&vs->dev, VSOCK_TX);
+			return false;
+		}
+		if (vq_chain_read(&vs->tx_chain, 0, &hdr, sizeof(hdr)) != sizeof(hdr) ||
 			hdr.len > vs->tx_chain.read_len - sizeof(hdr)) {
-			virtio_dev_fail(&vs->dev);
+			virtio_dev_fail(&vs->dev, "a packet shorter than its header says");
 			return false;
 		}
 		if (trace_wants(CM_DBG_TRACE_VSOCK))

@@ -216,6 +216,8 @@ void hostfs_send(struct hostfs_conn *c, struct hostfs_req *r)
 		(void)hostfs_call(c, r);
 		return;
 	}
+	if (unlikely(READ_ONCE(trace_enabled) & TRACE_FUSE))
+		trace_fuse_sent(r->op, r->nodeid);
 	conn_write_request(c, r, s->page, l.in_len);
 	q = &s->req;
 	q->opening = c->opening;
