@@ -116,6 +116,15 @@ u64 lru_shrink(u64 want)
 	return freed;
 }
 
+u64 mm_drop_clean(void)
+{
+	u64 n, sum = 0;
+
+	while ((n = lru_shrink(~0UL)))
+		sum += n;
+	return sum;
+}
+
 /* Unmap and drop up to a batch of clean mapped pages. */
 static u64 lru_unmap(void)
 {

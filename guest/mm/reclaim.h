@@ -14,6 +14,8 @@ struct page;
 struct page *mm_alloc_page(u32 gfp);
 /* Make room; may sleep. True when something was freed and trying again makes sense. */
 bool mm_reclaim(u64 want);
+/* Drop every clean page that only the page cache holds; how many went. Never sleeps. */
+u64 mm_drop_clean(void);
 /* Wake the mm thread: memory is low, or there is free memory to give back to the host. Any context. */
 void mm_thread_kick(void);
 /* Kill the process with the most resident memory. True when a victim is dying. May sleep. */

@@ -5,7 +5,7 @@
 . "$top_srcdir/tests/oci/lib.sh"
 setup_bundle
 cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
-for applet in stat mount mkdir rm mv ln chmod touch df test grep; do
+for applet in stat mount mkdir mknod rm mv ln chmod touch df test grep; do
 	ln -s busybox "$bundle/rootfs/bin/$applet"
 done
 mount_add() { # mount_add DESTINATION TYPE SOURCE OPTION...
@@ -33,6 +33,25 @@ from-host
 more" "... and takes what is written"
 [ -d "$bundle/rootfs/vol" ]
 ok $? "its mount point was made"
+
+# A device node is one to the guest alone.
+script 'for d in /vol /; do cd $d; mknod -m 600 node c 1 5 && stat -c "%A %t:%T %s" node && head -c 3 node | grep -c . && echo lost >node; rm -f link; ln node link; done
+	stat -c %h node; mv link /moved; rm node; stat -c %A /moved'
+mount_add /vol bind "$tmp/vol" rbind rprivate rw
+edit "[c['process']['capabilities'][k].append('CAP_MKNOD') for k in ('bounding', 'effective', 'permitted')]"
+if touch "$tmp/vol/probe" && python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.probe", b"")' "$tmp/vol/probe" 2>/dev/null; then
+	is "$(out)" "crw------- 1:5 0
+1
+crw------- 1:5 0
+1
+2
+crw-------" "device nodes on a volume and on the root directory"
+	is "$(stat -c '%A %s' "$tmp/vol/node" "$bundle/rootfs/moved")" "-rw------- 0
+-rw------- 0" "... and empty files on the host"
+else
+	is "$(out | head -n 1)" "Operation not permitted" "no device nodes where the host keeps no attributes"
+fi
+rm -f "$tmp/vol/node" "$tmp/vol/probe" "$bundle/rootfs/moved"
 
 script 'echo x >/ro/file; echo x >/ro/new; rm /ro/file; chmod 777 /ro/file; touch /ro; cat /ro/file; mount -o remount,rw /ro; echo x 2>/dev/null >/ro/file || echo refused'
 mount_add /ro bind "$tmp/ro" bind ro

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <casemate/fsdev.h>
@@ -196,10 +197,67 @@ START_TEST(test_special_files)
 		fc_call(FUSE_OPEN, (uint64_t)n, &o, sizeof(o), NULL, NULL, NULL, 0), -ENXIO);
 	ck_assert_int_eq(fc_read((uint64_t)n, 0, 0, 10), -ENXIO);
 	ck_assert_int_gt(fc_mknod(1, "sock", S_IFSOCK | 0644), 1);
-	ck_assert_int_eq(fc_mknod(1, "chr", S_IFCHR | 0644), -EPERM);
-	ck_assert_int_eq(fc_mknod(1, "blk", S_IFBLK | 0644), -EPERM);
 	ck_assert_int_eq(fc_mknod(1, "dir", S_IFDIR | 0644), -EINVAL);
-	ck_assert_int_eq(access(fc_path("tree/chr"), F_OK), -1);
+}
+END_TEST
+
+/* What stands for a device node: a node to the client, an empty file on the host. */
+START_TEST(test_devices)
+{
+	static const uint32_t modes[] = { S_IFCHR | 0620, S_IFBLK | 0 };
+	static const char attr[] = "user.casemate.device";
+	struct fuse_mknod_in mk = { .rdev = (7 << 8) | 0x34 | (0x12 << 20) };
+	struct fuse_getxattr_in g = { .size = 100 };
+	struct fuse_open_in o = { .flags = O_RDONLY };
+	char value[40] = "";
+	struct stat st;
+
+	if (setxattr(fc_path("tree"), "user.probe", "", 0, 0) < 0 && errno == EOPNOTSUPP)
+		return; /* tmpfs of an old kernel */
+	for (size_t i = 0; i < 2; i++) {
+		const struct fuse_entry_out *e = (const void *)fc.payload;
+		uint64_t n;
+
+		mk.mode = modes[i];
+		ck_assert_int_eq(fc_call(FUSE_MKNOD, 1, &mk, sizeof(mk), "dev", NULL, NULL, 0), 0);
+		ck_assert_uint_eq(e->attr.mode, modes[i]);
+		ck_assert_uint_eq(e->attr.rdev, mk.rdev);
+		n = e->nodeid;
+		ck_assert_int_eq(
+			fc_call(FUSE_MKNOD, 1, &mk, sizeof(mk), "dev", NULL, NULL, 0), -EEXIST);
+		ck_assert_int_eq(stat(fc_path("tree/dev"), &st), 0);
+		ck_assert_uint_eq(st.st_mode, S_IFREG | (modes[i] & 07777));
+		ck_assert_int_gt(getxattr(fc_path("tree/dev"), attr, value, sizeof(value)), 0);
+		ck_assert_str_eq(value, i ? "b 7:4660" : "c 7:4660");
+		ck_assert_int_eq(fc_call(FUSE_OPEN, n, &o, sizeof(o), NULL, NULL, NULL, 0), -ENXIO);
+		ck_assert_int_eq(
+			fc_call(FUSE_GETXATTR, n, &g, sizeof(g), attr, NULL, NULL, 0), -ENODATA);
+		ck_assert_int_eq(
+			fc_call(FUSE_REMOVEXATTR, n, NULL, 0, attr, NULL, NULL, 0), -EPERM);
+		ck_assert_int_eq(fc_call(FUSE_LISTXATTR, n, &g, sizeof(g), NULL, NULL, NULL, 0), 0);
+		ck_assert_uint_eq(fc.payload_len, 0);
+		ck_assert_int_eq(call_name(FUSE_UNLINK, 1, "dev"), 0);
+	}
+}
+END_TEST
+
+/* Nothing else is one: not a file to which a client gives the attribute, nor one with content, nor one with a value of another form. */
+START_TEST(test_no_devices)
+{
+	static const char attr[] = "user.casemate.device";
+	struct fuse_setxattr_in s = { .size = 5 };
+	uint64_t n = (uint64_t)fc_mknod(1, "file", S_IFREG | 0644);
+
+	if (setxattr(fc_path("tree/file"), attr, "c 1:3 ", 6, 0) < 0 && errno == EOPNOTSUPP)
+		return; /* tmpfs of an old kernel */
+	ck_assert_uint_eq(fc_getattr(n)->mode, S_IFREG | 0644);
+	ck_assert_int_eq(
+		fc_call(FUSE_SETXATTR, n, &s, FUSE_COMPAT_SETXATTR_IN_SIZE, attr, NULL, "c 1:3", 5),
+		-EPERM);
+	ck_assert_int_eq(setxattr(fc_path("tree/file"), attr, "c 1:3", 5, 0), 0);
+	ck_assert_uint_eq(fc_getattr(n)->mode, S_IFCHR | 0644);
+	ck_assert_int_eq(truncate(fc_path("tree/file"), 1), 0);
+	ck_assert_uint_eq(fc_getattr(n)->mode, S_IFREG | 0644);
 }
 END_TEST
 
@@ -444,6 +502,8 @@ int main(void)
 	tcase_add_test(t, test_rename_race_never_leads_out);
 	tcase_add_test(t, test_make_and_remove);
 	tcase_add_test(t, test_special_files);
+	tcase_add_test(t, test_devices);
+	tcase_add_test(t, test_no_devices);
 	tcase_add_test(t, test_host_device_is_never_opened);
 	tcase_add_test(t, test_symlink_and_readlink);
 	tcase_add_test(t, test_link);

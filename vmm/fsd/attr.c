@@ -20,6 +20,7 @@ int fsd_stat(int fd, struct statx *stx)
 	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_AS_STAT,
 		    STATX_BASIC_STATS | STATX_MNT_ID, stx) < 0)
 		return -errno;
+	fsd_device_stat(fd, stx);
 	return 0;
 }
 
@@ -239,6 +240,8 @@ int fsd_op_setxattr(struct fsd_req *rq)
 
 	if (a->size > rq->rest_len)
 		return -EINVAL;
+	if (fsd_device_name(rq->str[0]))
+		return -EPERM;
 	if (setxattr(fsd_proc_name(name, rq->node->fd), rq->str[0], rq->rest, a->size,
 		    (int)a->flags) < 0)
 		return -errno;
@@ -277,6 +280,8 @@ int fsd_op_getxattr(struct fsd_req *rq)
 
 	if (a->size && !room)
 		return -ERANGE;
+	if (fsd_device_name(rq->str[0]))
+		return -ENODATA;
 	return xattr_reply(rq, a->size,
 		getxattr(fsd_proc_name(name, rq->node->fd), rq->str[0], rq->e->reply, room));
 }
@@ -286,12 +291,14 @@ int fsd_op_listxattr(struct fsd_req *rq)
 {
 	const struct fuse_getxattr_in *a = rq->arg;
 	size_t room = xattr_room(rq, a->size);
-	char name[12];
+	char name[12], *list = (char *)rq->e->reply;
+	ssize_t len = listxattr(fsd_proc_name(name, rq->node->fd), list, XATTR_LIST_MAX);
 
-	if (a->size && !room)
+	if (len > 0)
+		len = (ssize_t)fsd_device_hide(list, (size_t)len);
+	if (a->size && len > (ssize_t)room)
 		return -ERANGE;
-	return xattr_reply(rq, a->size,
-		listxattr(fsd_proc_name(name, rq->node->fd), (char *)rq->e->reply, room));
+	return xattr_reply(rq, a->size, len);
 }
 
 /* #syscalls:fsd removexattr */
@@ -299,6 +306,8 @@ int fsd_op_removexattr(struct fsd_req *rq)
 {
 	char name[12];
 
+	if (fsd_device_name(rq->str[0]))
+		return -EPERM;
 	if (removexattr(fsd_proc_name(name, rq->node->fd), rq->str[0]) < 0)
 		return -errno;
 	return 0;

@@ -46,14 +46,17 @@ static size_t dir_emit_plus(struct fsd_req *rq, uint8_t *at, const struct dir_en
 	struct fuse_direntplus *o = (void *)at;
 	struct fsd_node *n;
 	struct statx stx;
+	uint32_t type = d->type;
 
 	memset(o, 0, sizeof(*o));
-	if (fsd_name_ok(d->name) && fsd_node_lookup(rq->e, rq->node, d->name, &n, &stx) == 0)
+	if (fsd_name_ok(d->name) && fsd_node_lookup(rq->e, rq->node, d->name, &n, &stx) == 0) {
 		fsd_fill_entry(rq->e, &o->entry_out, n, &stx);
+		type = n->type >> 12; /* the host does not know what stands for a device */
+	}
 	o->dirent.ino = d->ino;
 	o->dirent.off = (uint64_t)d->off;
 	o->dirent.namelen = (uint32_t)len;
-	o->dirent.type = d->type;
+	o->dirent.type = type;
 	memcpy(o->dirent.name, d->name, len);
 	return FUSE_NAME_OFFSET_DIRENTPLUS + len;
 }

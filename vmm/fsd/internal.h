@@ -189,6 +189,18 @@ int fsd_op_rename2(struct fsd_req *rq);
 int fsd_op_readlink(struct fsd_req *rq);
 int fsd_op_create(struct fsd_req *rq);
 int fsd_op_tmpfile(struct fsd_req *rq);
+/* openat2 of one name below a directory, following nothing: a descriptor or -errno. */
+int fsd_create_file(int dir, const char *name, uint64_t flags, uint64_t mode);
+
+/* ---- device.c */
+/* A new device node under the request's name, as the files of the host stand for one: 0 or -errno. */
+int fsd_device_make(struct fsd_req *rq, uint32_t mode, uint32_t rdev);
+/* Where the file stands for a device node: its type and numbers. */
+void fsd_device_stat(int fd, struct statx *stx);
+/* Is this the attribute that clients do not see? */
+bool fsd_device_name(const char *xattr);
+/* Take it out of a list of names; the new length. */
+size_t fsd_device_hide(char *list, size_t len);
 
 /* ---- dir.c */
 int fsd_op_opendir(struct fsd_req *rq);

@@ -80,19 +80,22 @@ int fsd_op_mkdir(struct fsd_req *rq)
 	return name_reply(rq, rq->str[0]);
 }
 
-/* Regular files, FIFOs and sockets; a device node is never made on the host. #syscalls:fsd mknodat */
+/* Regular files, FIFOs and sockets; a device node is never made on the host (device.c). #syscalls:fsd mknodat */
 int fsd_op_mknod(struct fsd_req *rq)
 {
 	const struct fuse_mknod_in *a = rq->arg;
 	uint32_t type = a->mode & S_IFMT;
+	bool device = type == S_IFCHR || type == S_IFBLK;
 	int r;
 
-	if (type != S_IFREG && type != S_IFIFO && type != S_IFSOCK && type != 0)
-		return type == S_IFCHR || type == S_IFBLK ? -EPERM : -EINVAL;
+	if (!device && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK && type != 0)
+		return -EINVAL;
 	r = fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
+	if (r == 0 && device)
+		r = fsd_device_make(rq, a->mode, a->rdev);
 	if (r < 0)
 		return r;
-	if (mknodat(rq->node->fd, rq->str[0], type | (a->mode & 07777), 0) < 0)
+	if (!device && mknodat(rq->node->fd, rq->str[0], type | (a->mode & 07777), 0) < 0)
 		return -errno;
 	return name_reply(rq, rq->str[0]);
 }
@@ -179,7 +182,7 @@ int fsd_op_readlink(struct fsd_req *rq)
 	return n < 0 ? -errno : (int)n;
 }
 
-static int name_create_file(int dir, const char *name, uint64_t flags, uint64_t mode)
+int fsd_create_file(int dir, const char *name, uint64_t flags, uint64_t mode)
 {
 	struct open_how how = {
 		.flags = flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
@@ -225,9 +228,9 @@ static int name_create_new(struct fsd_req *rq, int flags, uint32_t mode, bool tm
 	int fd, pfd, r;
 
 	if (tmp)
-		fd = name_create_file(rq->node->fd, ".", (uint64_t)flags | O_TMPFILE, mode);
+		fd = fsd_create_file(rq->node->fd, ".", (uint64_t)flags | O_TMPFILE, mode);
 	else
-		fd = name_create_file(
+		fd = fsd_create_file(
 			rq->node->fd, rq->str[0], (uint64_t)flags | O_CREAT | O_EXCL, mode);
 	if (fd < 0)
 		return fd;

@@ -10,6 +10,7 @@
 #include "kernel/random.h"
 #include "lib/printf.h"
 #include "mm/as.h"
+#include "mm/reclaim.h"
 #include "task/internal.h"
 #include "task/uts.h"
 
@@ -159,7 +160,27 @@ SHOW_NUMBER(show_min_addr, 65536)
 SHOW_NUMBER(show_swappiness, 60)
 SHOW_NUMBER(show_overcommit_ratio, 50)
 
+static u64 drop_caches;
+static const struct proc_tunable drop_tunable = { &drop_caches, 1, 4 };
+
+static s64 write_drop_caches(struct proc_ctx *c, char *text, size_t len)
+{
+	s64 ret = proc_tunable_write(c, text, len);
+
+	if (ret < 0)
+		return ret;
+	if (READ_ONCE(drop_caches) & 2)
+		dcache_shrink(~0UL);
+	if (READ_ONCE(drop_caches) & 1)
+		mm_drop_clean();
+	return ret;
+}
+
 static const struct proc_entry vm_table[] = {
+	{ .name = "drop_caches",
+		.mode = S_IFREG | 0200,
+		.write = write_drop_caches,
+		.data = &drop_tunable },
 	PROC_TUNABLE("max_map_count", &map_count_tunable),
 	PROC_FILE("mmap_min_addr", show_min_addr),
 	PROC_FILE("nr_hugepages", show_zero),
