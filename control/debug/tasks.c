@@ -62,6 +62,7 @@ static void tasks_fill(struct guest *g, uint64_t group, uint64_t task, struct ta
 {
 	uint64_t parent = guest_get(g, group, F_GROUP_PARENT);
 	uint64_t cred = guest_get(g, task, F_TASK_CRED);
+	uint64_t set = guest_get(g, task, F_TASK_NS);
 
 	memset(t, 0, sizeof(*t));
 	t->task = task;
@@ -70,7 +71,7 @@ static void tasks_fill(struct guest *g, uint64_t group, uint64_t task, struct ta
 	t->as = guest_get(g, task, F_TASK_AS);
 	t->files = guest_get(g, task, F_TASK_FILES);
 	t->fs = guest_get(g, task, F_TASK_FS);
-	t->mnt_ns = guest_get(g, task, F_TASK_MNT_NS);
+	t->mnt_ns = set ? guest_get(g, set, F_NSPROXY_MNT) : 0;
 	t->tid = (int)guest_get(g, task, F_TASK_TID);
 	t->pid = (int)guest_get(g, group, F_GROUP_PID);
 	t->ppid = parent ? (int)guest_get(g, parent, F_GROUP_PID) : 0;

@@ -100,8 +100,11 @@ static int container_build(const struct rpc_start *s, struct cm_rpc_error *e)
 {
 	int ret = agent_build_mounts(s, &agent_container.ns, &e->stage, &e->index);
 
+	if (ret == 0)
+		ret = nsproxy_create(&nsproxy_root, 0, &agent_container.set);
 	if (ret < 0)
 		return ret;
+	nsproxy_set_mnt(agent_container.set, agent_container.ns);
 	ret = container_kernel(s, e);
 	if (ret < 0)
 		return ret;
@@ -192,7 +195,7 @@ static bool container_signal_foreground(const struct cm_rpc_signal *q)
 {
 	struct file *f = container_tty(q->pid);
 	struct tty *tty = f ? f->priv : NULL;
-	bool done = tty && READ_ONCE(tty->pgrp) > 0;
+	bool done = tty && tty_has_pgrp(tty);
 
 	if (done && q->signo != 0)
 		tty_signal_pgrp(tty, q->signo);
@@ -253,8 +256,8 @@ static bool container_ps_one(struct group *g, void *arg)
 		return false;
 	p = &ps->out[ps->n++];
 	group_times(g, &utime, &stime);
-	p->pid = g->pid;
-	p->ppid = g->parent ? g->parent->pid : 0;
+	p->pid = pid_nr(g->id);
+	p->ppid = g->parent ? pid_nr(g->parent->id) : 0;
 	p->uid = g->leader->cred ? g->leader->cred->uid : 0;
 	p->threads = g->ntasks;
 	p->start_ns = g->leader->start_time;

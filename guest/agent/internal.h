@@ -35,6 +35,7 @@ struct agent_process {
 /* The container. */
 struct agent_container {
 	struct spinlock lock; /* protects: pid, exited, processes */
+	struct nsproxy *set; /* its namespaces; as ns */
 	struct mount_ns *ns; /* set once, before the first task; NULL = there is no container */
 	int pid; /* of the first task; 0 = none yet */
 	bool exited;

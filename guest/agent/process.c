@@ -190,7 +190,7 @@ static struct agent_launch *launch_create(const struct rpc_start *s)
 		.umask = s->fixed.umask,
 		.groups = s->groups,
 		.ngroups = s->fixed.ngroups,
-		.mnt_ns = agent_container.ns,
+		.ns = agent_container.set,
 		.rlim = l->rlim,
 		.container = &agent_container,
 		.oom_score_adj = (s16)s->fixed.oom_score_adj,

@@ -8,6 +8,7 @@
 
 #include "fs/lease.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 static struct kcache file_cache = KCACHE("file", struct file);
 static struct super *anon_super;
@@ -65,6 +66,7 @@ void file_put(struct file *f)
 	path_put(&f->path);
 	if (f->cred)
 		cred_put(f->cred);
+	pid_put(f->owner);
 	atomic_sub(&files_open, 1);
 	kcache_free(&file_cache, f);
 }

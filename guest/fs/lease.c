@@ -11,6 +11,7 @@
 #include "fs/internal.h"
 #include "kernel/clock.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 struct lease {
 	struct list_head link;
@@ -54,7 +55,8 @@ static void lease_become(struct lease *l, int type)
 		list_del(&l->link);
 		atomic_sub(&l->file->inode->leases, 1);
 		/* As in Linux: the next lease starts with SIGIO to whoever asks for it. */
-		l->file->owner_pid = l->file->owner_sig = 0;
+		file_change_owner(l->file, F_OWNER_PID, NULL, true);
+		l->file->owner_sig = 0;
 		kfree(l);
 	}
 	lease_changed();

@@ -23,6 +23,9 @@ void dnotify_release(const struct file *f);
 
 /* The caller's process becomes the owner of a file that has none (F_SETOWN). */
 void file_set_owner(struct file *f);
+/* pid (NULL: nobody) becomes the owner; replace: also when there is one. type: F_OWNER_*. */
+void file_change_owner(struct file *f, s32 type, struct pid *pid, bool replace);
+struct pid *file_get_owner(struct file *f, s32 *type); /* with a reference, or NULL */
 /* SIGIO, or what F_SETSIG chose, to the owner. code: POLL_*. */
 void file_signal_owner(struct file *f, int fd, int code, s64 band);
 

@@ -10,6 +10,7 @@
 
 #include "debug/layout.h"
 #include "fs/fdtable.h"
+#include "task/pid.h"
 #include "task/task.h"
 
 enum lockf_kind {
@@ -22,7 +23,7 @@ struct lockf {
 	struct list_head link; /* inode->locks */
 	enum lockf_kind kind;
 	void *owner;
-	int pid;
+	int pid; /* number in the first namespace; -1: belongs to a file */
 	bool write;
 	u64 start, end; /* inclusive */
 };
@@ -215,7 +216,7 @@ static int lockf_describe(struct file *f, const struct flock *fl, bool ofd, stru
 		return -EINVAL;
 	out->kind = ofd ? LOCKF_OFD : LOCKF_POSIX;
 	out->owner = ofd ? (void *)f : (void *)task_current()->files;
-	out->pid = ofd ? -1 : task_current()->group->pid;
+	out->pid = ofd ? -1 : pid_nr_ns(task_current()->group->id, &pid_ns_root);
 	out->write = fl->l_type == F_WRLCK;
 	return lockf_range(f, fl, out);
 }
@@ -244,6 +245,20 @@ int lockf_set(struct file *f, const struct flock *fl, bool ofd, bool wait)
 	return lockf_acquire(f->inode, &want, fl->l_type == F_UNLCK, wait);
 }
 
+/* The holder's number where the caller lives; 0: it is not visible there. */
+static int lockf_pid(const struct lockf *l)
+{
+	struct pid *p;
+	int nr;
+
+	if (l->pid < 0 || pid_ns_current() == &pid_ns_root)
+		return l->pid;
+	p = pid_find(&pid_ns_root, l->pid);
+	nr = pid_nr(p);
+	pid_put(p);
+	return nr;
+}
+
 int lockf_get(struct file *f, struct flock *fl, bool ofd)
 {
 	struct lockf want = { 0 }, *l;
@@ -261,7 +276,7 @@ int lockf_get(struct file *f, struct flock *fl, bool ofd)
 		fl->l_whence = SEEK_SET;
 		fl->l_start = (s64)l->start;
 		fl->l_len = l->end >= INT64_MAX ? 0 : (s64)(l->end - l->start + 1);
-		fl->l_pid = l->pid;
+		fl->l_pid = lockf_pid(l);
 	} else {
 		fl->l_type = F_UNLCK;
 	}
@@ -280,7 +295,7 @@ int lockf_flock(struct file *f, int op)
 	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
 		return -EINVAL;
 	want.write = op == LOCK_EX;
-	want.pid = task_current()->group->pid;
+	want.pid = pid_nr_ns(task_current()->group->id, &pid_ns_root);
 	if (op == LOCK_UN)
 		return lockf_acquire(f->inode, &want, true, false);
 	err = lockf_acquire(f->inode, &want, false, false);

@@ -6,6 +6,7 @@
 
 #include "fs/fdtable.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 #define MOUNT_BUCKETS 256u
 #define MOUNTS_MAX    4096u
@@ -359,9 +360,7 @@ bool mount_ns_root(struct mount_ns *ns, struct path *out)
 
 struct mount_ns *mount_ns_current(void)
 {
-	struct task *t = task_current();
-
-	return t ? t->mnt_ns : NULL;
+	return nsproxy_current()->mnt;
 }
 
 struct mount **mount_ns_list(struct mount_ns *ns, u32 *count)
@@ -766,7 +765,7 @@ int mount_pivot_root(const struct path *new_root, const struct path *put_old)
 	if (!err) {
 		struct pivot v = { { om, om->root }, { nm, nm->root } };
 
-		group_for_each(pivot_group, &v);
+		group_for_each_in(&pid_ns_root, pivot_group, &v);
 	}
 	return err;
 }

@@ -31,6 +31,7 @@ struct dentry;
 struct file;
 struct inode;
 struct mount;
+struct pid;
 struct super;
 struct vma;
 
@@ -191,7 +192,8 @@ struct file {
 	struct mutex pos_lock; /* protects: pos */
 	u64 pos;
 	struct cred *cred; /* of the opener, reference */
-	s32 owner_pid, owner_sig, owner_type; /* F_SETOWN, F_SETSIG */
+	struct pid *owner; /* F_SETOWN: reference; NULL = nobody */
+	s32 owner_sig, owner_type; /* F_SETSIG, F_OWNER_* */
 	void *epoll; /* list of epoll items that watch it, fs/epoll.c */
 	const char *anon_name; /* what /proc/PID/fd shows for a file without a dentry */
 	void *priv;

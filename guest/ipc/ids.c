@@ -9,28 +9,19 @@
 #define IPC_SEQ_MAX   (INT_MAX >> IPC_INDEX_BITS)
 #define IPC_TABLE_MIN 16u
 
-struct ipc_limits ipc_limits = {
-	.shmmax = ~0UL - (1UL << 24),
-	.shmall = ~0UL - (1UL << 24),
-	.shmmni = 4096,
-	.msgmax = 8192,
-	.msgmnb = 16384,
-	.msgmni = 32000,
-	.semmsl = 32000,
-	.semmns = 1024000000,
-	.semopm = 500,
-	.semmni = 32000,
-	.next_id = { -1, -1, -1 },
-};
-
 s64 ipc_now(void)
 {
 	return (s64)(clock_realtime() / NSEC_PER_SEC);
 }
 
-int ipc_pid(void)
+struct pid *ipc_pid(void)
 {
-	return task_current()->group->pid;
+	return task_current()->group->id;
+}
+
+struct ipc_limits *ipc_limits(void)
+{
+	return &ipc_ns_current()->limits;
 }
 
 static int ids_grow(struct ipc_ids *ids)
@@ -80,7 +71,7 @@ static s64 ids_place_wanted(struct ipc_ids *ids, s32 want, u32 *seq)
 s64 ipc_add(struct ipc_ids *ids, struct ipc_obj *o, int flags, u64 max)
 {
 	const struct cred *c = cred_current();
-	s32 want = ipc_limits.next_id[ids->kind];
+	s32 want = ids->ns->limits.next_id[ids->kind];
 	u32 seq = ids->seq;
 	s64 at;
 
@@ -89,8 +80,9 @@ s64 ipc_add(struct ipc_ids *ids, struct ipc_obj *o, int flags, u64 max)
 	at = want >= 0 ? ids_place_wanted(ids, want, &seq) : ids_place(ids);
 	if (at < 0)
 		return at;
-	ipc_limits.next_id[ids->kind] = -1;
+	ids->ns->limits.next_id[ids->kind] = -1;
 	o->refs = 1;
+	o->ids = ids;
 	o->uid = o->cuid = c->euid;
 	o->gid = o->cgid = c->egid;
 	o->mode = (u32)flags & 0777;
@@ -150,8 +142,14 @@ void ipc_unlink(struct ipc_ids *ids, struct ipc_obj *o)
 
 void ipc_put(struct ipc_ids *ids, struct ipc_obj *o)
 {
+	static void (*const ipc_free[IPC_KINDS])(struct ipc_obj *) = {
+		[IPC_SEM] = sem_free,
+		[IPC_MSG] = msg_queue_free,
+		[IPC_SHM] = segment_free,
+	};
+
 	if (--o->refs == 0)
-		ids->free(o);
+		ipc_free[ids->kind](o);
 }
 
 int ipc_access(const struct ipc_obj *o, u32 flags)

@@ -48,9 +48,16 @@ struct ipc_limits {
 enum ipc_kind {
 	IPC_SEM,
 	IPC_MSG,
-	IPC_SHM
+	IPC_SHM,
+	IPC_KINDS
 };
-extern struct ipc_limits ipc_limits;
+struct ipc_ns;
+extern struct ipc_ns ipc_ns_root;
+/* An empty one with the limits of a new system. 0, -ENOSPC, -ENOMEM. */
+int ipc_ns_create(struct ipc_ns **out);
+void ipc_ns_get(struct ipc_ns *ns);
+void ipc_ns_put(struct ipc_ns *ns); /* the last removes every object; may sleep */
+struct ipc_limits *ipc_limits(void); /* of the current namespace */
 #define IPC_ID_MAX 32768 /* objects of a kind, at most */
 
 /* How an object is named by *ctl: by identifier, or by place in the table (SEM_STAT and the like), without permission (STAT_ANY). */

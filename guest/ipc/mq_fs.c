@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mqueue file system: a tmpfs with one directory, whose files are queues. One instance, however often it is mounted. */
-#include "ipc/mqueue.h"
+/* The mqueue file system: a tmpfs with one directory, whose files are queues. One instance in each IPC namespace, however often it is mounted. */
+#include "ipc/internal.h"
 
 #include "fs/fdtable.h"
 #include "fs/internal.h"
@@ -9,8 +9,6 @@
 
 #define MQUEUE_MAGIC_ 0x19800202
 
-static struct super *mq_super;
-static struct mount *mq_mount; /* for the system calls: outside of every namespace */
 static struct inode_ops mq_dir_ops;
 static struct super_ops mq_super_ops;
 
@@ -72,7 +70,7 @@ static int mq_create(struct inode *dir, struct dentry *d, u32 mode, u32 uid, u32
 	int err;
 
 	/* The directory counts as an inode, too. */
-	if (READ_ONCE(sb->used_inodes) > mq_limits.queues_max && !capable(CAP_SYS_RESOURCE))
+	if (READ_ONCE(sb->used_inodes) > mq_limits()->queues_max && !capable(CAP_SYS_RESOURCE))
 		return -ENOSPC;
 	err = mqueue_create(c ? c : &defaults, &q);
 	if (err)
@@ -109,8 +107,10 @@ static int mq_check_name(const char *name)
 
 static void mq_root(struct path *out)
 {
-	out->mnt = mq_mount;
-	out->dentry = mq_super->root;
+	struct ipc_ns *ns = ipc_ns_current();
+
+	out->mnt = ns->mq_mount;
+	out->dentry = ns->mq_super->root;
 }
 
 int mq_open_file(
@@ -151,8 +151,8 @@ static int mq_mount_fs(const char *source, const char *data, u64 ms_flags, struc
 	(void)source;
 	(void)data;
 	(void)ms_flags;
-	super_get(mq_super);
-	*out = mq_super;
+	*out = ipc_ns_current()->mq_super;
+	super_get(*out);
 	return 0;
 }
 
@@ -160,8 +160,6 @@ static struct fs_type mq_type = { .name = "mqueue", .nodev = true, .mount = mq_m
 
 void mqueue_init(void)
 {
-	struct inode *root;
-
 	mq_dir_ops = tmpfs_dir_inode_ops;
 	mq_dir_ops.create = mq_create;
 	mq_dir_ops.mkdir = NULL;
@@ -173,13 +171,35 @@ void mqueue_init(void)
 	mq_super_ops = tmpfs_super_ops;
 	mq_super_ops.evict_inode = mq_evict;
 	mq_super_ops.show_options = NULL;
-	panic_if(tmpfs_mount(NULL, "size=0,nr_inodes=0", 0, &mq_super) < 0);
-	mq_super->ops = &mq_super_ops;
-	mq_super->fstype = "mqueue";
-	mq_super->magic = MQUEUE_MAGIC_;
-	root = dentry_inode(mq_super->root);
-	root->ops = &mq_dir_ops;
-	mq_mount = mount_create_internal(mq_super);
-	panic_if(!mq_mount);
 	fs_register(&mq_type);
+	ipc_init();
+}
+
+struct mq_limits *mq_limits(void)
+{
+	return &ipc_ns_current()->mq_limits;
+}
+
+int mq_ns_init(struct ipc_ns *ns)
+{
+	struct super *sb;
+
+	if (tmpfs_mount(NULL, "size=0,nr_inodes=0", 0, &sb) < 0)
+		return -ENOMEM;
+	sb->ops = &mq_super_ops;
+	sb->fstype = "mqueue";
+	sb->magic = MQUEUE_MAGIC_;
+	dentry_inode(sb->root)->ops = &mq_dir_ops;
+	ns->mq_mount = mount_create_internal(sb);
+	if (!ns->mq_mount) {
+		super_abort(sb);
+		return -ENOMEM;
+	}
+	ns->mq_super = sb;
+	return 0;
+}
+
+void mq_ns_fini(struct ipc_ns *ns)
+{
+	mount_put(ns->mq_mount);
 }

@@ -29,23 +29,22 @@ struct mqueue {
 	s64 cost;
 };
 
-struct mq_limits mq_limits = { 256, 10, 8192, 10, 8192 };
-
 /* ---- life ---- */
 
 static int mqueue_check(const struct mq_create *c, struct mqueue *q)
 {
+	const struct mq_limits *limits = mq_limits();
 	bool big = capable(CAP_SYS_RESOURCE);
 
-	q->maxmsg = (s64)MIN(mq_limits.msg_max, mq_limits.msg_default);
-	q->msgsize = (s64)MIN(mq_limits.msgsize_max, mq_limits.msgsize_default);
+	q->maxmsg = (s64)MIN(limits->msg_max, limits->msg_default);
+	q->msgsize = (s64)MIN(limits->msgsize_max, limits->msgsize_default);
 	if (c->given) {
 		q->maxmsg = c->attr.mq_maxmsg;
 		q->msgsize = c->attr.mq_msgsize;
 	}
 	if (q->maxmsg <= 0 || q->msgsize <= 0 ||
-		q->maxmsg > (big ? MQ_HARD_MSGMAX : (s64)mq_limits.msg_max) ||
-		q->msgsize > (big ? MQ_HARD_MSGSIZE : (s64)mq_limits.msgsize_max))
+		q->maxmsg > (big ? MQ_HARD_MSGMAX : (s64)limits->msg_max) ||
+		q->msgsize > (big ? MQ_HARD_MSGSIZE : (s64)limits->msgsize_max))
 		return -EINVAL;
 	q->cost = q->maxmsg * (q->msgsize + MQ_MSG_COST);
 	return 0;
@@ -150,7 +149,7 @@ static void mq_tell(struct mqueue *q)
 		memset(&info, 0, sizeof(info));
 		info.si_signo = n.signo;
 		info.si_code = SI_MESGQ;
-		info.si_pid = task_current()->group->pid;
+		info.si_pid = pid_nr_ns(task_current()->group->id, g->ns);
 		info.si_uid = cred_current()->uid;
 		info.si_value.sival_ptr = (void *)n.value;
 		signal_send_group(g, n.signo, &info);
@@ -274,7 +273,7 @@ int mqueue_show(struct mqueue *q, char *buf, size_t size)
 	if (q->notify_group) {
 		how = q->notify.how;
 		signo = how == SIGEV_SIGNAL ? q->notify.signo : 0;
-		pid = q->notify_group->pid;
+		pid = pid_nr(q->notify_group->id);
 	}
 	spin_unlock(&q->lock);
 	return str_format(buf, size, "QSIZE:%-10ld NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", bytes,

@@ -14,7 +14,7 @@ struct mqueue;
 struct mq_limits {
 	u64 queues_max, msg_max, msgsize_max, msg_default, msgsize_default;
 };
-extern struct mq_limits mq_limits;
+struct mq_limits *mq_limits(void); /* of the current namespace */
 
 struct mq_create {
 	bool given;
@@ -55,6 +55,6 @@ int mq_open_file(
 	const char *name, u32 flags, u32 mode, const struct mq_create *c, struct file **out);
 int mq_unlink_name(const char *name);
 struct mqueue *mqueue_of(const struct file *f); /* NULL: not a queue */
-void mqueue_init(void);
+void mqueue_init(void); /* boot: registers the file system */
 
 #endif

@@ -11,12 +11,12 @@ struct msg_queue {
 	struct list_head msgs;
 	u64 nmsgs, nbytes, max_bytes;
 	s64 stime, rtime, ctime;
-	int sender, receiver; /* pids */
+	struct pid *sender, *receiver; /* the last: references, or NULL */
 	u32 changes; /* atomic: counts sends, receives, changes of the limit, removal */
 	struct waitq wq;
 };
 
-static void msg_free_queue(struct ipc_obj *o)
+void msg_queue_free(struct ipc_obj *o)
 {
 	struct msg_queue *q = list_entry(o, struct msg_queue, obj);
 
@@ -26,10 +26,10 @@ static void msg_free_queue(struct ipc_obj *o)
 		list_del(&m->link);
 		msg_free(m);
 	}
+	pid_put(q->sender);
+	pid_put(q->receiver);
 	kfree(q);
 }
-
-static struct ipc_ids msg_ids = { .kind = IPC_MSG, .highest = -1, .free = msg_free_queue };
 
 struct msg *msg_alloc(s64 type, u64 size)
 {
@@ -47,9 +47,14 @@ void msg_free(struct msg *m)
 	kfree(m);
 }
 
+static struct ipc_ids *msg_ids(void)
+{
+	return &ipc_ns_current()->ids[IPC_MSG];
+}
+
 static struct msg_queue *msg_find(int id, enum ipc_by by, s64 *err)
 {
-	struct ipc_obj *o = ipc_find_by(&msg_ids, id, by, err);
+	struct ipc_obj *o = ipc_find_by(msg_ids(), id, by, err);
 
 	return o ? list_entry(o, struct msg_queue, obj) : NULL;
 }
@@ -62,11 +67,11 @@ static s64 msg_create(s32 key, int flags)
 	if (!q)
 		return -ENOMEM;
 	q->obj.key = key;
-	q->max_bytes = ipc_limits.msgmnb;
+	q->max_bytes = ipc_limits()->msgmnb;
 	q->ctime = ipc_now();
 	list_init(&q->msgs);
 	waitq_init(&q->wq);
-	id = ipc_add(&msg_ids, &q->obj, flags, ipc_limits.msgmni);
+	id = ipc_add(msg_ids(), &q->obj, flags, ipc_limits()->msgmni);
 	if (id < 0)
 		kfree(q);
 	return id;
@@ -77,13 +82,13 @@ s64 msg_get(s32 key, int flags)
 	struct ipc_obj *o;
 	s64 ret;
 
-	mutex_lock(&msg_ids.lock);
-	o = ipc_get_existing(&msg_ids, key, flags, &ret);
+	mutex_lock(&msg_ids()->lock);
+	o = ipc_get_existing(msg_ids(), key, flags, &ret);
 	if (o)
 		ret = ipc_access(o, (u32)flags & 0777) ?: o->id;
 	else if (!ret)
 		ret = msg_create(key, flags);
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return ret;
 }
 
@@ -100,14 +105,14 @@ static s64 msg_sleep(struct msg_queue *q)
 	s64 err;
 
 	q->obj.refs++;
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	err = wait_event_intr(&q->wq, atomic_load(&q->changes) != seen);
-	mutex_lock(&msg_ids.lock);
+	mutex_lock(&msg_ids()->lock);
 	if (q->obj.dead)
 		err = -EIDRM;
 	else if (err)
 		err = -ERESTARTNOHAND;
-	ipc_put(&msg_ids, &q->obj);
+	ipc_put(msg_ids(), &q->obj);
 	return err;
 }
 
@@ -116,7 +121,7 @@ s64 msg_send(int id, struct msg *m, int flags)
 	struct msg_queue *q;
 	s64 ret = 0;
 
-	mutex_lock(&msg_ids.lock);
+	mutex_lock(&msg_ids()->lock);
 	q = msg_find(id, IPC_BY_ID, &ret);
 	while (q && !ret) {
 		ret = ipc_access(&q->obj, 0222);
@@ -127,13 +132,13 @@ s64 msg_send(int id, struct msg *m, int flags)
 			q->nmsgs++;
 			q->nbytes += m->size;
 			q->stime = ipc_now();
-			q->sender = ipc_pid();
+			pid_assign(&q->sender, ipc_pid());
 			msg_changed(q);
 			break;
 		}
 		ret = flags & IPC_NOWAIT ? -EAGAIN : msg_sleep(q);
 	}
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return ret;
 }
 
@@ -180,7 +185,7 @@ static s64 msg_take(struct msg_queue *q, struct msg *m, u64 size, int flags, str
 	q->nmsgs--;
 	q->nbytes -= m->size;
 	q->rtime = ipc_now();
-	q->receiver = ipc_pid();
+	pid_assign(&q->receiver, ipc_pid());
 	msg_changed(q);
 	*out = m;
 	return 0;
@@ -193,7 +198,7 @@ s64 msg_receive(int id, u64 size, s64 type, int flags, struct msg **out)
 
 	if ((flags & MSG_COPY) && ((flags & MSG_EXCEPT) || !(flags & IPC_NOWAIT)))
 		return -EINVAL;
-	mutex_lock(&msg_ids.lock);
+	mutex_lock(&msg_ids()->lock);
 	q = msg_find(id, IPC_BY_ID, &ret);
 	while (q && !ret) {
 		struct msg *m;
@@ -208,7 +213,7 @@ s64 msg_receive(int id, u64 size, s64 type, int flags, struct msg **out)
 		}
 		ret = flags & IPC_NOWAIT ? -ENOMSG : msg_sleep(q);
 	}
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return ret;
 }
 
@@ -220,7 +225,7 @@ s64 msg_stat(int id, enum ipc_by by, struct msqid64_ds *out)
 	s64 ret = 0;
 
 	memset(out, 0, sizeof(*out));
-	mutex_lock(&msg_ids.lock);
+	mutex_lock(&msg_ids()->lock);
 	q = msg_find(id, by, &ret);
 	if (q && by != IPC_BY_INDEX_ANY)
 		ret = ipc_access(&q->obj, 0444);
@@ -232,11 +237,11 @@ s64 msg_stat(int id, enum ipc_by by, struct msqid64_ds *out)
 		out->msg_cbytes = q->nbytes;
 		out->msg_qnum = q->nmsgs;
 		out->msg_qbytes = q->max_bytes;
-		out->msg_lspid = q->sender;
-		out->msg_lrpid = q->receiver;
+		out->msg_lspid = pid_nr(q->sender);
+		out->msg_lrpid = pid_nr(q->receiver);
 		ret = by == IPC_BY_ID ? 0 : q->obj.id;
 	}
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return ret;
 }
 
@@ -247,28 +252,28 @@ s64 msg_info(bool used, struct msginfo *out)
 	int i;
 
 	memset(out, 0, sizeof(*out));
-	out->msgmax = (int)ipc_limits.msgmax;
-	out->msgmnb = (int)ipc_limits.msgmnb;
-	out->msgmni = (int)ipc_limits.msgmni;
+	out->msgmax = (int)ipc_limits()->msgmax;
+	out->msgmnb = (int)ipc_limits()->msgmnb;
+	out->msgmni = (int)ipc_limits()->msgmni;
 	out->msgpool = MSGPOOL;
 	out->msgmap = MSGMAP;
 	out->msgssz = MSGSSZ;
 	out->msgtql = MSGTQL;
 	out->msgseg = MSGSEG;
-	mutex_lock(&msg_ids.lock);
-	for (i = 0; i <= msg_ids.highest; i++) {
-		struct ipc_obj *o = msg_ids.slot[i];
+	mutex_lock(&msg_ids()->lock);
+	for (i = 0; i <= msg_ids()->highest; i++) {
+		struct ipc_obj *o = msg_ids()->slot[i];
 
 		bytes += o ? list_entry(o, struct msg_queue, obj)->nbytes : 0;
 		msgs += o ? list_entry(o, struct msg_queue, obj)->nmsgs : 0;
 	}
 	if (used) {
-		out->msgpool = (int)msg_ids.used;
+		out->msgpool = (int)msg_ids()->used;
 		out->msgmap = (int)msgs;
 		out->msgtql = (int)bytes;
 	}
-	highest = msg_ids.highest;
-	mutex_unlock(&msg_ids.lock);
+	highest = msg_ids()->highest;
+	mutex_unlock(&msg_ids()->lock);
 	return MAX(highest, 0);
 }
 
@@ -277,11 +282,11 @@ s64 msg_set(int id, const struct ipc_change *c)
 	struct msg_queue *q;
 	s64 ret = 0;
 
-	mutex_lock(&msg_ids.lock);
+	mutex_lock(&msg_ids()->lock);
 	q = msg_find(id, IPC_BY_ID, &ret);
 	if (q)
 		ret = ipc_owner(&q->obj);
-	if (q && !ret && c->qbytes > ipc_limits.msgmnb && !capable(CAP_SYS_RESOURCE))
+	if (q && !ret && c->qbytes > ipc_limits()->msgmnb && !capable(CAP_SYS_RESOURCE))
 		ret = -EPERM;
 	if (q && !ret) {
 		ipc_set_perm(&q->obj, c);
@@ -289,7 +294,7 @@ s64 msg_set(int id, const struct ipc_change *c)
 		q->ctime = ipc_now();
 		msg_changed(q);
 	}
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return ret;
 }
 
@@ -298,16 +303,16 @@ s64 msg_remove(int id)
 	struct msg_queue *q;
 	s64 ret = 0;
 
-	mutex_lock(&msg_ids.lock);
+	mutex_lock(&msg_ids()->lock);
 	q = msg_find(id, IPC_BY_ID, &ret);
 	if (q)
 		ret = ipc_owner(&q->obj);
 	if (q && !ret) {
-		ipc_unlink(&msg_ids, &q->obj);
+		ipc_unlink(msg_ids(), &q->obj);
 		msg_changed(q);
-		ipc_put(&msg_ids, &q->obj);
+		ipc_put(msg_ids(), &q->obj);
 	}
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return ret;
 }
 
@@ -317,19 +322,19 @@ int proc_sysvipc_msg(struct proc_buf *b)
 
 	proc_printf(b, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid"
 		       "  cuid  cgid      stime      rtime      ctime\n");
-	mutex_lock(&msg_ids.lock);
-	for (i = 0; i <= msg_ids.highest; i++) {
-		struct ipc_obj *o = msg_ids.slot[i];
+	mutex_lock(&msg_ids()->lock);
+	for (i = 0; i <= msg_ids()->highest; i++) {
+		struct ipc_obj *o = msg_ids()->slot[i];
 		struct msg_queue *q = o ? list_entry(o, struct msg_queue, obj) : NULL;
 
 		if (q)
 			proc_printf(b,
 				"%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10ld %10ld"
 				" %10ld\n",
-				o->key, o->id, o->mode, q->nbytes, q->nmsgs, (u32)q->sender,
-				(u32)q->receiver, o->uid, o->gid, o->cuid, o->cgid, q->stime,
-				q->rtime, q->ctime);
+				o->key, o->id, o->mode, q->nbytes, q->nmsgs, (u32)pid_nr(q->sender),
+				(u32)pid_nr(q->receiver), o->uid, o->gid, o->cuid, o->cgid,
+				q->stime, q->rtime, q->ctime);
 	}
-	mutex_unlock(&msg_ids.lock);
+	mutex_unlock(&msg_ids()->lock);
 	return 0;
 }

@@ -5,17 +5,19 @@
  */
 #include "ipc/internal.h"
 
-static void sem_free(struct ipc_obj *o)
+void sem_free(struct ipc_obj *o)
 {
-	kfree(list_entry(o, struct sem_set, obj));
-}
+	struct sem_set *s = list_entry(o, struct sem_set, obj);
+	u32 i;
 
-struct ipc_ids sem_ids = { .kind = IPC_SEM, .highest = -1, .free = sem_free };
-static u64 sems_used; /* lock: sem_ids */
+	for (i = 0; i < s->n; i++)
+		pid_put(s->sem[i].pid);
+	kfree(s);
+}
 
 struct sem_set *sem_find(int id, enum ipc_by by, s64 *err)
 {
-	struct ipc_obj *o = ipc_find_by(&sem_ids, id, by, err);
+	struct ipc_obj *o = ipc_find_by(sem_ids(), id, by, err);
 
 	return o ? list_entry(o, struct sem_set, obj) : NULL;
 }
@@ -27,7 +29,7 @@ static s64 sem_create(s32 key, s32 n, int flags)
 
 	if (n <= 0)
 		return -EINVAL;
-	if (sems_used + (u64)n > ipc_limits.semmns)
+	if (ipc_ns_current()->sems + (u64)n > ipc_limits()->semmns)
 		return -ENOSPC;
 	s = kzalloc(sizeof(*s) + (u64)n * sizeof(s->sem[0]));
 	if (!s)
@@ -37,11 +39,11 @@ static s64 sem_create(s32 key, s32 n, int flags)
 	s->ctime = ipc_now();
 	list_init(&s->waiters);
 	list_init(&s->undos);
-	id = ipc_add(&sem_ids, &s->obj, flags, ipc_limits.semmni);
+	id = ipc_add(sem_ids(), &s->obj, flags, ipc_limits()->semmni);
 	if (id < 0)
 		kfree(s);
 	else
-		sems_used += (u64)n;
+		ipc_ns_current()->sems += (u64)n;
 	return id;
 }
 
@@ -50,17 +52,17 @@ s64 sem_get(s32 key, s32 n, int flags)
 	struct ipc_obj *o;
 	s64 ret;
 
-	if (n < 0 || (u64)n > ipc_limits.semmsl)
+	if (n < 0 || (u64)n > ipc_limits()->semmsl)
 		return -EINVAL;
-	mutex_lock(&sem_ids.lock);
-	o = ipc_get_existing(&sem_ids, key, flags, &ret);
+	mutex_lock(&sem_ids()->lock);
+	o = ipc_get_existing(sem_ids(), key, flags, &ret);
 	if (o)
 		ret = (u32)n > list_entry(o, struct sem_set, obj)->n
 			      ? -EINVAL
 			      : ipc_access(o, (u32)flags & 0777) ?: o->id;
 	else if (!ret)
 		ret = sem_create(key, n, flags);
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -101,7 +103,7 @@ static s64 sem_try(struct sem_set *s, struct sem_wait *w)
 		ret = sem_apply(s, &w->ops[i], w->undo);
 	if (!ret) {
 		for (i = 0; i < w->n; i++)
-			s->sem[w->ops[i].sem_num].pid = w->pid;
+			pid_assign(&s->sem[w->ops[i].sem_num].pid, w->pid);
 		s->otime = ipc_now();
 		return 0;
 	}
@@ -174,14 +176,14 @@ static s64 sem_sleep(struct sem_set *s, struct sem_wait *w, u64 deadline)
 
 	list_add_tail(&s->waiters, &w->link);
 	s->obj.refs++;
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	err = wait_event_intr_deadline(&w->wq, atomic_load(&w->status) != 1, deadline);
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	if (w->status == 1) {
 		list_del(&w->link);
 		w->status = err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 	}
-	ipc_put(&sem_ids, &s->obj);
+	ipc_put(sem_ids(), &s->obj);
 	return w->status;
 }
 
@@ -192,7 +194,7 @@ s64 sem_op(int id, struct sembuf *ops, u32 n, u64 deadline)
 	s64 ret = 0;
 
 	waitq_init(&w.wq);
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		ret = sem_check_ops(s, ops, n);
@@ -205,7 +207,7 @@ s64 sem_op(int id, struct sembuf *ops, u32 n, u64 deadline)
 		else if (ret == 1)
 			ret = sem_sleep(s, &w, deadline);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -214,19 +216,19 @@ s64 sem_remove(int id)
 	struct sem_set *s;
 	s64 ret = 0;
 
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		ret = ipc_owner(&s->obj);
 	if (s && !ret) {
-		ipc_unlink(&sem_ids, &s->obj);
-		sems_used -= s->n;
+		ipc_unlink(sem_ids(), &s->obj);
+		ipc_ns_current()->sems -= s->n;
 		sem_undo_detach(s);
 		while (!list_empty(&s->waiters))
 			sem_complete(list_first_entry(&s->waiters, struct sem_wait, link), -EIDRM);
-		ipc_put(&sem_ids, &s->obj);
+		ipc_put(sem_ids(), &s->obj);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -235,22 +237,22 @@ s64 sem_info(bool used, struct seminfo *out)
 	s64 highest;
 
 	memset(out, 0, sizeof(*out));
-	out->semmni = (int)ipc_limits.semmni;
-	out->semmns = (int)ipc_limits.semmns;
-	out->semmsl = (int)ipc_limits.semmsl;
-	out->semopm = (int)ipc_limits.semopm;
+	out->semmni = (int)ipc_limits()->semmni;
+	out->semmns = (int)ipc_limits()->semmns;
+	out->semmsl = (int)ipc_limits()->semmsl;
+	out->semopm = (int)ipc_limits()->semopm;
 	out->semvmx = SEMVMX;
 	out->semmnu = SEMMNU;
 	out->semmap = SEMMAP;
 	out->semume = SEMUME;
 	out->semusz = SEMUSZ;
 	out->semaem = SEMAEM;
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	if (used) {
-		out->semusz = (int)sem_ids.used;
-		out->semaem = (int)sems_used;
+		out->semusz = (int)sem_ids()->used;
+		out->semaem = (int)ipc_ns_current()->sems;
 	}
-	highest = sem_ids.highest;
-	mutex_unlock(&sem_ids.lock);
+	highest = sem_ids()->highest;
+	mutex_unlock(&sem_ids()->lock);
 	return MAX(highest, 0);
 }

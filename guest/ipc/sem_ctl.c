@@ -10,7 +10,7 @@ s64 sem_stat(int id, enum ipc_by by, struct semid64_ds *out)
 	s64 ret = 0;
 
 	memset(out, 0, sizeof(*out));
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, by, &ret);
 	if (s && by != IPC_BY_INDEX_ANY)
 		ret = ipc_access(&s->obj, 0444);
@@ -21,7 +21,7 @@ s64 sem_stat(int id, enum ipc_by by, struct semid64_ds *out)
 		out->sem_nsems = s->n;
 		ret = by == IPC_BY_ID ? 0 : s->obj.id;
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -30,7 +30,7 @@ s64 sem_set(int id, const struct ipc_change *c)
 	struct sem_set *s;
 	s64 ret = 0;
 
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		ret = ipc_owner(&s->obj);
@@ -38,7 +38,7 @@ s64 sem_set(int id, const struct ipc_change *c)
 		ipc_set_perm(&s->obj, c);
 		s->ctime = ipc_now();
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -47,11 +47,11 @@ s64 sem_count(int id, u64 *nsems)
 	struct sem_set *s;
 	s64 ret = 0;
 
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		*nsems = s->n;
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -61,13 +61,13 @@ s64 sem_get_all(int id, u16 *val, u64 n)
 	s64 ret = 0;
 	u64 i;
 
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		ret = s->n == n ? ipc_access(&s->obj, 0444) : -EIDRM;
 	for (i = 0; s && !ret && i < n; i++)
 		val[i] = (u16)s->sem[i].val;
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -77,20 +77,22 @@ s64 sem_set_all(int id, const u16 *val, u64 n)
 	s64 ret = 0;
 	u64 i;
 
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		ret = s->n == n ? ipc_access(&s->obj, 0222) : -EIDRM;
 	for (i = 0; s && !ret && i < n; i++)
 		ret = val[i] > SEMVMX ? -ERANGE : 0;
 	if (s && !ret) {
-		for (i = 0; i < n; i++)
-			s->sem[i] = (struct sem){ val[i], ipc_pid() };
+		for (i = 0; i < n; i++) {
+			s->sem[i].val = val[i];
+			pid_assign(&s->sem[i].pid, ipc_pid());
+		}
 		sem_undo_forget(s, 0, s->n);
 		s->ctime = ipc_now();
 		sem_update(s);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -113,7 +115,7 @@ s64 sem_get_one(int id, int num, int cmd)
 	struct sem_set *s;
 	s64 ret = 0;
 
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s)
 		ret = ipc_access(&s->obj, 0444);
@@ -123,11 +125,11 @@ s64 sem_get_one(int id, int num, int cmd)
 		if (cmd == GETVAL)
 			ret = s->sem[num].val;
 		else if (cmd == GETPID)
-			ret = s->sem[num].pid;
+			ret = pid_nr(s->sem[num].pid);
 		else
 			ret = sem_waiting(s, (u32)num, cmd == GETZCNT);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -138,19 +140,20 @@ s64 sem_set_one(int id, int num, s32 val)
 
 	if (val < 0 || val > SEMVMX)
 		return -ERANGE;
-	mutex_lock(&sem_ids.lock);
+	mutex_lock(&sem_ids()->lock);
 	s = sem_find(id, IPC_BY_ID, &ret);
 	if (s && (num < 0 || (u32)num >= s->n))
 		ret = -EINVAL;
 	if (s && !ret)
 		ret = ipc_access(&s->obj, 0222);
 	if (s && !ret) {
-		s->sem[num] = (struct sem){ (u32)val, ipc_pid() };
+		s->sem[num].val = (u32)val;
+		pid_assign(&s->sem[num].pid, ipc_pid());
 		sem_undo_forget(s, (u32)num, 1);
 		s->ctime = ipc_now();
 		sem_update(s);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return ret;
 }
 
@@ -160,9 +163,9 @@ int proc_sysvipc_sem(struct proc_buf *b)
 
 	proc_printf(b, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime"
 		       "      ctime\n");
-	mutex_lock(&sem_ids.lock);
-	for (i = 0; i <= sem_ids.highest; i++) {
-		struct ipc_obj *o = sem_ids.slot[i];
+	mutex_lock(&sem_ids()->lock);
+	for (i = 0; i <= sem_ids()->highest; i++) {
+		struct ipc_obj *o = sem_ids()->slot[i];
 		struct sem_set *s = o ? list_entry(o, struct sem_set, obj) : NULL;
 
 		if (s)
@@ -170,6 +173,6 @@ int proc_sysvipc_sem(struct proc_buf *b)
 				o->id, o->mode, s->n, o->uid, o->gid, o->cuid, o->cgid, s->otime,
 				s->ctime);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&sem_ids()->lock);
 	return 0;
 }

@@ -73,7 +73,7 @@ void sem_undo_detach(struct sem_set *s)
 	}
 }
 
-static void undo_apply(struct sem_undo *u, int pid)
+static void undo_apply(struct sem_undo *u, struct pid *pid)
 {
 	struct sem_set *s = u->set;
 	u32 i;
@@ -84,7 +84,7 @@ static void undo_apply(struct sem_undo *u, int pid)
 		if (!u->adj[i])
 			continue;
 		s->sem[i].val = (u32)MIN(MAX(val, 0), SEMVMX);
-		s->sem[i].pid = pid;
+		pid_assign(&s->sem[i].pid, pid);
 	}
 	sem_update(s);
 	s->otime = ipc_now();
@@ -93,21 +93,23 @@ static void undo_apply(struct sem_undo *u, int pid)
 void sem_undo_exit(struct task *t)
 {
 	struct sem_undo_list *l = t->sem_undo;
+	struct ipc_ids *ids;
 
 	if (!l)
 		return;
 	t->sem_undo = NULL;
 	if (!ref_put(&l->ref))
 		return;
-	mutex_lock(&sem_ids.lock);
+	ids = &t->ns->ipc->ids[IPC_SEM];
+	mutex_lock(&ids->lock);
 	while (!list_empty(&l->undos)) {
 		struct sem_undo *u = list_first_entry(&l->undos, struct sem_undo, list_link);
 
-		undo_apply(u, t->group->pid);
+		undo_apply(u, t->group->id);
 		list_del(&u->set_link);
 		list_del(&u->list_link);
 		kfree(u);
 	}
-	mutex_unlock(&sem_ids.lock);
+	mutex_unlock(&ids->lock);
 	kfree(l);
 }

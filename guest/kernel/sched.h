@@ -15,6 +15,7 @@
 #define KSTACK_SIZE  16384UL
 #define SCHED_WEIGHT 1024u
 
+struct nsproxy;
 struct task;
 struct as;
 
@@ -40,6 +41,7 @@ struct thread {
 	u32 weight; /* share of the processor, SCHED_WEIGHT = nice 0 */
 	u64 vruntime; /* ns that it ran, times SCHED_WEIGHT / weight */
 	struct task *task; /* NULL for a kernel thread */
+	struct nsproxy *kernel_ns; /* kernel threads: task/ns.h, ns_act() */
 	struct as *as; /* address space that must be loaded while it runs; NULL = any */
 	u64 cpu_mask; /* CPUs that it may run on */
 	u64 utime_ns, stime_ns; /* accounted at entry, exit and switch */

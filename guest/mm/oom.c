@@ -8,6 +8,7 @@
 #include "mm/filemap_internal.h"
 #include "mm/reclaim.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 #define OOM_CACHE_PART 64u /* this part of memory, at least OOM_CACHE_MIN pages, stays cached */
 #define OOM_CACHE_MIN  512u
@@ -22,7 +23,7 @@ u64 oom_kills(void)
 
 struct oom_search {
 	u64 rss; /* pages of the largest so far, weighed with oom_score_adj */
-	int pid;
+	struct group *victim; /* reference */
 	bool dying; /* somebody is on his way out already */
 };
 
@@ -57,7 +58,9 @@ static bool oom_look(struct group *g, void *arg)
 	rss = oom_weight(rss, g->oom_score_adj, stats.total);
 	if (rss > s->rss) {
 		s->rss = rss;
-		s->pid = g->pid;
+		group_put(s->victim);
+		group_get(g);
+		s->victim = g;
 	}
 	return true;
 }
@@ -67,13 +70,15 @@ static bool oom_choose(void)
 	struct oom_search s = { .rss = 0 };
 	struct group *g;
 
-	group_for_each(oom_look, &s);
-	if (s.dying)
+	group_for_each_in(&pid_ns_root, oom_look, &s);
+	if (s.dying) {
+		group_put(s.victim);
 		return true;
-	g = s.rss ? group_find(s.pid) : NULL;
+	}
+	g = s.victim;
 	if (!g)
-		return s.rss != 0;
-	log_warn("mm: out of memory: kill pid=%d rss=%lu KiB", s.pid,
+		return false;
+	log_warn("mm: out of memory: kill pid=%d rss=%lu KiB", g->pid,
 		(unsigned long)(s.rss * (PAGE_SIZE / 1024)));
 	signal_send_group(g, SIGKILL, NULL);
 	atomic_add(&oom_count, 1);

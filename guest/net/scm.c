@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
+#include "task/pid.h"
 #include "task/task.h"
 
 #define CMSG_ALIGN(n) ALIGN_UP((u64)(n), 8UL)
@@ -25,6 +26,7 @@ void scm_fini(struct scm *scm)
 	kfree(scm->files);
 	scm->files = NULL;
 	scm->nfiles = 0;
+	pid_assign(&scm->cred.pid, NULL);
 }
 
 /* All but the room for other levels' data, which is each side's own. */
@@ -38,14 +40,18 @@ static void scm_assign(struct scm *dst, const struct scm *src)
 
 void scm_move(struct scm *dst, struct scm *src)
 {
+	pid_put(dst->cred.pid);
 	scm_assign(dst, src);
 	src->files = NULL;
 	src->nfiles = 0;
+	src->cred.pid = NULL;
 }
 
 int scm_copy(struct scm *dst, const struct scm *src)
 {
+	pid_put(dst->cred.pid);
 	scm_assign(dst, src);
+	pid_get(dst->cred.pid);
 	if (!src->nfiles)
 		return 0;
 	dst->files = kmalloc(src->nfiles * sizeof(struct file *));
@@ -60,13 +66,25 @@ int scm_copy(struct scm *dst, const struct scm *src)
 	return 0;
 }
 
-void scm_fill_cred(struct ucred *out)
+void scm_fill_cred(struct scm_cred *out)
 {
 	const struct cred *c = cred_current();
 
-	out->pid = task_current()->group->pid;
+	pid_assign(&out->pid, task_current()->group->id);
 	out->uid = c->euid;
 	out->gid = c->egid;
+}
+
+void scm_copy_cred(struct scm_cred *dst, const struct scm_cred *src)
+{
+	pid_assign(&dst->pid, src->pid);
+	dst->uid = src->uid;
+	dst->gid = src->gid;
+}
+
+struct ucred scm_user_cred(const struct scm_cred *c)
+{
+	return (struct ucred){ pid_nr(c->pid), c->uid, c->gid };
 }
 
 static int scm_add_files(struct scm *scm, uaddr_t p, u64 len)
@@ -118,6 +136,7 @@ static bool scm_id_allowed(u32 id, u32 real, u32 effective, u32 saved, int cap)
 static int scm_set_cred(struct scm *scm, uaddr_t p, u64 len)
 {
 	const struct cred *c = cred_current();
+	struct pid *pid;
 	struct ucred u;
 
 	if (len != sizeof(u))
@@ -129,7 +148,11 @@ static int scm_set_cred(struct scm *scm, uaddr_t p, u64 len)
 	if (!scm_id_allowed(u.uid, c->uid, c->euid, c->suid, CAP_SETUID) ||
 		!scm_id_allowed(u.gid, c->gid, c->egid, c->sgid, CAP_SETGID))
 		return -EPERM;
-	scm->cred = u;
+	pid = pid_find(pid_ns_current(), u.pid);
+	if (!pid)
+		return -ESRCH;
+	pid_put(scm->cred.pid);
+	scm->cred = (struct scm_cred){ pid, u.uid, u.gid };
 	scm->has_cred = true;
 	return 0;
 }
@@ -234,10 +257,12 @@ int scm_write_user(
 	int r = 0;
 
 	if (passcred) {
-		if (w.left < CMSG_HDR + sizeof(scm->cred))
+		struct ucred u = scm_user_cred(&scm->cred);
+
+		if (w.left < CMSG_HDR + sizeof(u))
 			*out_flags |= MSG_CTRUNC;
 		else
-			r = scm_put(&w, SCM_CREDENTIALS, &scm->cred, sizeof(scm->cred));
+			r = scm_put(&w, SCM_CREDENTIALS, &u, sizeof(u));
 	}
 	if (!r && scm->nfiles)
 		r = scm_put_files(scm, &w, cloexec, out_flags);

@@ -6,6 +6,7 @@
 #include "net/abi.h"
 
 struct file;
+struct pid;
 
 #define SOCK_CMSGS     4u
 #define SOCK_CMSG_DATA 48u
@@ -21,24 +22,33 @@ struct sock_cmsgs {
 	struct sock_cmsg c[SOCK_CMSGS];
 };
 
+/* The sender: the pid is a reference or NULL. */
+struct scm_cred {
+	struct pid *pid;
+	u32 uid, gid;
+};
+
 struct scm {
 	struct file **files; /* references; NULL when there are none */
 	u32 nfiles;
 	bool has_cred; /* the sender named them itself, or the receiver asked */
-	struct ucred cred;
+	struct scm_cred cred;
 	struct sock_cmsgs *
 		extra; /* room for other levels' data: sent with the message, or received; NULL = not wanted */
 };
 
 void scm_init(struct scm *scm);
-/* Drops the files. */
+/* Drops the files and the sender. */
 void scm_fini(struct scm *scm);
 /* dst takes over what src holds. */
 void scm_move(struct scm *dst, struct scm *src);
 /* Another reference on every file (MSG_PEEK). 0 or -ENOMEM. */
 int scm_copy(struct scm *dst, const struct scm *src);
-/* Credentials of the calling task. */
-void scm_fill_cred(struct ucred *out);
+/* Credentials of the calling task; *out holds some already, or zeroes. */
+void scm_fill_cred(struct scm_cred *out);
+void scm_copy_cred(struct scm_cred *dst, const struct scm_cred *src); /* the same for another's */
+/* As the calling task sees them. */
+struct ucred scm_user_cred(const struct scm_cred *c);
 /* Parse len bytes of control data at user address p. 0, -EINVAL, -EBADF, -EPERM, -ENOMEM. */
 int scm_read_user(struct scm *scm, uaddr_t p, u64 len);
 /* Write what was received into the user's buffer of *len bytes, install descriptors; *len becomes the used length. MSG_CTRUNC goes

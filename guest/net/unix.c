@@ -5,6 +5,7 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "task/pid.h"
 
 static struct kcache unix_cache = KCACHE("unix_sock", struct unix_sock);
 
@@ -44,6 +45,8 @@ void unix_put(struct unix_sock *u)
 	list_del(&u->all);
 	spin_unlock(&unix_all_lock);
 	unix_name_put(u->name);
+	pid_put(u->cred.pid);
+	pid_put(u->peercred.pid);
 	kcache_free(&unix_cache, u);
 }
 
@@ -81,7 +84,7 @@ struct unix_sock *unix_peer(struct unix_sock *u)
 /* ---- connections ---- */
 
 /* Sets u's peer (a reference is taken) when u is free. 0 or -EISCONN. */
-static int set_peer(struct unix_sock *u, struct unix_sock *peer, const struct ucred *cred)
+static int set_peer(struct unix_sock *u, struct unix_sock *peer, const struct scm_cred *cred)
 {
 	int r = -EISCONN;
 
@@ -89,7 +92,7 @@ static int set_peer(struct unix_sock *u, struct unix_sock *peer, const struct uc
 	if (u->state == UNIX_FREE && !u->peer) {
 		unix_get(peer);
 		u->peer = peer;
-		u->peercred = *cred;
+		scm_copy_cred(&u->peercred, cred);
 		u->state = UNIX_CONNECTED;
 		r = 0;
 	}
@@ -150,7 +153,7 @@ static int backlog_add(struct unix_sock *l, struct unix_sock *end)
 	else if (l->npending > l->backlog)
 		r = -EAGAIN;
 	if (!r) {
-		end->cred = l->cred;
+		scm_copy_cred(&end->cred, &l->cred);
 		if (l->name) {
 			unix_name_get(l->name);
 			end->name = l->name;
@@ -491,9 +494,12 @@ static int unix_peercred(struct socket *s, struct ucred *out)
 	struct unix_sock *u = unix_of(s);
 
 	spin_lock(&u->lock);
-	*out = u->state == UNIX_CONNECTED ? u->peercred : (struct ucred){ 0, ~0u, ~0u };
-	if (u->state == UNIX_LISTENING)
-		*out = u->cred;
+	if (u->state == UNIX_CONNECTED)
+		*out = scm_user_cred(&u->peercred);
+	else if (u->state == UNIX_LISTENING)
+		*out = scm_user_cred(&u->cred);
+	else
+		*out = (struct ucred){ 0, ~0u, ~0u };
 	spin_unlock(&u->lock);
 	return 0;
 }

@@ -55,7 +55,7 @@ struct unix_sock {
 	u32 npending;
 	struct list_head pending; /* listening: connected ends to accept */
 	struct list_head pending_link;
-	struct ucred cred, peercred;
+	struct scm_cred cred, peercred;
 	struct mutex read_lock; /* one reader at a time consumes the queue */
 	struct waitq wq; /* readers, accepters and pollers of this socket */
 	struct waitq space; /* writers to this socket's queue, connectors */

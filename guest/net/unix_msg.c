@@ -275,7 +275,7 @@ static void queue_consume(struct unix_sock *u, struct unix_msg *msg, u32 n, bool
 /* Ancillary data of msg for the receiver: moved, or copied for a peek. */
 static int take_scm(struct unix_msg *msg, struct scm *out, bool peek)
 {
-	out->cred = msg->scm.cred;
+	scm_copy_cred(&out->cred, &msg->scm.cred);
 	if (!msg->scm.nfiles)
 		return 0;
 	if (peek)
@@ -284,7 +284,7 @@ static int take_scm(struct unix_msg *msg, struct scm *out, bool peek)
 	return 0;
 }
 
-static bool same_sender(const struct ucred *a, const struct ucred *b)
+static bool same_sender(const struct scm_cred *a, const struct scm_cred *b)
 {
 	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
 }

@@ -9,6 +9,7 @@
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME | FASYNC)
 
@@ -97,6 +98,27 @@ static s64 fcntl_lock(struct file *f, int cmd, uaddr_t arg)
 	return lockf_set(f, &fl, ofd, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
+static s64 owner_set(struct file *f, s32 type, int nr)
+{
+	struct pid *p = nr ? pid_find(pid_ns_current(), nr) : NULL;
+
+	if (nr && !p)
+		return -ESRCH;
+	file_change_owner(f, type, p, true);
+	pid_put(p);
+	return 0;
+}
+
+static void owner_read(struct file *f, struct f_owner_ex *ex)
+{
+	s32 type;
+	struct pid *p = file_get_owner(f, &type);
+
+	ex->type = p ? type : F_OWNER_TID;
+	ex->pid = pid_nr(p);
+	pid_put(p);
+}
+
 static s64 fcntl_owner(struct file *f, int cmd, u64 arg)
 {
 	struct f_owner_ex ex;
@@ -106,22 +128,18 @@ static s64 fcntl_owner(struct file *f, int cmd, u64 arg)
 	case F_SETOWN:
 		if (pid == INT_MIN)
 			return -EINVAL;
-		f->owner_type = pid < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-		f->owner_pid = pid < 0 ? -pid : pid;
-		return 0;
+		return owner_set(f, pid < 0 ? F_OWNER_PGRP : F_OWNER_PID, pid < 0 ? -pid : pid);
 	case F_GETOWN:
-		return f->owner_type == F_OWNER_PGRP ? -f->owner_pid : f->owner_pid;
+		owner_read(f, &ex);
+		return ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
 	case F_SETOWN_EX:
 		if (copy_from_user(&ex, arg, sizeof(ex)))
 			return -EFAULT;
 		if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP)
 			return -EINVAL;
-		f->owner_type = ex.type;
-		f->owner_pid = ex.pid;
-		return 0;
+		return owner_set(f, ex.type, ex.pid);
 	default:
-		ex.type = f->owner_pid ? f->owner_type : F_OWNER_TID;
-		ex.pid = f->owner_pid;
+		owner_read(f, &ex);
 		return copy_to_user(arg, &ex, sizeof(ex));
 	}
 }

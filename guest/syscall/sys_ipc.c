@@ -30,7 +30,7 @@ static s64 semop_user(int id, uaddr_t src, u64 n, u64 deadline)
 
 	if (n < 1 || id < 0)
 		return -EINVAL;
-	if (n > ipc_limits.semopm)
+	if (n > ipc_limits()->semopm)
 		return -E2BIG;
 	if (n > ARRAY_SIZE(small)) {
 		ops = kmalloc(n * sizeof(*ops));
@@ -168,7 +168,7 @@ s64 sys_msgsnd(struct task *t, const struct sysargs *a)
 
 	if (get_user(type, a->a[1]) < 0)
 		return -EFAULT;
-	if (size > ipc_limits.msgmax || id < 0 || type < 1)
+	if (size > ipc_limits()->msgmax || id < 0 || type < 1)
 		return -EINVAL;
 	m = msg_alloc(type, size);
 	if (!m)

@@ -3,6 +3,7 @@
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 struct type_search {
 	const char *name; /* NULL: the one at `index` */
@@ -87,7 +88,7 @@ s64 sys_ustat(struct task *t, const struct sysargs *a)
 		u64 tinode;
 		char fname[6], fpack[6];
 	} out = { 0 };
-	struct mount *m = mount_of_dev(t->mnt_ns, (u32)a->a[0]);
+	struct mount *m = mount_of_dev(t->ns->mnt, (u32)a->a[0]);
 	struct statfs_info info;
 	struct path p;
 	s64 ret;

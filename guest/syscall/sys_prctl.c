@@ -140,7 +140,7 @@ static s64 prctl_subreaper(struct task *t, u64 on)
 
 	t->group->subreaper = on != 0;
 	/* Descendants made before keep looking for one: the mark only speeds up the common case. */
-	list_for_each_entry (g, &t->group->ns->groups, ns_link)
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link)
 		g->has_subreaper |= on != 0;
 	tree_unlock(flags);
 	return 0;

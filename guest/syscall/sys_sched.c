@@ -274,7 +274,7 @@ static bool prio_selects(const struct task *t, struct group *g, int which, int w
 
 	switch (which) {
 	case PRIO_PGRP:
-		return g->pgid == (who ? who : t->group->pgid);
+		return g->pgrp == (who ? pid_find_locked(t->group->ns, who) : t->group->pgrp);
 	case PRIO_USER:
 		if (!g->leader)
 			return false;
@@ -323,8 +323,8 @@ static s64 prio_walk(struct task *t, int which, int who, prio_fn fn, const s32 *
 		tree_unlock(flags);
 		return ret;
 	}
-	list_for_each_entry (g, &t->group->ns->groups, ns_link) {
-		if (!prio_selects(t, g, which, who))
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
+		if (!pid_nr_ns(g->id, t->group->ns) || !prio_selects(t, g, which, who))
 			continue;
 		list_for_each_entry (pos, &g->tasks, group_link)
 			ret = fn(t, pos, arg, ret);

@@ -201,19 +201,26 @@ static int kill_group_locked(struct task *t, struct group *g, int sig, const sig
 	return sig ? signal_send_group(g, sig, info) : 0;
 }
 
-/* pid < 0: a process group, or everything but the caller and init for -1. */
+/* kill(-1): all but the caller and the init of its namespace, as far as it sees them. */
+static bool kill_all_reaches(const struct task *t, const struct group *g)
+{
+	return g != t->group->ns->init && g != t->group && pid_nr_ns(g->id, t->group->ns);
+}
+
+/* pid <= 0: a process group (0: the caller's), or everything for -1. */
 static s64 kill_many(struct task *t, int pid, int sig, const siginfo_t *info)
 {
 	struct pid_ns *ns = t->group->ns;
+	u64 flags = tree_lock();
+	struct pid *pgrp = pid ? pid_find_locked(ns, -pid) : t->group->pgrp;
 	struct group *g;
 	s64 ret = -ESRCH;
 	bool ok = false;
-	u64 flags = tree_lock();
 
-	list_for_each_entry (g, &ns->groups, ns_link) {
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
 		int r;
 
-		if (pid == -1 ? g == ns->init || g == t->group : g->pgid != -pid)
+		if (pid == -1 ? !kill_all_reaches(t, g) : !pgrp || g->pgrp != pgrp)
 			continue;
 		r = kill_group_locked(t, g, sig, info);
 		ok |= r == 0;
@@ -248,7 +255,7 @@ s64 sys_kill(struct task *t, const struct sysargs *a)
 	if (pid == INT_MIN)
 		return -ESRCH;
 	if (pid <= 0)
-		return kill_many(t, pid ? pid : -t->group->pgid, sig, &info);
+		return kill_many(t, pid, sig, &info);
 	flags = tree_lock();
 	g = signal_target(t, pid);
 	if (g)
@@ -268,7 +275,8 @@ static s64 kill_thread(struct task *t, int tgid, int tid, int sig, const siginfo
 		return -EINVAL;
 	flags = tree_lock();
 	target = pid_task(t->group->ns, tid);
-	if (target && !list_empty(&target->group_link) && (!tgid || target->group->pid == tgid)) {
+	if (target && !list_empty(&target->group_link) &&
+		(!tgid || target->group->id == pid_find_locked(t->group->ns, tgid))) {
 		if (!signal_may_send(t->cred, target, sig))
 			ret = -EPERM;
 		else
@@ -362,7 +370,7 @@ s64 sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 	if (!g)
 		return -EBADF;
 	if (a->a[2]) {
-		ret = sigqueue_copy(t, g->pid, sig, a->a[2], true, &info);
+		ret = sigqueue_copy(t, pid_nr(g->id), sig, a->a[2], true, &info);
 	}
 	if (ret == 0) {
 		flags = tree_lock();

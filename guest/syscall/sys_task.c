@@ -226,6 +226,22 @@ s64 sys_exit_group(struct task *t, const struct sysargs *a)
 	task_exit_group(W_EXIT((int)a->a[0]));
 }
 
+/* Whom a number means: a reference, or NULL. nr 0: the caller's process group. */
+static struct pid *wait_pid(struct task *t, const struct wait_request *w, int nr)
+{
+	struct pid *p;
+	u64 flags;
+
+	if (w->who == WAIT_ANY)
+		return NULL;
+	if (nr)
+		return pid_find(t->group->ns, nr);
+	flags = tree_lock();
+	p = pid_get(t->group->pgrp);
+	tree_unlock(flags);
+	return p;
+}
+
 s64 sys_wait4(struct task *t, const struct sysargs *a)
 {
 	int pid = (int)a->a[0];
@@ -239,13 +255,13 @@ s64 sys_wait4(struct task *t, const struct sysargs *a)
 		return -ESRCH;
 	if (pid > 0) {
 		w.who = WAIT_PID;
-		w.id = pid;
 	} else if (pid != -1) {
 		w.who = WAIT_PGRP;
-		w.id = pid ? -pid : t->group->pgid;
 	}
 	w.options = options | WEXITED;
+	w.id = wait_pid(t, &w, pid < 0 ? -pid : pid);
 	ret = family_wait(t, &w);
+	pid_put(w.id);
 	if (ret < 0 || !w.pid)
 		return ret;
 	if (a->a[1] && put_user(w.status, a->a[1]) < 0)
@@ -255,6 +271,7 @@ s64 sys_wait4(struct task *t, const struct sysargs *a)
 	return w.pid;
 }
 
+/* w->id becomes a reference. */
 static s64 waitid_select(struct task *t, int type, int id, struct wait_request *w)
 {
 	struct group *g;
@@ -265,20 +282,24 @@ static s64 waitid_select(struct task *t, int type, int id, struct wait_request *
 		return 0;
 	case P_PID:
 		w->who = WAIT_PID;
-		w->id = id;
-		return id > 0 ? 0 : -EINVAL;
+		if (id <= 0)
+			return -EINVAL;
+		w->id = wait_pid(t, w, id);
+		return 0;
 	case P_PIDFD:
 		g = pidfd_group(id);
 		if (!g)
 			return -EBADF;
 		w->who = WAIT_PID;
-		w->id = g->pid;
+		w->id = pid_get(g->id);
 		group_put(g);
 		return 0;
 	case P_PGID:
 		w->who = WAIT_PGRP;
-		w->id = id ? id : t->group->pgid;
-		return id >= 0 ? 0 : -EINVAL;
+		if (id < 0)
+			return -EINVAL;
+		w->id = wait_pid(t, w, id);
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -318,6 +339,7 @@ s64 sys_waitid(struct task *t, const struct sysargs *a)
 	if (nonblock)
 		w.options |= WNOHANG;
 	ret = family_wait(t, &w);
+	pid_put(w.id);
 	if (ret < 0)
 		return ret;
 	if (nonblock && !w.pid && !(options & WNOHANG))
@@ -347,7 +369,7 @@ s64 sys_gettid(struct task *t, const struct sysargs *a)
 s64 sys_getppid(struct task *t, const struct sysargs *a)
 {
 	u64 flags = tree_lock();
-	int pid = t->group->parent ? t->group->parent->pid : 0;
+	int pid = t->group->parent ? pid_nr_ns(t->group->parent->id, t->group->ns) : 0;
 
 	tree_unlock(flags);
 	return pid;
@@ -369,7 +391,7 @@ static s64 group_id(struct task *t, int pid, bool session)
 	if (!g)
 		id = -ESRCH;
 	else
-		id = session ? g->sid : g->pgid;
+		id = pid_nr(session ? g->session : g->pgrp);
 	tree_unlock(flags);
 	return id;
 }
@@ -419,7 +441,7 @@ s64 sys_pidfd_open(struct task *t, const struct sysargs *a)
 	target = task_find(pid);
 	if (!target)
 		return -ESRCH;
-	if (target->group->pid == pid)
+	if (target->id == target->group->id)
 		ret = pidfd_install(target->group, flags);
 	task_put(target);
 	return ret;

@@ -42,7 +42,10 @@ static s64 clone_check(const struct task *t, const struct clone_request *req)
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && g->unkillable)
 		return -EINVAL;
-	if (READ_ONCE(g->ns->dying))
+	/* Threads live where their process does. */
+	if ((f & CLONE_THREAD) && t->ns->pid != g->ns)
+		return -EINVAL;
+	if (READ_ONCE(t->ns->pid->dying))
 		return -ENOMEM;
 	/* A signal first: the program sees it before it has a child. */
 	if (signal_pending(t))
@@ -144,7 +147,7 @@ static int clone_group(struct task *t, struct task *parent, const struct clone_r
 	if (!g)
 		return -ENOMEM;
 	t->group = g;
-	g->ns = from->ns;
+	g->ns = parent->ns->pid;
 	g->creator = req->flags & CLONE_PARENT ? from->creator : parent->tid;
 	g->exit_signal = req->flags & CLONE_PARENT ? from->exit_signal : req->exit_signal;
 	g->tty = from->tty;
@@ -159,9 +162,8 @@ static int clone_group(struct task *t, struct task *parent, const struct clone_r
 static void clone_copy_plain(struct task *t, const struct task *parent, u64 flags)
 {
 	memcpy(t->comm, parent->comm, sizeof(t->comm));
-	if (parent->mnt_ns)
-		mount_ns_get(parent->mnt_ns);
-	t->mnt_ns = parent->mnt_ns;
+	nsproxy_get(parent->ns);
+	t->ns = parent->ns;
 	t->blocked = parent->restore_blocked ? parent->saved_blocked : parent->blocked;
 	t->nice = parent->nice;
 	t->ioprio = parent->ioprio;
@@ -211,9 +213,8 @@ static void clone_abort(struct task *t, bool charged)
 		fdtable_put(t->files);
 	if (t->as)
 		as_put(t->as);
-	if (t->mnt_ns)
-		mount_ns_put(t->mnt_ns);
 	sem_undo_exit(t);
+	nsproxy_put(t->ns);
 	if (charged)
 		atomic_sub(&t->cred->user->nproc, 1);
 	task_put(t);
@@ -288,10 +289,11 @@ static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags, b
 		return stop ? -ERESTARTNOINTR : -ENOMEM;
 	}
 	if (!(clone_flags & CLONE_THREAD)) {
+		g->id = pid_get(t->id);
 		g->pid = t->tid;
 		g->leader = t;
-		group_link_locked(
-			g, clone_flags & CLONE_PARENT ? from->parent : from, from->pgid, from->sid);
+		group_link_locked(g, clone_flags & CLONE_PARENT ? from->parent : from, from->pgrp,
+			from->session);
 	}
 	flags = sig_lock(from);
 	seccomp_inherit_locked(t, parent);
@@ -350,13 +352,13 @@ void vfork_complete(struct task *t)
 
 static void clone_store_tids(struct task *t, const struct clone_request *req)
 {
-	int tid = t->tid;
+	int nr = pid_nr(t->id);
 
 	/* Failing stores are ignored, as in Linux. */
 	if (req->flags & CLONE_PARENT_SETTID)
-		(void)put_user(tid, req->parent_tid);
+		(void)put_user(nr, req->parent_tid);
 	if (req->flags & CLONE_CHILD_SETTID)
-		(void)as_copy_to(t->as, req->child_tid, &tid, sizeof(tid));
+		(void)as_copy_to(t->as, req->child_tid, &t->tid, sizeof(t->tid));
 	if (req->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = req->child_tid;
 }
@@ -373,12 +375,10 @@ static s64 clone_pidfd(struct task *t, const struct clone_request *req, int *fd)
 }
 
 /* t was entered nowhere but in the table of ids. */
-static void clone_undo(struct task *parent, struct task *t, struct vfork *v, int fd)
+static void clone_undo(struct task *t, struct vfork *v, int fd)
 {
-	u64 flags = tree_lock();
-
-	pid_set(parent->group->ns, t->tid, NULL);
-	tree_unlock(flags);
+	pid_cancel(t->id);
+	t->id = NULL;
 	if (fd >= 0)
 		fd_close(fd);
 	kfree(v);
@@ -393,19 +393,20 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 	s64 ret = clone_check(parent, req);
 	int event = clone_event(parent, req);
 	int pidfd = -1;
-	int tid;
+	int nr;
 
 	if (ret < 0)
 		return ret;
 	t = clone_build(parent, req, &ret);
 	if (!t)
 		return ret;
-	tid = pid_alloc(parent->group->ns, t);
-	if (tid < 0) {
+	ret = pid_alloc(parent->ns->pid, t, &t->id);
+	if (ret < 0) {
 		clone_abort(t, true);
-		return tid;
+		return ret;
 	}
-	t->tid = tid;
+	t->tid = pid_nr_own(t->id);
+	nr = pid_nr(t->id);
 	if (req->flags & CLONE_VFORK) {
 		v = clone_vfork(t);
 		ret = v ? 0 : -ENOMEM;
@@ -417,13 +418,13 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 		ret = clone_publish(t, parent, req->flags, event || (req->flags & CLONE_PTRACE));
 	}
 	if (ret < 0) {
-		clone_undo(parent, t, v, pidfd);
+		clone_undo(t, v, pidfd);
 		return ret;
 	}
 	thread_start(t->thread);
 	if (event)
-		ptrace_event(parent, event, (u64)tid);
+		ptrace_event(parent, event, (u64)nr);
 	if (v && clone_wait_vfork(parent, v))
-		ptrace_event(parent, PTRACE_EVENT_VFORK_DONE, (u64)tid);
-	return tid;
+		ptrace_event(parent, PTRACE_EVENT_VFORK_DONE, (u64)nr);
+	return nr;
 }

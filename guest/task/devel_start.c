@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 #define CPIO_HEADER	110
 #define CPIO_MAGIC	"070701"
@@ -166,7 +167,9 @@ void devel_start(void)
 		log_error("devel: no /dev");
 	for (i = 0; i < 3; i++)
 		s.stdio[i] = file_create_anon(&devel_console, NULL, O_RDWR, "console");
-	s.mnt_ns = ns;
+	if (nsproxy_create(&nsproxy_root, 0, &s.ns) < 0)
+		panic("devel: no memory");
+	nsproxy_set_mnt(s.ns, ns);
 	s.on_exit = devel_exited;
 	ret = task_spawn(&s, NULL);
 	if (ret < 0) {

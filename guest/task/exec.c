@@ -224,13 +224,16 @@ static void exec_take_lead(struct task *t)
 	struct group *g = t->group;
 	u64 tree = tree_lock();
 	struct task *old = g->leader;
+	struct pid *mine = NULL;
 	u64 flags;
 
 	if (old != t) {
-		task_unlink_locked(old);
-		pid_set(g->ns, t->tid, NULL);
-		pid_set(g->ns, g->pid, t);
+		mine = t->id;
+		pid_set_task(mine, NULL);
+		g->id->task = t;
+		t->id = pid_get(g->id);
 		t->tid = g->pid;
+		task_unlink_locked(old);
 		t->start_time = old->start_time;
 	}
 	flags = sig_lock(g);
@@ -238,6 +241,7 @@ static void exec_take_lead(struct task *t)
 	g->exec_task = NULL;
 	sig_unlock(g, flags);
 	tree_unlock(tree);
+	pid_put(mine);
 	if (old != t)
 		task_free_later(old);
 }

@@ -66,19 +66,16 @@ static void exit_files(struct task *t)
 {
 	struct fdtable *files = t->files;
 	struct fs_context *fs = t->fs;
-	struct mount_ns *ns = t->mnt_ns;
 	u64 flags = sig_lock(t->group);
 
 	t->files = NULL;
 	t->fs = NULL;
-	t->mnt_ns = NULL;
 	sig_unlock(t->group, flags);
 	if (files)
 		fdtable_put(files);
 	if (fs)
 		fs_context_put(fs);
-	if (ns)
-		mount_ns_put(ns);
+	task_set_ns(t, NULL);
 }
 
 static bool exit_namespace_empty(struct group *g)
@@ -86,7 +83,7 @@ static bool exit_namespace_empty(struct group *g)
 	return READ_ONCE(g->ns->ngroups) <= 1;
 }
 
-/* The first process of a container ends: nothing of it may go on. Children that end meanwhile free themselves, as SIGCHLD is ignored. */
+/* The first process of a pid namespace ends: nothing in it may go on. Children that end meanwhile free themselves, as SIGCHLD is ignored. */
 static void exit_end_namespace(struct group *g)
 {
 	struct pid_ns *ns = g->ns;
@@ -101,8 +98,8 @@ static void exit_end_namespace(struct group *g)
 	spin_lock(&g->sighand->lock);
 	g->sighand->action[SIGCHLD - 1].handler = (u64)SIG_IGN;
 	spin_unlock(&g->sighand->lock);
-	list_for_each_entry (pos, &ns->groups, ns_link) {
-		if (pos != g)
+	list_for_each_entry (pos, &pid_ns_root.groups, ns_link) {
+		if (pos != g && pid_nr_ns(pos->id, ns))
 			signal_send_group(pos, SIGKILL, NULL);
 	}
 	group_release_zombies_locked(g);
@@ -110,7 +107,8 @@ static void exit_end_namespace(struct group *g)
 	wait_event(&ns->empty_wq, exit_namespace_empty(g));
 	flags = tree_lock();
 	ns->init = NULL;
-	ns->dying = false;
+	/* Nothing begins again in a namespace whose init ended, but in the first. */
+	ns->dying = ns->level != 0;
 	tree_unlock(flags);
 }
 

@@ -6,10 +6,11 @@
 #include "task/family.h"
 #include "task/ptrace.h"
 
-static siginfo_t family_child_info(struct task *t, int code, int status)
+/* News of t for `to`, in the numbers that it sees. */
+static siginfo_t family_child_info(struct task *t, const struct group *to, int code, int status)
 {
 	struct cred *c = task_cred(t);
-	siginfo_t info = signal_info(SIGCHLD, code, t->tid, c->uid);
+	siginfo_t info = signal_info(SIGCHLD, code, pid_nr_ns(t->id, to->ns), c->uid);
 	u64 utime, stime;
 
 	cred_put(c);
@@ -22,7 +23,7 @@ static siginfo_t family_child_info(struct task *t, int code, int status)
 
 void family_tell_stop_locked(struct task *t, struct group *to, int why, int status)
 {
-	siginfo_t info = family_child_info(t, why, status);
+	siginfo_t info = family_child_info(t, to, why, status);
 	u64 flags = sig_lock(to);
 
 	if (!(to->sighand->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
@@ -44,17 +45,17 @@ void group_notify_stop(struct group *g, int why)
 	tree_unlock(tree);
 }
 
-static siginfo_t family_end_info(struct task *t, int status)
+static siginfo_t family_end_info(struct task *t, const struct group *to, int status)
 {
 	if ((status & 0x7f) == 0)
-		return family_child_info(t, CLD_EXITED, status >> 8 & 0xff);
-	return family_child_info(t, status & 0x80 ? CLD_DUMPED : CLD_KILLED, status & 0x7f);
+		return family_child_info(t, to, CLD_EXITED, status >> 8 & 0xff);
+	return family_child_info(t, to, status & 0x80 ? CLD_DUMPED : CLD_KILLED, status & 0x7f);
 }
 
 void family_tell_end_locked(struct task *t, struct group *to, int sig)
 {
 	int status = t == t->group->leader ? t->group->exit_code : t->exit_code;
-	siginfo_t info = family_end_info(t, status);
+	siginfo_t info = family_end_info(t, to, status);
 	u64 flags;
 
 	info.si_signo = sig;
@@ -95,6 +96,8 @@ bool group_notify_exit_locked(struct group *g)
 			sig = 0;
 		forget = sig == 0 || (sa_flags & SA_NOCLDWAIT);
 	}
+	/* An init that ends waits for the numbers of its children, whatever signal they have for it. */
+	forget |= parent->ns->dying && parent->ns->init == parent;
 	family_tell_end_locked(leader, parent, sig);
 	return forget;
 }
@@ -106,7 +109,7 @@ static struct group *family_new_parent(struct group *g)
 
 	if (g->has_subreaper) {
 		for (p = g->parent; p; p = p->parent) {
-			if (p->subreaper && READ_ONCE(p->nlive))
+			if (p->ns == g->ns && p->subreaper && READ_ONCE(p->nlive))
 				return p;
 		}
 	}
@@ -162,25 +165,26 @@ void group_release_zombies_locked(struct group *g)
 	}
 }
 
-bool pgrp_orphaned_locked(struct pid_ns *ns, int pgid, int sid, const struct group *ignored)
+bool pgrp_orphaned_locked(
+	const struct pid *pgrp, const struct pid *session, const struct group *ignored)
 {
 	struct group *g;
 
-	list_for_each_entry (g, &ns->groups, ns_link) {
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
 		const struct group *p = g->parent;
 
-		if (g->pgid != pgid || g == ignored || g->state == GROUP_ZOMBIE || !p)
+		if (g->pgrp != pgrp || g == ignored || g->state == GROUP_ZOMBIE || !p)
 			continue;
-		if (p->pgid != pgid && p->sid == sid && g->sid == sid)
+		if (p->pgrp != pgrp && p->session == session && g->session == session)
 			return false;
 	}
 	return true;
 }
 
-bool task_pgrp_orphaned(int pgid, int sid)
+bool task_pgrp_orphaned(const struct pid *pgrp, const struct pid *session)
 {
 	u64 flags = tree_lock();
-	bool ret = pgrp_orphaned_locked(pid_ns_current(), pgid, sid, NULL);
+	bool ret = pgrp_orphaned_locked(pgrp, session, NULL);
 
 	tree_unlock(flags);
 	return ret;
@@ -188,33 +192,32 @@ bool task_pgrp_orphaned(int pgid, int sid)
 
 void pgrp_check_orphan_locked(struct group *g, struct group *parent)
 {
-	struct pid_ns *ns = g->ns;
-	int pgid = g->pgid;
+	const struct pid *pgrp = g->pgrp;
 	struct group *pos;
 	bool stopped = false;
 
 	/* Only a parent in another group of the session kept it from being an orphan. */
-	if (!parent || parent->pgid == pgid || parent->sid != g->sid)
+	if (!parent || parent->pgrp == pgrp || parent->session != g->session)
 		return;
-	list_for_each_entry (pos, &ns->groups, ns_link)
-		stopped |= pos->pgid == pgid && pos->state == GROUP_STOPPED;
+	list_for_each_entry (pos, &pid_ns_root.groups, ns_link)
+		stopped |= pos->pgrp == pgrp && pos->state == GROUP_STOPPED;
 	if (!stopped ||
-		!pgrp_orphaned_locked(ns, pgid, g->sid, g->state == GROUP_ZOMBIE ? g : NULL))
+		!pgrp_orphaned_locked(pgrp, g->session, g->state == GROUP_ZOMBIE ? g : NULL))
 		return;
-	list_for_each_entry (pos, &ns->groups, ns_link) {
-		if (pos->pgid != pgid)
+	list_for_each_entry (pos, &pid_ns_root.groups, ns_link) {
+		if (pos->pgrp != pgrp)
 			continue;
 		signal_send_group(pos, SIGHUP, NULL);
 		signal_send_group(pos, SIGCONT, NULL);
 	}
 }
 
-static bool family_pgrp_in_session(struct pid_ns *ns, int pgid, int sid)
+static bool family_pgrp_in_session(const struct pid *pgrp, const struct pid *session)
 {
 	struct group *g;
 
-	list_for_each_entry (g, &ns->groups, ns_link) {
-		if (g->pgid == pgid && g->sid == sid)
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
+		if (g->pgrp == pgrp && g->session == session)
 			return true;
 	}
 	return false;
@@ -223,25 +226,25 @@ static bool family_pgrp_in_session(struct pid_ns *ns, int pgid, int sid)
 static int family_setpgid_locked(struct group *self, int pid, int pgid)
 {
 	struct group *g = pid ? group_leader_of(self->ns, pid) : self;
+	struct pid *pgrp;
 
 	if (!g)
 		return -ESRCH;
 	if (g != self) {
 		if (g->parent != self)
 			return -ESRCH;
-		if (g->sid != self->sid)
+		if (g->session != self->session)
 			return -EPERM;
 		if (g->did_exec)
 			return -EACCES;
 	}
-	if (g->sid == g->pid)
+	if (g->session == g->id)
 		return -EPERM;
-	if (pgid == 0)
-		pgid = g->pid;
-	if (pgid != g->pid && !family_pgrp_in_session(self->ns, pgid, self->sid))
+	pgrp = pgid ? pid_find_locked(self->ns, pgid) : g->id;
+	if (pgrp != g->id && (!pgrp || !family_pgrp_in_session(pgrp, self->session)))
 		return -EPERM;
-	if (pgid != g->pgid)
-		group_set_pgrp_locked(g, pgid);
+	if (pgrp != g->pgrp)
+		group_set_pgrp_locked(g, pgrp);
 	return 0;
 }
 
@@ -263,12 +266,12 @@ int family_setsid(struct group *self)
 	u64 flags = tree_lock();
 
 	/* The number must not name a group already, or the new session's leader would share it. */
-	if (self->sid == self->pid || pid_users(self->ns, self->pid, PID_GROUP)) {
+	if (self->session == self->id || self->id->users[PID_GROUP]) {
 		tree_unlock(flags);
 		return -EPERM;
 	}
-	group_set_session_locked(self, self->pid);
-	group_set_pgrp_locked(self, self->pid);
+	group_set_session_locked(self, self->id);
+	group_set_pgrp_locked(self, self->id);
 	self->tty = NULL;
 	tree_unlock(flags);
 	return self->sid;

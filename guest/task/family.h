@@ -8,6 +8,7 @@
 #include "lib/types.h"
 
 struct group;
+struct pid;
 struct task;
 
 /* setpgid(2) and setsid(2) of the calling process. 0 (the session id) or -errno. */
@@ -21,10 +22,10 @@ enum wait_who {
 };
 struct wait_request {
 	enum wait_who who;
-	int id;
+	struct pid *id; /* borrowed; NULL: nobody has the number */
 	u32 options; /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE */
 	/* results */
-	int pid; /* 0: WNOHANG found nothing */
+	int pid; /* in the caller's namespace; 0: WNOHANG found nothing */
 	u32 uid;
 	int status; /* wait(2) encoding */
 	int code; /* CLD_* */
@@ -32,7 +33,5 @@ struct wait_request {
 };
 /* Wait for a child. 0, -ECHILD or -ERESTARTSYS. */
 int family_wait(struct task *t, struct wait_request *w);
-/* Would this child be waited for? Pure. */
-bool family_wait_selects(const struct wait_request *w, int pid, int pgid, u32 exit_signal);
 
 #endif

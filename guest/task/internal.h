@@ -5,10 +5,10 @@
 
 #include <linux/sched.h>
 
+#include "task/pid.h"
 #include "task/sigset.h"
 #include "task/task.h"
 
-#define PID_MAX	     32768 /* table size; /proc/sys/kernel/pid_max is below */
 #define NPROC_MAX    16384 /* default RLIMIT_NPROC and RLIMIT_SIGPENDING */
 #define W_EXIT(code) (((code)&0xff) << 8)
 
@@ -23,35 +23,6 @@ static inline void tree_unlock(u64 flags)
 	spin_unlock_irq(&task_tree_lock, flags);
 }
 
-/* ---- ids (pid.c) ---- */
-struct pid_ns {
-	struct ref ref;
-	struct pid_chunk *chunks[PID_MAX / 256]; /* lock: task_tree_lock */
-	int last;
-	u32 ngroups; /* on `groups`; lock: task_tree_lock */
-	u32 ntasks, max_tasks; /* 0: no maximum */
-	struct list_head groups; /* lock: task_tree_lock */
-	struct group
-		*init; /* borrowed: it is on `groups`; NULL before the first and after its end */
-	bool dying; /* init ends: no new processes */
-	struct waitq empty_wq; /* init waits until it is alone */
-};
-extern struct pid_ns pid_ns_root;
-extern u64 pid_max; /* ids stay below */
-enum pid_use {
-	PID_GROUP,
-	PID_SESSION
-};
-struct pid_ns *pid_ns_current(void);
-/* A free id, entered for t. -EAGAIN: none, -ENOMEM. */
-int pid_alloc(struct pid_ns *ns, struct task *t);
-void pid_set(struct pid_ns *ns, int tid, struct task *t); /* NULL frees; tree lock held */
-struct task *pid_task(struct pid_ns *ns, int tid); /* tree lock held; borrowed */
-/* Count a process group or session that uses the number, so that it is not given out again. tree lock held. */
-void pid_use(struct pid_ns *ns, int id, enum pid_use use, int delta);
-u32 pid_users(struct pid_ns *ns, int id, enum pid_use use);
-u32 pid_count(void); /* tasks in the root namespace */
-
 /* ---- accounts ---- */
 struct user_acct *user_get(u32 uid); /* NULL = no memory */
 void user_ref(struct user_acct *u);
@@ -61,11 +32,14 @@ void user_put(struct user_acct *u);
 struct task *task_create(void); /* nothing but a reference; NULL = no memory */
 struct group *group_create(void);
 /* Enter a new process with its first task. tree lock held. */
-void group_link_locked(struct group *g, struct group *parent, int pgid, int sid);
+void group_link_locked(
+	struct group *g, struct group *parent, struct pid *pgrp, struct pid *session);
 void group_unlink_locked(struct group *g);
-void group_set_pgrp_locked(struct group *g, int pgid);
-void group_set_session_locked(struct group *g, int sid);
-struct group *group_leader_of(struct pid_ns *ns, int pid); /* tree lock held; borrowed; NULL */
+void group_set_pgrp_locked(struct group *g, struct pid *pgrp);
+void group_set_session_locked(struct group *g, struct pid *session);
+/* The process whose leader has the number. tree lock held; borrowed; NULL */
+struct group *group_leader_of(struct pid_ns *ns, int pid);
+struct group *group_of_pid(const struct pid *p);
 /* Take a task that ended out of its group and the tid table; with the last one the process leaves the tree. tree lock held. */
 void task_unlink_locked(struct task *t);
 /* Free an unlinked task once its thread left its stack. May sleep a little. */
@@ -120,7 +94,8 @@ void group_end_later(struct task *leader);
 void group_reparent_children_locked(struct group *g);
 /* Free every zombie among the children. */
 void group_release_zombies_locked(struct group *g);
-bool pgrp_orphaned_locked(struct pid_ns *ns, int pgid, int sid, const struct group *ignored);
+bool pgrp_orphaned_locked(
+	const struct pid *pgrp, const struct pid *session, const struct group *ignored);
 /* SIGHUP and SIGCONT to a process group that became orphaned with stopped members. tree lock held. */
 void pgrp_check_orphan_locked(struct group *g, struct group *parent);
 void rusage_fill(struct rusage *ru, u64 utime, u64 stime, u64 minflt, u64 majflt, u64 maxrss_kb);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ids of tasks, process groups and sessions. One slot a number says which task has it and how many processes use it as group or session
- * id: a number is free when all three are none. Numbers are given out in rising order and wrap, as Linux does.
+ * Giving out numbers. Each namespace has a table from number to struct pid. Numbers are given out in rising order and wrap, as Linux does; one is free
+ * when neither a task nor a process group nor a session has it.
  */
 #include "task/internal.h"
 
@@ -11,119 +11,254 @@
 #define PID_CHUNK    256
 #define PID_RESERVED 300 /* after the first wrap, as Linux */
 
-struct pid_slot {
-	struct task *task;
-	u32 users[2]; /* by enum pid_use */
-};
 struct pid_chunk {
-	struct pid_slot slot[PID_CHUNK];
+	struct pid *pid[PID_CHUNK];
 };
 
 struct spinlock task_tree_lock = { .rank = 40 };
-struct pid_ns pid_ns_root;
+struct pid_ns pid_ns_root = {
+	.ns = { .ref = { 1 }, .kind = NS_PID, .inum = NS_INUM_PID },
+	.groups = LIST_HEAD_INIT(pid_ns_root.groups),
+	.empty_wq = { .waiters = LIST_HEAD_INIT(pid_ns_root.empty_wq.waiters) },
+};
+u64 pid_max = PID_MAX;
+
+/* ---- namespaces ---- */
 
 struct pid_ns *pid_ns_current(void)
 {
 	struct task *t = task_current();
 
-	return t ? t->group->ns : &pid_ns_root;
+	return t ? t->group->ns : nsproxy_current()->pid;
 }
 
-static struct pid_slot *pid_slot(struct pid_ns *ns, int id)
+int pid_ns_create(struct pid_ns *parent, struct pid_ns **out)
+{
+	struct pid_ns *ns;
+
+	if (parent->level >= PID_NS_LEVELS || !ns_charge(NS_PID))
+		return -ENOSPC;
+	ns = kzalloc(sizeof(*ns));
+	if (!ns) {
+		ns_uncharge(NS_PID);
+		return -ENOMEM;
+	}
+	ns_init(&ns->ns, NS_PID);
+	ref_get(&parent->ns.ref);
+	ns->parent = parent;
+	ns->level = parent->level + 1;
+	list_init(&ns->groups);
+	waitq_init(&ns->empty_wq);
+	*out = ns;
+	return 0;
+}
+
+void pid_ns_get(struct pid_ns *ns)
+{
+	ref_get(&ns->ns.ref);
+}
+
+void pid_ns_put(struct pid_ns *ns)
+{
+	while (ns && ref_put(&ns->ns.ref)) {
+		struct pid_ns *parent = ns->parent;
+		u32 i;
+
+		for (i = 0; i < ARRAY_SIZE(ns->chunks); i++)
+			kfree(ns->chunks[i]);
+		kfree(ns);
+		ns_uncharge(NS_PID);
+		ns = parent;
+	}
+}
+
+bool pid_ns_contains(const struct pid_ns *outer, const struct pid_ns *inner)
+{
+	while (inner->level > outer->level)
+		inner = inner->parent;
+	return inner == outer;
+}
+
+/* ---- one number ---- */
+
+struct pid *pid_get(struct pid *p)
+{
+	if (p)
+		ref_get(&p->ref);
+	return p;
+}
+
+void pid_put(struct pid *p)
+{
+	struct pid_ns *ns;
+
+	if (!p || !ref_put(&p->ref))
+		return;
+	ns = pid_ns_of(p);
+	kfree(p);
+	pid_ns_put(ns);
+}
+
+void pid_assign(struct pid **slot, struct pid *p)
+{
+	struct pid *old = *slot;
+
+	*slot = pid_get(p);
+	pid_put(old);
+}
+
+int pid_nr(const struct pid *p)
+{
+	return pid_nr_ns(p, pid_ns_current());
+}
+
+static struct pid **pid_slot(struct pid_ns *ns, int nr)
 {
 	struct pid_chunk *c;
 
-	if (id <= 0 || id >= PID_MAX)
+	if (nr <= 0 || nr >= PID_MAX)
 		return NULL;
-	c = ns->chunks[id / PID_CHUNK];
-	return c ? &c->slot[id % PID_CHUNK] : NULL;
+	c = ns->chunks[nr / PID_CHUNK];
+	return c ? &c->pid[nr % PID_CHUNK] : NULL;
 }
 
-static bool pid_slot_free(const struct pid_slot *s)
+struct pid *pid_find_locked(struct pid_ns *ns, int nr)
 {
-	return !s->task && !s->users[PID_GROUP] && !s->users[PID_SESSION];
+	struct pid **slot = pid_slot(ns, nr);
+
+	return slot ? *slot : NULL;
 }
 
-u64 pid_max = PID_MAX;
+struct pid *pid_find(struct pid_ns *ns, int nr)
+{
+	u64 flags = tree_lock();
+	struct pid *p = pid_get(pid_find_locked(ns, nr));
+
+	tree_unlock(flags);
+	return p;
+}
+
+/* ---- giving out ---- */
 
 /* The next free number after ns->last; -EAGAIN: none, -ENOMEM. */
 static int pid_next(struct pid_ns *ns)
 {
-	int id = ns->last;
+	int nr = ns->last;
 	int i;
 
+	if (ns->max_tasks && ns->ntasks >= ns->max_tasks)
+		return -EAGAIN;
 	for (i = 0; i < PID_MAX; i++) {
 		struct pid_chunk **c;
 
-		if (++id >= (int)READ_ONCE(pid_max))
-			id = PID_RESERVED;
-		c = &ns->chunks[id / PID_CHUNK];
+		if (++nr >= (int)READ_ONCE(pid_max))
+			nr = PID_RESERVED;
+		c = &ns->chunks[nr / PID_CHUNK];
 		if (!*c)
 			*c = kzalloc(sizeof(**c));
 		if (!*c)
 			return -ENOMEM;
-		if (pid_slot_free(&(*c)->slot[id % PID_CHUNK]))
-			return id;
+		if (!(*c)->pid[nr % PID_CHUNK])
+			return nr;
 	}
 	return -EAGAIN;
 }
 
-int pid_alloc(struct pid_ns *ns, struct task *t)
+/* Out of the tables of its namespaces from level `from` up. */
+static void pid_release_locked(struct pid *p, u32 from)
 {
-	u64 flags = tree_lock();
-	int id = -EAGAIN;
+	u32 i;
 
-	if (!ns->max_tasks || ns->ntasks < ns->max_tasks)
-		id = pid_next(ns);
-	if (id > 0) {
-		ns->last = id;
-		pid_set(ns, id, t);
+	for (i = from; i <= p->level; i++)
+		*pid_slot(p->num[i].ns, p->num[i].nr) = NULL;
+}
+
+static int pid_enter_locked(struct pid *p, struct pid_ns *ns)
+{
+	for (; ns; ns = ns->parent) {
+		int nr = pid_next(ns);
+
+		if (nr < 0) {
+			pid_release_locked(p, ns->level + 1);
+			return nr;
+		}
+		p->num[ns->level] = (struct pid_number){ nr, ns };
+		*pid_slot(ns, nr) = p;
 	}
+	for (u32 i = 0; i <= p->level; i++)
+		p->num[i].ns->last = p->num[i].nr;
+	return 0;
+}
+
+int pid_alloc(struct pid_ns *ns, struct task *t, struct pid **out)
+{
+	struct pid *p = kzalloc(sizeof(*p) + (ns->level + 1) * sizeof(p->num[0]));
+	u64 flags;
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	ref_init(&p->ref);
+	p->level = ns->level;
+	flags = tree_lock();
+	ret = READ_ONCE(ns->dying) ? -ENOMEM : pid_enter_locked(p, ns);
+	if (ret == 0)
+		pid_set_task(p, t);
 	tree_unlock(flags);
-	return id;
+	if (ret < 0) {
+		kfree(p);
+		return ret;
+	}
+	pid_ns_get(ns);
+	*out = p;
+	return 0;
+}
+
+static void pid_release_unused_locked(struct pid *p)
+{
+	if (!p->task && !p->users[PID_GROUP] && !p->users[PID_SESSION])
+		pid_release_locked(p, 0);
+}
+
+void pid_set_task(struct pid *p, struct task *t)
+{
+	u32 i;
+
+	if (!p->task != !t) {
+		for (i = 0; i <= p->level; i++)
+			p->num[i].ns->ntasks += t ? 1u : ~0u;
+	}
+	p->task = t;
+	if (!t)
+		pid_release_unused_locked(p);
+}
+
+void pid_use(struct pid *p, enum pid_use use, int delta)
+{
+	p->users[use] += (u32)delta;
+	if (delta < 0)
+		pid_release_unused_locked(p);
+}
+
+void pid_cancel(struct pid *p)
+{
+	struct pid_ns *ns = pid_ns_of(p);
+	u64 flags = tree_lock();
+
+	pid_set_task(p, NULL);
+	/* The first process of a namespace has number 1, also when the first attempt fails. */
+	if (ns->level && !ns->init && ns->last == 1)
+		ns->last = 0;
+	tree_unlock(flags);
+	pid_put(p);
 }
 
 void task_set_limit(u32 max)
 {
 	u64 flags = tree_lock();
 
-	pid_ns_root.max_tasks = max;
+	pid_ns_current()->max_tasks = max;
 	tree_unlock(flags);
-}
-
-void pid_set(struct pid_ns *ns, int tid, struct task *t)
-{
-	struct pid_slot *s = pid_slot(ns, tid);
-
-	if (!s)
-		return;
-	if (t && !s->task)
-		ns->ntasks++;
-	else if (!t && s->task)
-		ns->ntasks--;
-	s->task = t;
-}
-
-struct task *pid_task(struct pid_ns *ns, int tid)
-{
-	struct pid_slot *s = pid_slot(ns, tid);
-
-	return s ? s->task : NULL;
-}
-
-void pid_use(struct pid_ns *ns, int id, enum pid_use use, int delta)
-{
-	struct pid_slot *s = pid_slot(ns, id);
-
-	if (s)
-		s->users[use] += (u32)delta;
-}
-
-u32 pid_users(struct pid_ns *ns, int id, enum pid_use use)
-{
-	struct pid_slot *s = pid_slot(ns, id);
-
-	return s ? s->users[use] : 0;
 }
 
 u32 pid_count(void)
@@ -131,9 +266,17 @@ u32 pid_count(void)
 	return READ_ONCE(pid_ns_root.ntasks);
 }
 
-struct task *task_find(int tid)
+/* ---- finding ---- */
+
+struct task *pid_task(struct pid_ns *ns, int nr)
 {
-	struct pid_ns *ns = pid_ns_current();
+	struct pid *p = pid_find_locked(ns, nr);
+
+	return p ? p->task : NULL;
+}
+
+struct task *task_find_in(struct pid_ns *ns, int tid)
+{
 	u64 flags = tree_lock();
 	struct task *t = pid_task(ns, tid);
 
@@ -146,13 +289,23 @@ struct task *task_find(int tid)
 	return t;
 }
 
-struct group *group_leader_of(struct pid_ns *ns, int pid)
+struct task *task_find(int tid)
 {
-	struct task *t = pid_task(ns, pid);
+	return task_find_in(pid_ns_current(), tid);
+}
 
-	if (!t || !t->group || list_empty(&t->group_link) || t->group->pid != pid)
+struct group *group_of_pid(const struct pid *p)
+{
+	struct task *t = p ? p->task : NULL;
+
+	if (!t || !t->group || list_empty(&t->group_link) || t->group->id != p)
 		return NULL;
 	return t->group;
+}
+
+struct group *group_leader_of(struct pid_ns *ns, int pid)
+{
+	return group_of_pid(pid_find_locked(ns, pid));
 }
 
 struct group *group_find(int pid)
@@ -167,15 +320,19 @@ struct group *group_find(int pid)
 	return g;
 }
 
-void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
+void group_for_each_in(struct pid_ns *ns, bool (*fn)(struct group *g, void *arg), void *arg)
 {
-	struct pid_ns *ns = pid_ns_current();
 	u64 flags = tree_lock();
 	struct group *g;
 
-	list_for_each_entry (g, &ns->groups, ns_link) {
-		if (!fn(g, arg))
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
+		if (pid_nr_ns(g->id, ns) && !fn(g, arg))
 			break;
 	}
 	tree_unlock(flags);
+}
+
+void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
+{
+	group_for_each_in(pid_ns_current(), fn, arg);
 }

@@ -27,9 +27,15 @@ static void pidfd_release(struct file *f)
 static int pidfd_show(struct file *f, char *buf, size_t size)
 {
 	struct group *g = f->priv;
-	int pid = list_empty(&g->ns_link) ? -1 : g->pid;
+	int n;
+	u32 i;
 
-	return str_format(buf, size, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+	if (list_empty(&g->ns_link))
+		return str_format(buf, size, "Pid:\t-1\nNSpid:\t-1\n");
+	n = str_format(buf, size, "Pid:\t%d\nNSpid:", pid_nr(g->id));
+	for (i = pid_ns_current()->level; pid_nr(g->id) && i <= g->id->level && n < (int)size; i++)
+		n += str_format(buf + n, size - (size_t)n, "\t%d", g->id->num[i].nr);
+	return n + str_format(buf + n, size - (size_t)n, pid_nr(g->id) ? "\n" : "\t0\n");
 }
 
 /* ---- PIDFD_GET_INFO, which came with Linux 6.13 (the exit status with 6.15) ---- */
@@ -53,8 +59,8 @@ static bool pidfd_info_alive(struct group *g, struct pidfd_info *info)
 	bool alive = !list_empty(&g->ns_link) && g->leader;
 
 	if (alive) {
-		info->pid = info->tgid = (u32)g->pid;
-		info->ppid = g->parent ? (u32)g->parent->pid : 0;
+		info->pid = info->tgid = (u32)pid_nr(g->id);
+		info->ppid = g->parent ? (u32)pid_nr(g->parent->id) : 0;
 		c = task_cred(g->leader);
 		info->ruid = c->uid;
 		info->rgid = c->gid;

@@ -133,7 +133,8 @@ static siginfo_t trace_signal_info(struct task *t, int sig)
 	u64 tree = tree_lock();
 	struct task *tracer = t->trace.tracer;
 	struct cred *c = tracer ? task_cred(tracer) : NULL;
-	siginfo_t info = signal_info(sig, SI_USER, tracer ? tracer->group->pid : 0, c ? c->uid : 0);
+	siginfo_t info = signal_info(sig, SI_USER,
+		tracer ? pid_nr_ns(tracer->group->id, t->group->ns) : 0, c ? c->uid : 0);
 
 	tree_unlock(tree);
 	cred_put(c);

@@ -66,7 +66,7 @@ static void signal_begin_stop(struct task *t, int sig, u32 seq)
 static bool signal_orphaned(const struct group *g)
 {
 	u64 flags = tree_lock();
-	bool ret = pgrp_orphaned_locked(g->ns, g->pgid, g->sid, NULL);
+	bool ret = pgrp_orphaned_locked(g->pgrp, g->session, NULL);
 
 	tree_unlock(flags);
 	return ret;

@@ -292,42 +292,62 @@ bool signal_queue_entry_locked(struct group *g, struct task *t, struct sigqueue 
 	return true;
 }
 
+/* Is the sender (the kernel, or the current task in a namespace above) outside of what g can see? Then g's init is not immune, and the number of the
+ * sender, which means nothing to g, becomes 0. */
+static bool signal_from_outside(const struct group *g, const siginfo_t *info, siginfo_t *copy)
+{
+	struct task *me = task_current();
+
+	if (!info)
+		return true;
+	*copy = *info;
+	if (!me || info->si_code > 0 || pid_nr_ns(me->group->id, g->ns))
+		return false;
+	copy->si_pid = 0;
+	return true;
+}
+
 int signal_send_task(struct task *t, int sig, const siginfo_t *info)
 {
 	struct group *g = t->group;
+	siginfo_t copy;
+	bool force;
 	u64 flags;
 	int ret;
 
 	if (sig < 1 || sig > SIG_MAX)
 		return -EINVAL;
+	force = signal_from_outside(g, info, &copy);
 	flags = sig_lock(g);
-	ret = t->exiting ? 0 : signal_generate_locked(g, t, sig, info, !info);
+	ret = t->exiting ? 0 : signal_generate_locked(g, t, sig, info ? &copy : NULL, force);
 	sig_unlock(g, flags);
 	return ret;
 }
 
 int signal_send_group(struct group *g, int sig, const siginfo_t *info)
 {
+	siginfo_t copy;
+	bool force;
 	u64 flags;
 	int ret;
 
 	if (sig < 1 || sig > SIG_MAX)
 		return -EINVAL;
+	force = signal_from_outside(g, info, &copy);
 	flags = sig_lock(g);
-	ret = signal_generate_locked(g, NULL, sig, info, !info);
+	ret = signal_generate_locked(g, NULL, sig, info ? &copy : NULL, force);
 	sig_unlock(g, flags);
 	return ret;
 }
 
-int signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
+int signal_send_pgrp(const struct pid *pgrp, int sig, const siginfo_t *info)
 {
-	struct pid_ns *ns = pid_ns_current();
 	u64 flags = tree_lock();
 	struct group *g;
 	int ret = -ESRCH;
 
-	list_for_each_entry (g, &ns->groups, ns_link) {
-		if (g->pgid != pgid)
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
+		if (g->pgrp != pgrp)
 			continue;
 		if (signal_send_group(g, sig, info) == 0 || ret == -ESRCH)
 			ret = 0;
@@ -341,7 +361,7 @@ void signal_kill_all(struct group *init)
 	u64 flags = tree_lock();
 	struct group *g;
 
-	list_for_each_entry (g, &init->ns->groups, ns_link) {
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
 		if (g->container == init->container)
 			signal_send_group(g, SIGKILL, NULL);
 	}
@@ -364,7 +384,7 @@ bool signal_may_send(const struct cred *c, struct task *target, int sig)
 
 	cred_put(tc);
 	if (!ok && sig == SIGCONT && me)
-		ok = me->group->sid == target->group->sid;
+		ok = me->group->session == target->group->session;
 	return ok;
 }
 

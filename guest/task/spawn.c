@@ -92,7 +92,7 @@ static int spawn_group(struct task *t, const struct spawn *s)
 	if (!g)
 		return -ENOMEM;
 	t->group = g;
-	g->ns = &pid_ns_root;
+	g->ns = s->ns->pid;
 	g->container = s->container;
 	g->oom_score_adj = s->oom_score_adj;
 	g->on_exit = s->on_exit;
@@ -128,9 +128,9 @@ static int spawn_fs(struct task *t, const struct spawn *s)
 {
 	struct path root;
 
-	mount_ns_get(s->mnt_ns);
-	t->mnt_ns = s->mnt_ns;
-	if (!mount_ns_root(s->mnt_ns, &root))
+	nsproxy_get(s->ns);
+	t->ns = s->ns;
+	if (!mount_ns_root(s->ns->mnt, &root))
 		return -ENOENT;
 	t->fs = fs_context_create(&root, &root, s->umask);
 	path_put(&root);
@@ -167,31 +167,28 @@ static int spawn_publish(struct task *t)
 {
 	struct group *g = t->group;
 	struct pid_ns *ns = g->ns;
-	int tid = pid_alloc(ns, t);
+	int ret = pid_alloc(ns, t, &t->id);
 	u64 flags;
 
-	if (tid < 0)
-		return tid;
-	t->tid = tid;
-	g->pid = tid;
+	if (ret < 0)
+		return READ_ONCE(ns->dying) ? -ESRCH : ret;
+	t->tid = g->pid = pid_nr_own(t->id);
 	flags = tree_lock();
 	if (ns->dying) {
-		pid_set(ns, tid, NULL);
 		tree_unlock(flags);
+		pid_cancel(t->id);
+		t->id = NULL;
 		return -ESRCH;
 	}
-	if (!ns->init) {
-		ns->init = g;
-		g->unkillable = true;
-	}
+	g->id = pid_get(t->id);
 	g->leader = t;
 	g->ntasks = 1;
 	g->nlive = 1;
 	list_add_tail(&g->tasks, &t->group_link);
-	group_link_locked(g, NULL, tid, tid);
+	group_link_locked(g, NULL, t->id, t->id);
 	atomic_add(&t->cred->user->nproc, 1);
 	tree_unlock(flags);
-	return tid;
+	return g->pid;
 }
 
 static void spawn_abort(struct task *t)
@@ -203,8 +200,7 @@ static void spawn_abort(struct task *t)
 		fs_context_put(t->fs);
 	if (t->files)
 		fdtable_put(t->files);
-	if (t->mnt_ns)
-		mount_ns_put(t->mnt_ns);
+	nsproxy_put(t->ns);
 	task_put(t);
 }
 

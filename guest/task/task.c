@@ -47,6 +47,7 @@ void task_put(struct task *t)
 		return;
 	signal_flush_locked(&t->pending, ~0UL);
 	cred_put(t->cred);
+	pid_put(t->id);
 	seccomp_filter_put(t->seccomp);
 	kfree(t->trace_line);
 	if (t->group)
@@ -90,48 +91,71 @@ void group_put(struct group *g)
 		return;
 	signal_flush_locked(&g->pending, ~0UL);
 	sighand_put(g->sighand);
+	pid_put(g->id);
 	kcache_free(&group_cache, g);
 }
 
-void group_set_pgrp_locked(struct group *g, int pgid)
+static void group_set_pid_locked(struct pid **slot, struct pid *p, enum pid_use use)
 {
-	if (g->pgid)
-		pid_use(g->ns, g->pgid, PID_GROUP, -1);
-	g->pgid = pgid;
-	if (pgid)
-		pid_use(g->ns, pgid, PID_GROUP, 1);
+	struct pid *old = *slot;
+
+	if (p)
+		pid_use(pid_get(p), use, 1);
+	*slot = p;
+	if (old) {
+		pid_use(old, use, -1);
+		pid_put(old);
+	}
 }
 
-void group_set_session_locked(struct group *g, int sid)
+void group_set_pgrp_locked(struct group *g, struct pid *pgrp)
 {
-	if (g->sid)
-		pid_use(g->ns, g->sid, PID_SESSION, -1);
-	g->sid = sid;
-	if (sid)
-		pid_use(g->ns, sid, PID_SESSION, 1);
+	group_set_pid_locked(&g->pgrp, pgrp, PID_GROUP);
+	g->pgid = pid_nr_ns(pgrp, g->ns);
 }
 
-void group_link_locked(struct group *g, struct group *parent, int pgid, int sid)
+void group_set_session_locked(struct group *g, struct pid *session)
+{
+	group_set_pid_locked(&g->session, session, PID_SESSION);
+	g->sid = pid_nr_ns(session, g->ns);
+}
+
+/* The process counts in its own pid namespace and in those above. */
+static void group_count_locked(struct group *g, u32 delta)
+{
+	struct pid_ns *ns;
+
+	for (ns = g->ns; ns; ns = ns->parent) {
+		ns->ngroups += delta;
+		waitq_wake_all(&ns->empty_wq);
+	}
+}
+
+void group_link_locked(struct group *g, struct group *parent, struct pid *pgrp, struct pid *session)
 {
 	g->parent = parent;
 	if (parent)
 		list_add_tail(&parent->children, &g->sibling);
 	group_get(g);
-	list_add_tail(&g->ns->groups, &g->ns_link);
-	g->ns->ngroups++;
-	group_set_pgrp_locked(g, pgid);
-	group_set_session_locked(g, sid);
+	list_add_tail(&pid_ns_root.groups, &g->ns_link);
+	group_count_locked(g, 1);
+	group_set_pgrp_locked(g, pgrp);
+	group_set_session_locked(g, session);
+	/* The first process of a namespace adopts and ends the others. */
+	if (!g->ns->init && (g->pid == 1 || !g->ns->level)) {
+		g->ns->init = g;
+		g->unkillable = true;
+	}
 }
 
 void group_unlink_locked(struct group *g)
 {
-	group_set_pgrp_locked(g, 0);
-	group_set_session_locked(g, 0);
+	group_set_pgrp_locked(g, NULL);
+	group_set_session_locked(g, NULL);
 	list_del(&g->sibling);
 	list_del(&g->ns_link);
-	g->ns->ngroups--;
+	group_count_locked(g, ~0u);
 	g->parent = NULL;
-	waitq_wake_all(&g->ns->empty_wq);
 	group_put(g);
 }
 
@@ -147,8 +171,8 @@ void task_unlink_locked(struct task *t)
 	if (g->leader == t)
 		g->leader = NULL;
 	sig_unlock(g, flags);
-	if (pid_task(g->ns, t->tid) == t)
-		pid_set(g->ns, t->tid, NULL);
+	if (t->id->task == t)
+		pid_set_task(t->id, NULL);
 	atomic_sub(&t->cred->user->nproc, 1);
 	if (g->ntasks == 0)
 		group_unlink_locked(g);
@@ -268,8 +292,5 @@ struct fs_context *task_get_fs(struct task *t)
 
 void task_init(void)
 {
-	ref_init(&pid_ns_root.ref);
-	list_init(&pid_ns_root.groups);
-	waitq_init(&pid_ns_root.empty_wq);
 	task_reaper_start();
 }

@@ -25,6 +25,8 @@ struct as;
 struct futex_wait;
 struct group;
 struct mq_create;
+struct nsproxy;
+struct pid;
 struct pid_ns;
 struct sem_undo_list;
 struct spawn_request;
@@ -87,11 +89,12 @@ struct task {
 	struct group *group;
 	struct list_head group_link; /* group->tasks */
 	struct list_head reap_link; /* ended: waits for the reaper */
-	int tid; /* in the innermost pid namespace */
+	int tid; /* id's number in its own namespace */
+	struct pid *id; /* reference */
 	struct as *as; /* NULL after exit */
 	struct fdtable *files;
 	struct fs_context *fs;
-	struct mount_ns *mnt_ns;
+	struct nsproxy *ns; /* replaced by the task itself only, under sig_lock; NULL after exit */
 	struct cred *
 		cred; /* replaced by the task itself only, under cred_lock; others take task_cred() */
 	struct sigpending pending; /* lock: sig_lock */
@@ -156,13 +159,16 @@ struct group {
 	struct list_head tasks; /* locks: task_tree_lock and sig_lock */
 	u32 ntasks; /* on `tasks` (a dead leader counts); locks: as tasks */
 	u32 nlive; /* not yet exiting; lock: sig_lock */
-	int pid; /* tgid */
-	struct pid_ns *ns;
-	struct list_head ns_link; /* ns->groups; lock: task_tree_lock */
+	int pid; /* id's number in its own namespace */
+	struct pid *id; /* of the leader; reference */
+	struct pid_ns *ns; /* where it lives: id's own; held by id */
+	struct list_head ns_link; /* pid_ns_root.groups; lock: task_tree_lock */
 	struct group *parent; /* NULL: child of the agent; lock: task_tree_lock */
 	int creator; /* the thread of the parent that made it: its tracer at PTRACE_TRACEME */
 	struct list_head children, sibling; /* lock: task_tree_lock */
-	int pgid, sid; /* lock: task_tree_lock; readable without */
+	struct pid *pgrp, *session; /* references; lock: task_tree_lock, comparing needs none */
+	int pgid,
+		sid; /* their numbers in the process's namespace, 0: not visible; as pgrp, readable without a lock */
 	struct waitq wait_children; /* wait4 of this process sleeps here */
 	struct waitq signalfd_wq; /* woken when a signal becomes pending */
 	struct sighand *sighand; /* lock: sig_lock */
@@ -207,12 +213,14 @@ void task_get(struct task *t);
 void task_put(struct task *t);
 void group_get(struct group *g);
 void group_put(struct group *g);
-/* By id in the caller's pid namespace (kernel threads: the root one), with a reference, or NULL. Zombies are found too. */
+/* By number in the caller's pid namespace (kernel threads: the one that they act in), with a reference, or NULL. Zombies are found too. */
 struct task *task_find(int tid);
+struct task *task_find_in(struct pid_ns *ns, int tid);
 struct group *group_find(int pid);
 /* Credentials of any task, with a reference. */
 struct cred *task_cred(struct task *t);
-/* Run fn over every process until it returns false; task_tree_lock is held: fn must not sleep. */
+/* Run fn over every process that is visible in a pid namespace (the caller's) until it returns false; task_tree_lock is held: fn must not sleep. */
+void group_for_each_in(struct pid_ns *ns, bool (*fn)(struct group *g, void *arg), void *arg);
 void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg);
 static inline u64 rlimit_soft(const struct group *g, u32 which)
 {
@@ -228,7 +236,7 @@ struct as *task_get_as(struct task *t);
 struct fdtable *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
 
-/* At most so many tasks in the root namespace; 0: no limit. */
+/* At most so many tasks in the caller's namespace and those below; 0: no limit. */
 void task_set_limit(u32 max);
 
 /* ---- signals, callable by every room ---- */
@@ -236,8 +244,8 @@ bool signal_pending(const struct task *t); /* unblocked signal, or exit, waits *
 /* Send as the kernel (SI_KERNEL) or with info. 0 or -errno. Any context but with locks of rank 50 and above held. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *info); /* NULL info = SI_KERNEL */
 int signal_send_group(struct group *g, int sig, const siginfo_t *info);
-/* To each process of a process group of the current (kernel threads: root) pid namespace. -ESRCH: nobody there. */
-int signal_send_pgrp(int pgid, int sig, const siginfo_t *info);
+/* To each process of a process group. -ESRCH: nobody there. */
+int signal_send_pgrp(const struct pid *pgrp, int sig, const siginfo_t *info);
 /* A synchronous fault of the current task: cannot be blocked or ignored. */
 void signal_force(int sig, const siginfo_t *info); /* even where it is blocked or ignored */
 void signal_force_fault(int sig, int code, uaddr_t addr);
@@ -246,7 +254,7 @@ void signal_kill_all(struct group *init);
 /* Is it blocked or ignored by the current task (terminal: SIGTTIN, SIGTTOU)? */
 bool signal_is_held(int sig);
 /* No member of the process group has a parent in another group of its session. */
-bool task_pgrp_orphaned(int pgid, int sid);
+bool task_pgrp_orphaned(const struct pid *pgrp, const struct pid *session);
 
 /* signalfd: take a pending signal of `mask` for the current task. The number, or 0 when there is none. Sleepers queue on
  * group->signalfd_wq. signal_peek: bits of mask that are pending, for poll. */
@@ -267,7 +275,7 @@ struct spawn {
 	const u32 *groups;
 	u32 ngroups;
 	struct cred *cred; /* consumed when not NULL: overrides uid, gid, groups */
-	struct mount_ns *mnt_ns; /* its root directory is the new root; borrowed */
+	struct nsproxy *ns; /* born into ns->pid, the root directory is that of ns->mnt; borrowed */
 	struct file *stdio[3]; /* consumed */
 	const struct rlimit64 *rlim; /* RLIM_NLIMITS entries or NULL for defaults */
 	void *container; /* for group->container */

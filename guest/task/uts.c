@@ -1,45 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of the system. */
+/* Names of the system: one set in each uts namespace. */
 #include "task/uts.h"
 
 #include "kernel/errno.h"
-#include "kernel/lock.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 
-static struct spinlock uts_lock; /* protects: uts_name */
-static struct new_utsname uts_name = {
-	.sysname = UTS_SYSNAME,
-	.nodename = "localhost",
-	.release = UTS_RELEASE,
-	.version = UTS_VERSION,
-	.machine = UTS_MACHINE,
-	.domainname = "(none)",
+struct uts_ns uts_ns_root = {
+	.ns = { .ref = { 1 }, .kind = NS_UTS, .inum = NS_INUM_UTS },
+	.name = {
+		.sysname = UTS_SYSNAME,
+		.nodename = "localhost",
+		.release = UTS_RELEASE,
+		.version = UTS_VERSION,
+		.machine = UTS_MACHINE,
+		.domainname = "(none)",
+	},
 };
+
+int uts_ns_create(struct uts_ns *from, struct uts_ns **out)
+{
+	struct uts_ns *ns;
+
+	if (!ns_charge(NS_UTS))
+		return -ENOSPC;
+	ns = kzalloc(sizeof(*ns));
+	if (!ns) {
+		ns_uncharge(NS_UTS);
+		return -ENOMEM;
+	}
+	ns_init(&ns->ns, NS_UTS);
+	spin_lock(&from->lock);
+	ns->name = from->name;
+	spin_unlock(&from->lock);
+	*out = ns;
+	return 0;
+}
+
+void uts_ns_get(struct uts_ns *ns)
+{
+	ref_get(&ns->ns.ref);
+}
+
+void uts_ns_put(struct uts_ns *ns)
+{
+	if (!ref_put(&ns->ns.ref))
+		return;
+	kfree(ns);
+	ns_uncharge(NS_UTS);
+}
 
 void uts_get(struct new_utsname *out)
 {
-	spin_lock(&uts_lock);
-	*out = uts_name;
-	spin_unlock(&uts_lock);
+	struct uts_ns *ns = nsproxy_current()->uts;
+
+	spin_lock(&ns->lock);
+	*out = ns->name;
+	spin_unlock(&ns->lock);
 }
 
-static int uts_set(char *field, const char *name, size_t len)
+static int uts_set(struct uts_ns *ns, char *field, const char *name, size_t len)
 {
 	if (len > __NEW_UTS_LEN)
 		return -EINVAL;
-	spin_lock(&uts_lock);
+	spin_lock(&ns->lock);
 	memset(field, 0, __NEW_UTS_LEN + 1);
 	memcpy(field, name, len);
-	spin_unlock(&uts_lock);
+	spin_unlock(&ns->lock);
 	return 0;
 }
 
 int uts_set_hostname(const char *name, size_t len)
 {
-	return uts_set(uts_name.nodename, name, len);
+	struct uts_ns *ns = nsproxy_current()->uts;
+
+	return uts_set(ns, ns->name.nodename, name, len);
 }
 
 int uts_set_domainname(const char *name, size_t len)
 {
-	return uts_set(uts_name.domainname, name, len);
+	struct uts_ns *ns = nsproxy_current()->uts;
+
+	return uts_set(ns, ns->name.domainname, name, len);
 }

@@ -5,14 +5,26 @@
 
 #include <linux/utsname.h>
 
-#include "lib/types.h"
+#include "kernel/lock.h"
+#include "task/ns.h"
 
 #define UTS_SYSNAME "Linux"
 #define UTS_RELEASE "6.1.0-casemate"
 #define UTS_VERSION "#1 SMP PREEMPT_DYNAMIC Casemate"
 #define UTS_MACHINE "x86_64"
 
-/* A copy; nodename and domainname are the container's. */
+struct uts_ns {
+	struct ns ns;
+	struct spinlock lock; /* protects: name */
+	struct new_utsname name;
+};
+extern struct uts_ns uts_ns_root;
+/* A new one with the same names. 0, -ENOSPC, -ENOMEM. */
+int uts_ns_create(struct uts_ns *from, struct uts_ns **out);
+void uts_ns_get(struct uts_ns *ns);
+void uts_ns_put(struct uts_ns *ns);
+
+/* A copy of the current namespace's names. */
 void uts_get(struct new_utsname *out);
 /* NUL not needed; 0 or -EINVAL (longer than 64). */
 int uts_set_hostname(const char *name, size_t len);

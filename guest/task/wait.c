@@ -11,18 +11,20 @@
 
 #define WAIT_AGAIN 1
 
-static bool family_wait_selects_id(const struct wait_request *w, int pid, int pgid)
+static bool wait_selects_id(
+	const struct wait_request *w, const struct pid *id, const struct pid *pgrp)
 {
-	if (w->who == WAIT_PID && pid != w->id)
+	if (w->who == WAIT_PID && id != w->id)
 		return false;
-	return w->who != WAIT_PGRP || pgid == w->id;
+	return w->who != WAIT_PGRP || pgrp == w->id;
 }
 
-bool family_wait_selects(const struct wait_request *w, int pid, int pgid, u32 exit_signal)
+/* Would this child be waited for? */
+static bool wait_selects(const struct wait_request *w, const struct group *child)
 {
-	bool clone = exit_signal != SIGCHLD;
+	bool clone = child->exit_signal != SIGCHLD;
 
-	if (!family_wait_selects_id(w, pid, pgid))
+	if (!wait_selects_id(w, child->id, child->pgrp))
 		return false;
 	return (w->options & __WALL) || clone == !!(w->options & __WCLONE);
 }
@@ -45,7 +47,7 @@ static void wait_describe(struct wait_request *w, struct task *t)
 	struct cred *c = task_cred(t);
 	u64 utime, stime;
 
-	w->pid = t->tid;
+	w->pid = pid_nr(t->id);
 	w->uid = c->uid;
 	cred_put(c);
 	group_times(child, &utime, &stime);
@@ -122,8 +124,7 @@ static int wait_scan_children(struct group *g, struct wait_request *w, struct ta
 		bool elsewhere = traced && ptrace_elsewhere_locked(child);
 
 		/* wait_scan_tracees looks at those that this process traces. */
-		if ((traced && !elsewhere) ||
-			!family_wait_selects(w, child->pid, child->pgid, child->exit_signal))
+		if ((traced && !elsewhere) || !wait_selects(w, child))
 			continue;
 		ret = WAIT_AGAIN;
 		if (child->state == GROUP_ZOMBIE) {
@@ -199,7 +200,7 @@ static int wait_scan_tracees(
 	list_for_each_entry (t, &tracer->trace.tracees, trace.link) {
 		bool leader = t == t->group->leader;
 
-		if (!family_wait_selects_id(w, t->tid, t->group->pgid))
+		if (!wait_selects_id(w, t->id, t->group->pgrp))
 			continue;
 		ret = WAIT_AGAIN;
 		if (t->dead && (!leader || t->group->state == GROUP_ZOMBIE)) {

@@ -100,9 +100,9 @@ START_TEST(test_pid_wrap)
 	probe_pid_free(5);
 	/* After the first round low numbers stay free. */
 	ck_assert_int_eq(probe_pid_alloc(), -EAGAIN);
+	probe_pid_use(400, false, 1);
 	probe_pid_free(400);
 	probe_pid_free(401);
-	probe_pid_use(400, false, 1);
 	ck_assert_int_eq(probe_pid_alloc(), 401);
 	probe_pid_use(400, true, 1);
 	probe_pid_use(400, false, -1);

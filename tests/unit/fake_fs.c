@@ -42,6 +42,7 @@ static unsigned long fake_objects;
 static int fake_signal_sent;
 static struct task fake_task;
 static struct group fake_group;
+static struct nsproxy fake_set = { .pid = &pid_ns_root };
 static bool fake_running;
 
 /* ---- locks ---- */
@@ -542,16 +543,34 @@ void signal_mask_temporary(u64 set)
 void signal_mask_restore(void)
 {
 }
-void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
-{
-	fn(&fake_group, arg);
-}
 
 /* ---- process groups: the one task leads everything ---- */
 void (*task_session_exit)(struct group *leader);
-struct pid_ns *pid_ns_current(void)
+struct nsproxy *nsproxy_current(void)
 {
-	return NULL;
+	return &fake_set;
+}
+void ns_init(struct ns *n, enum ns_kind kind)
+{
+	ref_init(&n->ref);
+	n->kind = kind;
+}
+bool ns_charge(enum ns_kind kind)
+{
+	(void)kind;
+	return true;
+}
+void ns_uncharge(enum ns_kind kind)
+{
+	(void)kind;
+}
+void task_get(struct task *t)
+{
+	ref_get(&t->ref);
+}
+void group_get(struct group *g)
+{
+	ref_get(&g->ref);
 }
 void user_ref(struct user_acct *u)
 {
@@ -563,7 +582,19 @@ void user_put(struct user_acct *u)
 }
 void file_set_owner(struct file *f)
 {
-	f->owner_pid = 1;
+	file_change_owner(f, F_OWNER_PID, fake_group.id, false);
+}
+void file_change_owner(struct file *f, s32 type, struct pid *pid, bool replace)
+{
+	if (f->owner && !replace)
+		return;
+	f->owner_type = type;
+	pid_assign(&f->owner, pid);
+}
+struct pid *file_get_owner(struct file *f, s32 *type)
+{
+	*type = f->owner_type;
+	return pid_get(f->owner);
 }
 void file_signal_owner(struct file *f, int fd, int code, s64 band)
 {
@@ -573,9 +604,9 @@ void file_signal_owner(struct file *f, int fd, int code, s64 band)
 	(void)band;
 	fake_signal_sent = SIGIO;
 }
-int signal_send_pgrp(int pgid, int sig, const siginfo_t *info)
+int signal_send_pgrp(const struct pid *pgrp, int sig, const siginfo_t *info)
 {
-	(void)pgid;
+	(void)pgrp;
 	return signal_send_task(NULL, sig, info);
 }
 bool signal_is_held(int sig)
@@ -583,10 +614,10 @@ bool signal_is_held(int sig)
 	(void)sig;
 	return false;
 }
-bool task_pgrp_orphaned(int pgid, int sid)
+bool task_pgrp_orphaned(const struct pid *pgrp, const struct pid *session)
 {
-	(void)pgid;
-	(void)sid;
+	(void)pgrp;
+	(void)session;
 	return false;
 }
 
@@ -616,7 +647,7 @@ void fake_fs_user(unsigned uid, unsigned gid)
 
 void fake_fs_mount(const char *type, const char *target, const char *data)
 {
-	int err = vfs_mount(fake_task.mnt_ns, type, type, target, 0, data);
+	int err = vfs_mount(fake_set.mnt, type, type, target, 0, data);
 
 	FAKE_CHECK(!err);
 }
@@ -633,15 +664,22 @@ void fake_fs_boot(void)
 	for (u32 i = 0; i < RLIM_NLIMITS; i++)
 		fake_group.rlim[i] = (struct rlimit64){ ~0UL, ~0UL };
 	fake_group.rlim[RLIMIT_NOFILE] = (struct rlimit64){ 1024, 4096 };
+	fake_group.ns = &pid_ns_root;
+	if (!fake_group.id)
+		FAKE_CHECK(pid_alloc(&pid_ns_root, &fake_task, &fake_group.id) == 0);
 	fake_group.pid = fake_group.sid = fake_group.pgid = 1;
+	fake_group.pgrp = fake_group.session = fake_task.id = fake_group.id;
+	if (list_empty(&pid_ns_root.groups))
+		list_add_tail(&pid_ns_root.groups, &fake_group.ns_link);
 	waitq_init(&fake_group.signalfd_wq);
 	fake_task.group = &fake_group;
-	fake_task.mnt_ns = mount_ns_create();
+	fake_task.ns = &fake_set;
+	fake_set.mnt = mount_ns_create();
 	fake_fs_user(0, 0);
 	fake_running = true;
 	fake_task.files = fdtable_create();
-	FAKE_CHECK(!vfs_mount(fake_task.mnt_ns, "tmpfs", "tmpfs", NULL, 0, "mode=755"));
-	FAKE_CHECK(mount_ns_root(fake_task.mnt_ns, &root));
+	FAKE_CHECK(!vfs_mount(fake_set.mnt, "tmpfs", "tmpfs", NULL, 0, "mode=755"));
+	FAKE_CHECK(mount_ns_root(fake_set.mnt, &root));
 	fake_task.fs = fs_context_create(&root, &root, 022);
 	path_put(&root);
 }
@@ -652,22 +690,22 @@ void fake_fs_overlay(void)
 	struct mount_ns *ns = mount_ns_create();
 	struct path lower, root;
 
-	FAKE_CHECK(mount_ns_root(fake_task.mnt_ns, &lower));
+	FAKE_CHECK(mount_ns_root(fake_set.mnt, &lower));
 	FAKE_CHECK(!overlay_mount_at(ns, &lower, NULL, ""));
 	path_put(&lower);
 	FAKE_CHECK(mount_ns_root(ns, &root));
 	fs_context_put(fake_task.fs);
 	fake_task.fs = fs_context_create(&root, &root, 022);
 	path_put(&root);
-	mount_ns_put(fake_task.mnt_ns);
-	fake_task.mnt_ns = ns;
+	mount_ns_put(fake_set.mnt);
+	fake_set.mnt = ns;
 }
 
 void fake_fs_shutdown(void)
 {
 	fdtable_put(fake_task.files);
 	fs_context_put(fake_task.fs);
-	mount_ns_put(fake_task.mnt_ns);
+	mount_ns_put(fake_set.mnt);
 	cred_put(fake_task.cred);
 	memset(&fake_task, 0, sizeof(fake_task));
 	fake_running = false;

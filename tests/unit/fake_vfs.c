@@ -9,6 +9,7 @@
 #include "mm/filemap_internal.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
+#include "task/pid.h"
 #include "task/task.h"
 
 u32 inotify_active, dnotify_active;
@@ -53,8 +54,20 @@ int signal_send_task(struct task *t, int sig, const siginfo_t *info)
 	panic("no task here");
 }
 
-void group_for_each(bool (*fn)(struct group *g, void *arg), void *arg)
+struct pid_ns pid_ns_root;
+struct nsproxy *nsproxy_current(void)
 {
+	static struct nsproxy none;
+
+	return &none;
+}
+void pid_put(struct pid *p)
+{
+	(void)p;
+}
+void group_for_each_in(struct pid_ns *ns, bool (*fn)(struct group *g, void *arg), void *arg)
+{
+	(void)ns;
 	(void)fn;
 	(void)arg;
 }

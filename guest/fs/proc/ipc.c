@@ -37,9 +37,14 @@ static const struct proc_tunable *tunable_of(struct proc_ctx *c)
 	return list_entry(c, struct proc_node, ctx)->entry->data;
 }
 
+static u64 *tunable_place(const struct proc_tunable *t)
+{
+	return t->val ? t->val : t->place(t);
+}
+
 int proc_tunable_show(struct proc_buf *b, struct proc_ctx *c)
 {
-	proc_printf(b, "%lu\n", READ_ONCE(*tunable_of(c)->val));
+	proc_printf(b, "%lu\n", READ_ONCE(*tunable_place(tunable_of(c))));
 	return 0;
 }
 
@@ -50,24 +55,42 @@ s64 proc_tunable_write(struct proc_ctx *c, char *text, size_t len)
 
 	if (!tunable_next(&text, &v) || (u64)v < t->min || (u64)v > t->max)
 		return -EINVAL;
-	WRITE_ONCE(*t->val, (u64)v);
+	WRITE_ONCE(*tunable_place(t), (u64)v);
 	return (s64)len;
 }
 
-#define TUNABLE(n, place, low, high) \
-	const struct proc_tunable proc_tunable_##n = { .val = place, .min = low, .max = high }
+static u64 *limit_place(const struct proc_tunable *t)
+{
+	return (u64 *)((char *)ipc_limits() + t->offset);
+}
 
-TUNABLE(msgmax, &ipc_limits.msgmax, 0, 4UL << 20);
-TUNABLE(msgmnb, &ipc_limits.msgmnb, 0, INT_MAX);
-TUNABLE(msgmni, &ipc_limits.msgmni, 0, IPC_ID_MAX);
-TUNABLE(shmall, &ipc_limits.shmall, 0, ~0UL);
-TUNABLE(shmmax, &ipc_limits.shmmax, 0, ~0UL);
-TUNABLE(shmmni, &ipc_limits.shmmni, 0, IPC_ID_MAX);
-static TUNABLE(queues_max, &mq_limits.queues_max, 0, INT_MAX);
-static TUNABLE(msg_max, &mq_limits.msg_max, 1, 65536);
-static TUNABLE(msgsize_max, &mq_limits.msgsize_max, 128, 16UL << 20);
-static TUNABLE(msg_default, &mq_limits.msg_default, 1, 65536);
-static TUNABLE(msgsize_default, &mq_limits.msgsize_default, 128, 16UL << 20);
+static u64 *mq_limit_place(const struct proc_tunable *t)
+{
+	return (u64 *)((char *)mq_limits() + t->offset);
+}
+
+#define TUNABLE(n, low, high) \
+	const struct proc_tunable proc_tunable_##n = { .place = limit_place, \
+		.offset = offsetof(struct ipc_limits, n), \
+		.min = low, \
+		.max = high }
+#define MQ_TUNABLE(n, low, high) \
+	static const struct proc_tunable proc_tunable_##n = { .place = mq_limit_place, \
+		.offset = offsetof(struct mq_limits, n), \
+		.min = low, \
+		.max = high }
+
+TUNABLE(msgmax, 0, 4UL << 20);
+TUNABLE(msgmnb, 0, INT_MAX);
+TUNABLE(msgmni, 0, IPC_ID_MAX);
+TUNABLE(shmall, 0, ~0UL);
+TUNABLE(shmmax, 0, ~0UL);
+TUNABLE(shmmni, 0, IPC_ID_MAX);
+MQ_TUNABLE(queues_max, 0, INT_MAX);
+MQ_TUNABLE(msg_max, 1, 65536);
+MQ_TUNABLE(msgsize_max, 128, 16UL << 20);
+MQ_TUNABLE(msg_default, 1, 65536);
+MQ_TUNABLE(msgsize_default, 128, 16UL << 20);
 
 const struct proc_entry proc_mqueue_table[] = {
 	PROC_TUNABLE("msg_default", &proc_tunable_msg_default),
@@ -80,15 +103,15 @@ const struct proc_entry proc_mqueue_table[] = {
 
 int proc_sem_show(struct proc_buf *b, struct proc_ctx *c)
 {
-	proc_printf(b, "%lu\t%lu\t%lu\t%lu\n", ipc_limits.semmsl, ipc_limits.semmns,
-		ipc_limits.semopm, ipc_limits.semmni);
+	proc_printf(b, "%lu\t%lu\t%lu\t%lu\n", ipc_limits()->semmsl, ipc_limits()->semmns,
+		ipc_limits()->semopm, ipc_limits()->semmni);
 	return 0;
 }
 
 s64 proc_sem_write(struct proc_ctx *c, char *text, size_t len)
 {
-	u64 *const place[] = { &ipc_limits.semmsl, &ipc_limits.semmns, &ipc_limits.semopm,
-		&ipc_limits.semmni };
+	struct ipc_limits *l = ipc_limits();
+	u64 *const place[] = { &l->semmsl, &l->semmns, &l->semopm, &l->semmni };
 	static const u64 max[] = { 65536, INT_MAX, 1000, IPC_ID_MAX };
 	s64 v[ARRAY_SIZE(place)];
 	size_t n, i;
@@ -105,7 +128,7 @@ s64 proc_sem_write(struct proc_ctx *c, char *text, size_t len)
 #define NEXT_ID(n, kind) \
 	int proc_##n##_show(struct proc_buf *b, struct proc_ctx *c) \
 	{ \
-		proc_printf(b, "%d\n", READ_ONCE(ipc_limits.next_id[kind])); \
+		proc_printf(b, "%d\n", READ_ONCE(ipc_limits()->next_id[kind])); \
 		return 0; \
 	} \
 	s64 proc_##n##_write(struct proc_ctx *c, char *text, size_t len) \
@@ -113,7 +136,7 @@ s64 proc_sem_write(struct proc_ctx *c, char *text, size_t len)
 		s64 v; \
 		if (!tunable_next(&text, &v) || v < -1 || v > INT_MAX) \
 			return -EINVAL; \
-		WRITE_ONCE(ipc_limits.next_id[kind], (s32)v); \
+		WRITE_ONCE(ipc_limits()->next_id[kind], (s32)v); \
 		return (s64)len; \
 	}
 NEXT_ID(sem_next_id, IPC_SEM)

@@ -7,6 +7,7 @@
 #include "fs/fdtable.h"
 #include "lib/printf.h"
 #include "task/task.h"
+#include "task/pid.h"
 
 /* Blanks and backslashes in names are octal, as fstab wants. */
 static void put_escaped(struct proc_buf *b, const char *s)
@@ -104,19 +105,23 @@ static int mounts_show(struct proc_buf *b, struct proc_ctx *c, mount_line_fn lin
 {
 	struct fs_context *fs = task_get_fs(c->task);
 	struct mounts_walk w = { .b = b };
-	struct mount_ns *ns = c->task->mnt_ns;
+	struct nsproxy *set = task_get_ns(c->task);
 	struct mount **v;
 	u32 n;
 
-	if (!fs)
+	if (!fs || !set || !set->mnt) {
+		if (fs)
+			fs_context_put(fs);
+		nsproxy_put(set);
 		return -EINVAL;
+	}
 	spin_lock(&fs->lock);
 	w.root = fs->root;
 	path_get(&w.root);
 	spin_unlock(&fs->lock);
 	fs_context_put(fs);
 	w.buf = kmalloc(PATH_MAX_LEN);
-	v = w.buf && ns ? mount_ns_list(ns, &n) : NULL;
+	v = w.buf ? mount_ns_list(set->mnt, &n) : NULL;
 	for (u32 i = 0; v && i < n; i++) {
 		struct path p = { v[i], v[i]->root };
 		char *at = path_to_string_root(&p, &w.root, w.buf, PATH_MAX_LEN);
@@ -128,6 +133,7 @@ static int mounts_show(struct proc_buf *b, struct proc_ctx *c, mount_line_fn lin
 	kfree(v);
 	kfree(w.buf);
 	path_put(&w.root);
+	nsproxy_put(set);
 	return v ? 0 : -ENOMEM;
 }
 
@@ -149,11 +155,14 @@ int proc_pid_mountstats(struct proc_buf *b, struct proc_ctx *c)
 /* POLLERR and POLLPRI once after each change of the namespace; f->owner_sig is unused by files of proc and keeps the last event seen. */
 u32 proc_mounts_poll(struct file *f, struct poll_table *pt)
 {
-	struct mount_ns *ns = proc_node(f->inode)->ctx.task->mnt_ns;
+	struct nsproxy *set = task_get_ns(proc_node(f->inode)->ctx.task);
+	struct mount_ns *ns = set ? set->mnt : NULL;
 	u32 mask = POLLIN | POLLRDNORM;
 
-	if (!ns)
+	if (!ns) {
+		nsproxy_put(set);
 		return mask;
+	}
 	poll_wait(f, &ns->poll, pt);
 	if ((s32)ns->event != f->owner_sig) {
 		f->owner_sig = (s32)ns->event;

@@ -275,12 +275,13 @@ static const struct proc_entry ns_table[] = {
 /* ---- threads ---- */
 static const struct proc_entry tid_entry;
 
-static void task_child(struct task *t, const struct proc_entry *e, struct proc_child *out)
+/* Consumes the reference of t. */
+static void task_child(struct task *t, int nr, const struct proc_entry *e, struct proc_child *out)
 {
 	out->entry = e;
 	out->ctx.task = t;
-	out->ctx.key = t->tid;
-	str_format(out->name, sizeof(out->name), "%d", t->tid);
+	out->ctx.key = nr;
+	str_format(out->name, sizeof(out->name), "%d", nr);
 }
 
 static int task_lookup(struct proc_ctx *c, const char *name, struct proc_child *out)
@@ -290,33 +291,38 @@ static int task_lookup(struct proc_ctx *c, const char *name, struct proc_child *
 
 	if (!proc_number(name, &tid))
 		return -ENOENT;
-	t = task_find((int)tid);
+	t = task_find_in(c->ns, (int)tid);
 	if (!t)
 		return -ENOENT;
 	if (t->group != c->task->group) {
 		task_put(t);
 		return -ENOENT;
 	}
-	task_child(t, &tid_entry, out);
+	task_child(t, (int)tid, &tid_entry, out);
 	return 0;
 }
 
 static bool task_next(struct proc_ctx *c, s64 *key, struct proc_child *out)
 {
 	struct task *t, *best = NULL;
+	int best_nr = 0;
 	u64 flags = tree_lock();
 
 	list_for_each_entry (t, &c->task->group->tasks, group_link) {
-		if (t->tid >= *key && (!best || t->tid < best->tid))
+		int nr = pid_nr_ns(t->id, c->ns);
+
+		if (nr >= *key && nr && (!best || nr < best_nr)) {
 			best = t;
+			best_nr = nr;
+		}
 	}
 	if (best)
 		task_get(best);
 	tree_unlock(flags);
 	if (!best)
 		return false;
-	*key = best->tid;
-	task_child(best, &tid_entry, out);
+	*key = best_nr;
+	task_child(best, best_nr, &tid_entry, out);
 	return true;
 }
 
@@ -383,17 +389,17 @@ static int pids_lookup(struct proc_ctx *c, const char *name, struct proc_child *
 	struct task *t;
 	u64 pid;
 
-	(void)c;
 	if (!proc_number(name, &pid))
 		return -ENOENT;
-	t = task_find((int)pid);
+	t = task_find_in(c->ns, (int)pid);
 	if (!t)
 		return -ENOENT;
-	task_child(t, &pid_entry, out);
+	task_child(t, (int)pid, &pid_entry, out);
 	return 0;
 }
 
 struct pids_search {
+	struct pid_ns *ns;
 	s64 from;
 	int best; /* 0: none */
 };
@@ -402,28 +408,29 @@ static bool pids_visit(struct group *g, void *arg)
 {
 	struct pids_search *s = arg;
 
-	if (g->ns == pid_ns_current() && g->pid >= s->from && (!s->best || g->pid < s->best))
-		s->best = g->pid;
+	int nr = pid_nr_ns(g->id, s->ns);
+
+	if (nr >= s->from && (!s->best || nr < s->best))
+		s->best = nr;
 	return true;
 }
 
 static bool pids_next(struct proc_ctx *c, s64 *key, struct proc_child *out)
 {
-	struct pids_search s = { *key, 0 };
+	struct pids_search s = { c->ns, *key, 0 };
 	struct task *t;
 
-	(void)c;
 	for (;;) {
-		group_for_each(pids_visit, &s);
+		group_for_each_in(c->ns, pids_visit, &s);
 		if (!s.best)
 			return false;
 		*key = s.best;
-		t = task_find(s.best);
+		t = task_find_in(c->ns, s.best);
 		if (t)
 			break;
-		s = (struct pids_search){ *key + 1, 0 }; /* gone meanwhile */
+		s = (struct pids_search){ c->ns, *key + 1, 0 }; /* gone meanwhile */
 	}
-	task_child(t, &pid_entry, out);
+	task_child(t, (int)*key, &pid_entry, out);
 	return true;
 }
 

@@ -85,19 +85,25 @@ static void sigsets_get(struct task *t, struct sigsets *s)
 	spin_unlock_irq(&g->sig_lock, flags);
 }
 
-static int parent_pid(struct group *g)
+/* The numbers of a process as a namespace sees them. */
+struct stat_ids {
+	int pid, ppid, pgid, sid;
+};
+
+static struct stat_ids stat_ids(struct group *g, const struct pid_ns *ns)
 {
 	u64 flags = tree_lock();
-	int pid = g->parent ? g->parent->pid : 0;
+	struct stat_ids ids = { pid_nr_ns(g->id, ns), g->parent ? pid_nr_ns(g->parent->id, ns) : 0,
+		pid_nr_ns(g->pgrp, ns), pid_nr_ns(g->session, ns) };
 
 	tree_unlock(flags);
-	return pid;
+	return ids;
 }
 
-static int tracer_pid(struct task *t)
+static int tracer_pid(struct task *t, const struct pid_ns *ns)
 {
 	u64 flags = tree_lock();
-	int pid = t->trace.tracer ? t->trace.tracer->group->pid : 0;
+	int pid = t->trace.tracer ? pid_nr_ns(t->trace.tracer->group->id, ns) : 0;
 
 	tree_unlock(flags);
 	return pid;
@@ -128,13 +134,14 @@ int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
 	struct group *g = t->group;
 	struct as *as = task_get_as(t);
 	bool show = as && task_may_access_fs(t);
+	struct stat_ids ids = stat_ids(g, c->ns);
 	struct sigsets s;
 	int tty_nr, tpgid;
 
 	sigsets_get(t, &s);
-	tty_describe(g, &tty_nr, &tpgid);
-	proc_printf(b, "%d (%.15s) %c %d %d %d %d %d %u ", t->tid, t->comm, task_state(t),
-		parent_pid(g), g->pgid, g->sid, tty_nr, tpgid, 0x400000u);
+	tty_describe(g, c->ns, &tty_nr, &tpgid);
+	proc_printf(b, "%d (%.15s) %c %d %d %d %d %d %u ", pid_nr_ns(t->id, c->ns), t->comm,
+		task_state(t), ids.ppid, ids.pgid, ids.sid, tty_nr, tpgid, 0x400000u);
 	proc_printf(b, "%lu %lu %lu %lu ", t->min_flt + g->dead_minflt, g->child_minflt,
 		t->maj_flt + g->dead_majflt, g->child_majflt);
 	stat_times(b, g);
@@ -208,6 +215,26 @@ static void status_caps(struct proc_buf *b, struct task *t)
 	cred_put(cr);
 }
 
+/* The numbers in the namespaces from that of the reader inwards. */
+static void status_levels(struct proc_buf *b, struct task *t, const struct pid_ns *ns)
+{
+	static const char *const names[] = { "NStgid:", "\nNSpid:", "\nNSpgid:", "\nNSsid:" };
+	u64 flags = tree_lock();
+	struct pid *ids[] = { pid_get(t->group->id), pid_get(t->id), pid_get(t->group->pgrp),
+		pid_get(t->group->session) };
+	u32 i, level;
+
+	tree_unlock(flags);
+	for (i = 0; i < ARRAY_SIZE(ids); i++) {
+		proc_printf(b, "%s", names[i]);
+		for (level = ns->level; level <= t->id->level; level++)
+			proc_printf(
+				b, "\t%d", ids[i] ? pid_nr_ns(ids[i], t->id->num[level].ns) : 0);
+		pid_put(ids[i]);
+	}
+	proc_printf(b, "\n");
+}
+
 int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct task *t = c->task;
@@ -215,6 +242,7 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 	struct as *as = task_get_as(t);
 	struct fs_context *fs = task_get_fs(t);
 	struct sigsets s;
+	struct stat_ids ids = stat_ids(g, c->ns);
 	u64 cpus = cpu_count() >= 64 ? ~0UL : (1UL << cpu_count()) - 1;
 
 	sigsets_get(t, &s);
@@ -224,11 +252,10 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 		fs_context_put(fs);
 	}
 	proc_printf(b, "State:\t%s\n", state_name(task_state(t)));
-	proc_printf(b, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", g->pid, t->tid,
-		parent_pid(g), tracer_pid(t));
+	proc_printf(b, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", ids.pid,
+		pid_nr_ns(t->id, c->ns), ids.ppid, tracer_pid(t, c->ns));
 	status_ids(b, t);
-	proc_printf(b, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", g->pid, t->tid,
-		g->pgid, g->sid);
+	status_levels(b, t, c->ns);
 	if (as) {
 		status_memory(b, as);
 		as_put(as);

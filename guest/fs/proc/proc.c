@@ -7,6 +7,7 @@
 #include "fs/internal.h"
 #include "fs/poll.h"
 #include "lib/printf.h"
+#include "task/pid.h"
 #include "task/task.h"
 
 #define PROC_FIRST_DYN 1024u /* readdir positions: dots, table entries, then PROC_FIRST_DYN + key */
@@ -103,6 +104,7 @@ static struct inode *proc_inode(struct super *sb, const struct proc_entry *e, st
 	}
 	n->entry = e;
 	n->ctx = *ctx;
+	n->ctx.ns = sb->priv;
 	inode->priv = n;
 	inode->ops = e->follow ? &proc_magic_ops : &proc_inode_ops;
 	if (S_ISDIR(e->mode))
@@ -127,18 +129,28 @@ static void proc_evict(struct inode *inode)
 	kfree(n);
 }
 
-static const struct super_ops proc_super_ops = { .evict_inode = proc_evict };
+static void proc_destroy(struct super *sb)
+{
+	pid_ns_put(sb->priv);
+}
+
+static const struct super_ops proc_super_ops = {
+	.evict_inode = proc_evict,
+	.destroy = proc_destroy,
+};
 
 int proc_mount_tree(
 	const char *fstype, u32 magic, const struct proc_entry *root, struct super **out)
 {
-	struct super *sb = super_create(&proc_super_ops, fstype, magic, NULL);
-	struct proc_ctx none = { NULL, 0 };
+	struct pid_ns *ns = pid_ns_current();
+	struct super *sb = super_create(&proc_super_ops, fstype, magic, ns);
+	struct proc_ctx none = { .task = NULL };
 	struct inode *inode;
 	int err;
 
 	if (!sb)
 		return -ENOMEM;
+	pid_ns_get(ns);
 	sb->no_dcache = true;
 	inode = proc_inode(sb, root, &none);
 	err = inode ? super_set_root(sb, inode) : -ENOMEM;

@@ -9,6 +9,7 @@
 #include "fs/super.h"
 
 struct group;
+struct pid_ns;
 struct task;
 struct vma;
 
@@ -27,6 +28,7 @@ void proc_pad(struct proc_buf *b, size_t line_start, size_t column); /* blanks u
 struct proc_ctx {
 	struct task *task; /* reference; NULL outside of /proc/PID */
 	s64 key; /* descriptor number of fd/N and the like */
+	struct pid_ns *ns; /* of the instance: whose numbers it shows; held by the super */
 };
 
 struct proc_child {
@@ -60,7 +62,9 @@ struct proc_entry {
 
 /* A number of the sentry that root may set; show and write of an entry whose data it is. */
 struct proc_tunable {
-	u64 *val;
+	u64 *val; /* NULL: place() says where it is, in the current namespaces */
+	u64 *(*place)(const struct proc_tunable *t);
+	size_t offset; /* for place() */
 	u64 min, max;
 };
 int proc_tunable_show(struct proc_buf *b, struct proc_ctx *c);
@@ -94,7 +98,7 @@ static inline struct proc_node *proc_node(const struct inode *inode)
 	return inode->priv;
 }
 
-/* A new instance with `root` as its root directory. */
+/* A new instance with `root` as its root directory, which shows the processes of the current pid namespace. */
 int proc_mount_tree(
 	const char *fstype, u32 magic, const struct proc_entry *root, struct super **out);
 bool proc_number(const char *s, u64 *out); /* decimal without leading zeroes */

@@ -29,7 +29,6 @@ static int root_uptime(struct proc_buf *b, struct proc_ctx *c)
 
 struct count {
 	u32 groups, tasks, running, blocked;
-	int last;
 	u64 utime, stime;
 };
 
@@ -39,7 +38,6 @@ static bool count_group(struct group *g, void *arg)
 	struct task *t;
 
 	n->groups++;
-	n->last = MAX(n->last, g->pid);
 	n->utime += g->dead_utime;
 	n->stime += g->dead_stime;
 	list_for_each_entry (t, &g->tasks, group_link) {
@@ -60,7 +58,7 @@ u32 proc_running(void)
 {
 	struct count n = { 0 };
 
-	group_for_each(count_group, &n);
+	group_for_each_in(&pid_ns_root, count_group, &n);
 	return n.running;
 }
 
@@ -69,10 +67,10 @@ static int root_loadavg(struct proc_buf *b, struct proc_ctx *c)
 	struct count n = { 0 };
 
 	(void)c;
-	group_for_each(count_group, &n);
+	group_for_each_in(&pid_ns_root, count_group, &n);
 	/* No running average is kept: what runs now stands in all three places. */
 	proc_printf(b, "%u.00 %u.00 %u.00 %u/%u %d\n", n.running, n.running, n.running, n.running,
-		n.tasks, n.last);
+		n.tasks, READ_ONCE(c->ns->last));
 	return 0;
 }
 
@@ -83,7 +81,7 @@ static int root_stat(struct proc_buf *b, struct proc_ctx *c)
 	u32 cpus = cpu_count();
 
 	(void)c;
-	group_for_each(count_group, &n);
+	group_for_each_in(&pid_ns_root, count_group, &n);
 	n.utime /= NSEC_PER_TICK;
 	n.stime /= NSEC_PER_TICK;
 	busy = n.utime + n.stime;
@@ -95,8 +93,8 @@ static int root_stat(struct proc_buf *b, struct proc_ctx *c)
 	proc_printf(b,
 		"intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n"
 		"softirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		(clock_realtime() - clock_monotonic()) / NSEC_PER_SEC, n.last, n.running,
-		n.blocked);
+		(clock_realtime() - clock_monotonic()) / NSEC_PER_SEC, READ_ONCE(pid_ns_root.last),
+		n.running, n.blocked);
 	return 0;
 }
 
@@ -208,16 +206,19 @@ static int root_vmstat(struct proc_buf *b, struct proc_ctx *c)
 /* ---- links ---- */
 static s64 self_link(struct proc_ctx *c, char *buf, size_t size)
 {
-	(void)c;
-	return task_current() ? str_format(buf, size, "%d", task_current()->group->pid) : -ENOENT;
+	int nr = task_current() ? pid_nr_ns(task_current()->group->id, c->ns) : 0;
+
+	return nr ? str_format(buf, size, "%d", nr) : -ENOENT;
 }
 
 static s64 thread_self_link(struct proc_ctx *c, char *buf, size_t size)
 {
 	struct task *t = task_current();
 
-	(void)c;
-	return t ? str_format(buf, size, "%d/task/%d", t->group->pid, t->tid) : -ENOENT;
+	int nr = t ? pid_nr_ns(t->id, c->ns) : 0;
+
+	return nr ? str_format(buf, size, "%d/task/%d", pid_nr_ns(t->group->id, c->ns), nr)
+		  : -ENOENT;
 }
 
 static s64 mounts_link(struct proc_ctx *c, char *buf, size_t size)

@@ -27,7 +27,7 @@
 SHOW_TEXT(show_ostype, "%s", UTS_SYSNAME)
 SHOW_TEXT(show_osrelease, "%s", UTS_RELEASE)
 SHOW_TEXT(show_version, "%s", UTS_VERSION)
-static const struct proc_tunable pid_max_tunable = { &pid_max, 301, PID_MAX };
+static const struct proc_tunable pid_max_tunable = { .val = &pid_max, .min = 301, .max = PID_MAX };
 SHOW_NUMBER(show_threads_max, PID_MAX)
 SHOW_NUMBER(show_cap_last_cap, CAP_LAST_CAP)
 SHOW_NUMBER(show_ngroups_max, 65536)
@@ -155,13 +155,15 @@ static const struct proc_entry kernel_table[] = {
 };
 
 /* ---- vm ---- */
-static const struct proc_tunable map_count_tunable = { &as_max_vmas, 0, INT_MAX };
+static const struct proc_tunable map_count_tunable = {
+	.val = &as_max_vmas, .min = 0, .max = INT_MAX
+};
 SHOW_NUMBER(show_min_addr, 65536)
 SHOW_NUMBER(show_swappiness, 60)
 SHOW_NUMBER(show_overcommit_ratio, 50)
 
 static u64 drop_caches;
-static const struct proc_tunable drop_tunable = { &drop_caches, 1, 4 };
+static const struct proc_tunable drop_tunable = { .val = &drop_caches, .min = 1, .max = 4 };
 
 static s64 write_drop_caches(struct proc_ctx *c, char *text, size_t len)
 {
@@ -191,15 +193,23 @@ static const struct proc_entry vm_table[] = {
 };
 
 /* ---- fs ---- */
-static const struct proc_tunable nr_open_tunable = { &fd_nr_open, 64, 1073741816 };
+static const struct proc_tunable nr_open_tunable = {
+	.val = &fd_nr_open, .min = 64, .max = 1073741816
+};
 SHOW_NUMBER(show_aio_max, AIO_MAX_EVENTS)
 SHOW_NUMBER(show_aio_nr, aio_count())
 SHOW_NUMBER(show_file_max, 1048576)
 SHOW_TEXT(show_file_nr, "%lu\t0\t%u", atomic_load(&files_open), 1048576)
 
-static const struct proc_tunable queued_tunable = { &inotify_limits.queued, 0, INT_MAX };
-static const struct proc_tunable instances_tunable = { &inotify_limits.instances, 0, INT_MAX };
-static const struct proc_tunable watches_tunable = { &inotify_limits.watches, 0, INT_MAX };
+static const struct proc_tunable queued_tunable = {
+	.val = &inotify_limits.queued, .min = 0, .max = INT_MAX
+};
+static const struct proc_tunable instances_tunable = {
+	.val = &inotify_limits.instances, .min = 0, .max = INT_MAX
+};
+static const struct proc_tunable watches_tunable = {
+	.val = &inotify_limits.watches, .min = 0, .max = INT_MAX
+};
 static const struct proc_entry inotify_table[] = {
 	PROC_TUNABLE("max_queued_events", &queued_tunable),
 	PROC_TUNABLE("max_user_instances", &instances_tunable),
@@ -207,8 +217,12 @@ static const struct proc_entry inotify_table[] = {
 	{ .name = NULL },
 };
 
-static const struct proc_tunable pipe_size_tunable = { &pipe_max_size, PAGE_SIZE, PIPE_HARD_MAX };
-static const struct proc_tunable lease_tunable = { &lease_break_time, 0, INT_MAX };
+static const struct proc_tunable pipe_size_tunable = {
+	.val = &pipe_max_size, .min = PAGE_SIZE, .max = PIPE_HARD_MAX
+};
+static const struct proc_tunable lease_tunable = {
+	.val = &lease_break_time, .min = 0, .max = INT_MAX
+};
 
 static const struct proc_entry fs_table[] = {
 	PROC_FILE("aio-max-nr", show_aio_max),

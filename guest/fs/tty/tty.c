@@ -23,75 +23,90 @@ void tty_wake(struct tty *tty)
 }
 
 /* ---- sessions ---- */
-static void tty_owner(struct tty *tty, int *session, int *pgrp)
+/* A member of the tty with a reference, or NULL. */
+static struct pid *tty_pid(struct pid *const *slot)
 {
+	struct pid *p;
+
 	spin_lock(&tty_session_lock);
-	*session = tty->session;
-	*pgrp = tty->pgrp;
+	p = pid_get(*slot);
 	spin_unlock(&tty_session_lock);
+	return p;
 }
 
 /* The terminal of a process, or NULL. */
 static struct tty *tty_of_group(struct group *g)
 {
 	struct tty *tty = READ_ONCE(g->tty);
-	int session, pgrp;
 
-	if (!tty)
-		return NULL;
-	tty_owner(tty, &session, &pgrp);
-	return session == g->sid ? tty : NULL;
+	return tty && READ_ONCE(tty->session) == READ_ONCE(g->session) ? tty : NULL;
 }
 
-void tty_describe(struct group *g, int *tty_nr, int *tpgid)
+void tty_describe(struct group *g, const struct pid_ns *ns, int *tty_nr, int *tpgid)
 {
 	struct tty *tty = tty_of_group(g);
-	int session;
+	struct pid *pgrp;
 
 	*tty_nr = tty ? (int)dev_make(136, tty->index) : 0;
 	*tpgid = -1;
-	if (tty)
-		tty_owner(tty, &session, tpgid);
+	if (!tty)
+		return;
+	pgrp = tty_pid(&tty->pgrp);
+	*tpgid = pid_nr_ns(pgrp, ns);
+	pid_put(pgrp);
+}
+
+bool tty_has_pgrp(struct tty *tty)
+{
+	return READ_ONCE(tty->pgrp) != NULL;
 }
 
 void tty_signal_pgrp(struct tty *tty, int sig)
 {
-	int session, pgrp;
+	struct pid *pgrp = tty_pid(&tty->pgrp);
 
-	tty_owner(tty, &session, &pgrp);
-	if (pgrp > 0)
+	if (pgrp)
 		signal_send_pgrp(pgrp, sig, NULL);
+	pid_put(pgrp);
 }
 
 /* May a background process go on? 0, -EIO, or -ERESTARTSYS with the signal sent. */
 static int tty_job_control(struct tty *tty, int sig)
 {
 	struct group *g = task_current() ? task_current()->group : NULL;
-	int session, pgrp;
+	const struct pid *pgrp;
+	struct pid *own;
+	u64 flags;
+	int ret = -ERESTARTSYS;
 
 	if (!g || tty_of_group(g) != tty)
 		return 0;
-	tty_owner(tty, &session, &pgrp);
-	if (!pgrp || g->pgid == pgrp)
+	pgrp = READ_ONCE(tty->pgrp);
+	if (!pgrp || READ_ONCE(g->pgrp) == pgrp)
 		return 0;
 	if (signal_is_held(sig))
 		return sig == SIGTTIN ? -EIO : 0;
-	if (task_pgrp_orphaned(g->pgid, g->sid))
-		return -EIO;
-	signal_send_pgrp(g->pgid, sig, NULL);
-	return -ERESTARTSYS;
+	flags = tree_lock();
+	own = pid_get(g->pgrp);
+	tree_unlock(flags);
+	if (task_pgrp_orphaned(own, g->session))
+		ret = -EIO;
+	else
+		signal_send_pgrp(own, sig, NULL);
+	pid_put(own);
+	return ret;
 }
 
 struct session_clear {
 	struct tty *tty;
-	int session;
+	const struct pid *session;
 };
 
 static bool session_forget(struct group *g, void *arg)
 {
 	struct session_clear *s = arg;
 
-	if (g->tty == s->tty && g->sid == s->session)
+	if (g->tty == s->tty && g->session == s->session)
 		atomic_store(&g->tty, (void *)NULL);
 	return true;
 }
@@ -99,38 +114,44 @@ static bool session_forget(struct group *g, void *arg)
 /* The session loses its terminal. */
 static void tty_drop_session(struct tty *tty)
 {
-	struct session_clear s = { tty, 0 };
+	struct session_clear s = { tty, NULL };
+	struct pid *session, *pgrp;
 
 	spin_lock(&tty_session_lock);
-	s.session = tty->session;
-	tty->session = tty->pgrp = 0;
+	session = tty->session;
+	pgrp = tty->pgrp;
+	tty->session = tty->pgrp = NULL;
 	spin_unlock(&tty_session_lock);
-	if (s.session)
-		group_for_each(session_forget, &s);
+	s.session = session;
+	if (session)
+		group_for_each_in(&pid_ns_root, session_forget, &s);
+	pid_put(session);
+	pid_put(pgrp);
 }
 
 static void tty_set_session(struct tty *tty, struct group *g)
 {
+	u64 flags = tree_lock();
+
 	spin_lock(&tty_session_lock);
-	tty->session = g->sid;
-	tty->pgrp = g->pgid;
+	pid_assign(&tty->session, g->session);
+	pid_assign(&tty->pgrp, g->pgrp);
 	spin_unlock(&tty_session_lock);
+	tree_unlock(flags);
 	atomic_store(&g->tty, (void *)tty);
 }
 
 static int tty_take_session(struct tty *tty, struct file *f, bool steal)
 {
 	struct group *g = task_current() ? task_current()->group : NULL;
-	int session, pgrp;
 
 	if (!g)
 		return -EPERM;
-	tty_owner(tty, &session, &pgrp);
-	if (g->sid == g->pid && session == g->sid)
+	if (g->session == g->id && READ_ONCE(tty->session) == g->id)
 		return 0;
-	if (g->sid != g->pid || tty_of_group(g))
+	if (g->session != g->id || tty_of_group(g))
 		return -EPERM;
-	if (session) {
+	if (READ_ONCE(tty->session)) {
 		if (!steal || !fs_capable(CAP_SYS_ADMIN))
 			return -EPERM;
 		tty_drop_session(tty);
@@ -472,77 +493,88 @@ static s64 ioctl_winsize(struct tty *tty, u32 cmd, uaddr_t arg)
 	return 0;
 }
 
-struct pgrp_search {
-	int pgrp, session;
-	bool found, in_session;
-};
-
-static bool pgrp_visit(struct group *g, void *arg)
+/* Is a process of the group there, and one of them in the session? 0, -ESRCH, -EPERM. */
+static int pgrp_check_locked(const struct pid *pgrp, const struct pid *session)
 {
-	struct pgrp_search *s = arg;
+	struct group *g;
+	int ret = -ESRCH;
 
-	if (g->ns == pid_ns_current() && g->pgid == s->pgrp) {
-		s->found = true;
-		s->in_session |= g->sid == s->session;
+	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
+		if (g->pgrp != pgrp)
+			continue;
+		if (g->session == session)
+			return 0;
+		ret = -EPERM;
 	}
-	return true;
+	return ret;
 }
 
 static s64 ioctl_set_pgrp(struct tty *tty, uaddr_t arg)
 {
 	struct group *g = task_current()->group;
-	struct pgrp_search s = { 0 };
-	int err, fg;
+	struct pid *pgrp;
+	int err, nr;
+	u64 flags;
 
 	if (tty_of_group(g) != tty)
 		return -ENOTTY;
 	err = tty_job_control(tty, SIGTTOU);
 	if (err)
 		return err;
-	if (get_user(s.pgrp, arg))
+	if (get_user(nr, arg))
 		return -EFAULT;
-	if (s.pgrp < 0)
+	if (nr < 0)
 		return -EINVAL;
-	tty_owner(tty, &s.session, &fg);
-	group_for_each(pgrp_visit, &s);
-	if (!s.found)
-		return -ESRCH;
-	if (!s.in_session)
-		return -EPERM;
+	flags = tree_lock();
+	pgrp = pid_find_locked(g->ns, nr);
+	err = pgrp ? pgrp_check_locked(pgrp, g->session) : -ESRCH;
 	spin_lock(&tty_session_lock);
-	if (tty->session == s.session)
-		tty->pgrp = s.pgrp;
+	if (!err && tty->session == g->session)
+		pid_assign(&tty->pgrp, pgrp);
 	spin_unlock(&tty_session_lock);
-	return 0;
+	tree_unlock(flags);
+	return err;
+}
+
+/* Leave the terminal; with the leader the whole session does. */
+static void tty_give_up(struct tty *tty, struct group *g)
+{
+	if (g->session == g->id) {
+		tty_signal_pgrp(tty, SIGHUP);
+		tty_signal_pgrp(tty, SIGCONT);
+		tty_drop_session(tty);
+	}
+	atomic_store(&g->tty, (void *)NULL);
+}
+
+static s64 ioctl_get_pid(struct pid *const *slot, uaddr_t arg)
+{
+	struct pid *p = tty_pid(slot);
+	int nr = pid_nr(p);
+
+	pid_put(p);
+	return put_user(nr, arg);
 }
 
 static s64 ioctl_job(struct tty *tty, struct file *f, u32 cmd, u64 arg, bool master)
 {
 	struct group *g = task_current() ? task_current()->group : NULL;
-	int session, pgrp;
+	bool ours = g && tty_of_group(g) == tty;
 
-	tty_owner(tty, &session, &pgrp);
 	switch (cmd) {
 	case TIOCSCTTY:
 		return master ? -ENOTTY : tty_take_session(tty, f, arg == 1);
 	case TIOCNOTTY:
-		if (!g || tty_of_group(g) != tty)
+		if (!ours)
 			return -ENOTTY;
-		if (g->sid == g->pid) {
-			tty_signal_pgrp(tty, SIGHUP);
-			tty_signal_pgrp(tty, SIGCONT);
-			tty_drop_session(tty);
-		}
-		atomic_store(&g->tty, (void *)NULL);
+		tty_give_up(tty, g);
 		return 0;
 	case TIOCGPGRP:
-		if (!master && (!g || tty_of_group(g) != tty))
-			return -ENOTTY;
-		return put_user(pgrp, arg);
+		return master || ours ? ioctl_get_pid(&tty->pgrp, arg) : -ENOTTY;
 	case TIOCGSID:
-		if ((!master && (!g || tty_of_group(g) != tty)) || !session)
+		if ((!master && !ours) || !READ_ONCE(tty->session))
 			return -ENOTTY;
-		return put_user(session, arg);
+		return ioctl_get_pid(&tty->session, arg);
 	default:
 		return g ? ioctl_set_pgrp(tty, arg) : -ENOTTY;
 	}

@@ -18,6 +18,8 @@
 #define TTY_OUTPUT_SIZE 8192u /* a power of two */
 
 struct group;
+struct pid;
+struct pid_ns;
 
 struct tty {
 	struct mutex lock; /* protects: everything but what other locks are named for */
@@ -42,7 +44,7 @@ struct tty {
 	u32 index;
 	struct inode *inode; /* of the slave node, reference */
 	/* job control; lock: tty_session_lock */
-	int session, pgrp;
+	struct pid *session, *pgrp; /* references, NULL = none */
 };
 
 extern struct spinlock tty_session_lock;
@@ -68,8 +70,10 @@ s64 tty_ioctl_common(struct tty *tty, struct file *f, u32 cmd, u64 arg, bool mas
 int tty_open_slave(struct tty *tty, struct file *f);
 void tty_hangup(struct tty *tty); /* no lock held */
 void tty_signal_pgrp(struct tty *tty, int sig);
+bool tty_has_pgrp(struct tty *tty); /* a foreground group */
 void tty_wake(struct tty *tty); /* everybody who waits for anything */
-void tty_describe(struct group *g, int *tty_nr, int *tpgid);
+/* As the processes of a pid namespace see it. */
+void tty_describe(struct group *g, const struct pid_ns *ns, int *tty_nr, int *tpgid);
 
 /* pty.c */
 void pty_init(void);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Namespaces. A task sees the world through one struct nsproxy, shared by all tasks that have the same set; it is immutable once a task has it: a
+ * change makes another one. The pid namespace in it is the one that children are born into; where a task itself lives does not
+ * change (task/pid.h), nor does the user namespace live here (task/cred.h).
+ *
+ * Every namespace begins with struct ns: a counted reference, a kind, and the number that /proc/PID/ns shows.
+ *
+ * Kernel threads act in the first namespaces unless ns_act() said otherwise: what the agent mounts, names, finds and kills is then that of the
+ * container it acts for.
+ */
+#ifndef TASK_NS_H
+#define TASK_NS_H
+
+#include "lib/atomic.h"
+#include "lib/types.h"
+
+struct ipc_ns;
+struct mount_ns;
+struct pid_ns;
+struct task;
+struct uts_ns;
+
+enum ns_kind {
+	NS_IPC,
+	NS_MNT,
+	NS_PID,
+	NS_UTS,
+	NS_KINDS
+};
+
+/* The numbers of the first ones, as in Linux (linux/proc_ns.h, linux/nsfs.h); others come after them. */
+#define NS_INUM_IPC   0xefffffffu
+#define NS_INUM_UTS   0xeffffffeu
+#define NS_INUM_USER  0xeffffffdu
+#define NS_INUM_PID   0xeffffffcu
+#define NS_INUM_FIRST 0xf0000000u
+
+struct ns {
+	struct ref ref;
+	u32 kind; /* enum ns_kind */
+	u32 inum;
+};
+
+struct nsproxy {
+	struct ref ref;
+	struct ipc_ns *ipc;
+	struct mount_ns *mnt; /* NULL until there is one */
+	struct pid_ns *pid; /* of children */
+	struct uts_ns *uts;
+};
+
+extern struct nsproxy nsproxy_root; /* the first ones; without mounts */
+
+/* ---- sets ---- */
+/* A private copy of `from` in which the kinds named by CLONE_NEW* flags are new: pid below from's; ipc empty; uts a copy; mnt as from's (see nsproxy_set_mnt,
+ * ns_clone). 0, -ENOSPC (too many), -ENOMEM. May sleep. */
+int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct nsproxy **out);
+void nsproxy_get(struct nsproxy *p);
+void nsproxy_put(struct nsproxy *p); /* may sleep with the last one; NULL is allowed */
+/* Of a set that no task has yet: replace one kind by another set's, or the mounts. They take references of their own. */
+void nsproxy_join(struct nsproxy *p, enum ns_kind kind, const struct nsproxy *from);
+void nsproxy_set_mnt(struct nsproxy *p, struct mount_ns *mnt);
+
+/* ---- who has which ---- */
+/* The current task's, or what the kernel thread acts in. Borrowed: valid until the task changes it itself. */
+struct nsproxy *nsproxy_current(void);
+/* A task's, with a reference; NULL when it gave it up. */
+struct nsproxy *task_get_ns(struct task *t);
+/* The current task gets another set; consumes the reference. NULL: it ends. */
+void task_set_ns(struct task *t, struct nsproxy *p);
+/* The current kernel thread acts in p (borrowed until changed; NULL: the first). The previous one. */
+struct nsproxy *ns_act(struct nsproxy *p);
+
+/* ---- for the kinds ---- */
+/* A fresh number and one reference. */
+void ns_init(struct ns *n, enum ns_kind kind);
+/* One more namespace of a kind; false: there are too many. */
+bool ns_charge(enum ns_kind kind);
+void ns_uncharge(enum ns_kind kind);
+
+#endif
