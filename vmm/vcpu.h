@@ -50,6 +50,7 @@ struct vcpu {
 	/* The debug thread's, while the vCPU stands. */
 	atomic_uint debug_flags; /* CM_DBG_GD_*, 0 = nobody debugs */
 	bool stepping; /* the trap flag is the debugger's */
+	bool hw; /* KVM was told of debug registers */
 	uint64_t
 		frame; /* gpa of the registers of the trap that the vCPU reports, 0 = none; its thread's */
 	struct cm_dbg_stop stop; /* reason CM_DBG_NONE: none */

@@ -50,6 +50,16 @@ struct gdb_machine {
 	struct cm_dbg_status status; /* as of the last stop */
 	struct gdb_break brk[GDB_BREAKS];
 	struct gdb_hw hw[GDB_HW];
+	/* Do debug registers work? Found out by steps from under a breakpoint in one: no backend is believed. */
+	enum {
+		GDB_HW_UNKNOWN,
+		GDB_HW_BROKEN,
+		GDB_HW_WORKS
+	} hw_state;
+	bool hw_wanted; /* somebody asked */
+	bool probing; /* by the last resume */
+	unsigned probes; /* in vain so far */
+	uint32_t only; /* of the last resume */
 };
 
 /* Stop the vCPUs and take the guest's debugging. */
@@ -71,6 +81,8 @@ bool machine_break_is(const struct gdb_machine *m, uint64_t va);
 /* Take the byte's breakpoints out of memory, and put all such back. */
 int machine_break_lift(struct gdb_machine *m, uint64_t gpa);
 void machine_break_restore(struct gdb_machine *m);
+/* As ops->hardware. */
+int machine_hw_works(struct gdb_machine *m);
 int machine_hw(struct gdb_machine *m, enum rsp_break kind, uint64_t va, uint64_t len, bool set);
 /* The breakpoint of the debug registers that a #DB is for, NULL = none. */
 const struct gdb_hw *machine_hw_hit(const struct gdb_machine *m);

@@ -8,6 +8,8 @@
 #include "control/debug/gdb.h"
 
 #define DR6_HITS     0xfu
+#define RFLAGS_RF    0x10000u
+#define HW_PROBES    3u
 #define XSAVE_HEADER 512u /* offset of XSTATE_BV */
 
 bool machine_has_cpu(const struct gdb_machine *m, uint32_t cpu)
@@ -51,11 +53,51 @@ static uint64_t hw_dr7(const struct gdb_machine *m)
 	return dr7 ? dr7 | 0x600 : 0;
 }
 
+int machine_hw_works(struct gdb_machine *m)
+{
+	m->hw_wanted = true;
+	return m->hw_state == GDB_HW_UNKNOWN ? -EAGAIN : m->hw_state == GDB_HW_WORKS;
+}
+
+/*
+ * A step from an instruction that has a breakpoint in a debug register: where these work it does not get that far. Interrupts may come first, so
+ * once is not enough.
+ */
+static void hw_probe(struct gdb_machine *m, struct cm_dbg_guest_debug *q)
+{
+	struct kvm_regs r;
+
+	if (m->hw_state != GDB_HW_UNKNOWN || !m->hw_wanted || q->dr7 ||
+		dbg_get_regs(m->d, q->cpu, &r, NULL) < 0)
+		return;
+	/* Bits that would let this instruction pass. */
+	if (r.rflags & RFLAGS_RF) {
+		r.rflags &= ~(uint64_t)RFLAGS_RF;
+		dbg_set_regs(m->d, q->cpu, &r);
+	}
+	q->dr[0] = r.rip;
+	q->dr7 = 0x602; /* global, execution */
+	m->probing = true;
+}
+
+/* What the event says about it. True: the step that gdb wanted is still to be made. */
+static bool hw_probed(struct gdb_machine *m)
+{
+	if (!m->probing || m->stop.cpu != m->step || m->stop.exception != 1)
+		return false;
+	m->probing = false;
+	if (m->stop.dr6 & 1)
+		m->hw_state = GDB_HW_WORKS;
+	else if (++m->probes == HW_PROBES)
+		m->hw_state = GDB_HW_BROKEN;
+	return m->hw_state == GDB_HW_WORKS;
+}
+
 int machine_hw(struct gdb_machine *m, enum rsp_break kind, uint64_t va, uint64_t len, bool set)
 {
 	unsigned i;
 
-	if (dbg_machine(m->d)->backend == CM_DBG_PVM)
+	if (m->hw_state != GDB_HW_WORKS)
 		return -EOPNOTSUPP;
 	if (hw_bits(kind, len) < 0 || (kind != RSP_BREAK_HARD && va % len != 0))
 		return -EINVAL;
@@ -185,10 +227,17 @@ static int machine_debug(struct gdb_machine *m, uint32_t cpu, uint32_t flags)
 
 	for (i = 0; i < GDB_HW; i++)
 		q.dr[i] = m->hw[i].used ? m->hw[i].va : 0;
+	if (flags & CM_DBG_GD_STEP)
+		hw_probe(m, &q);
 	if (q.dr7)
 		q.flags |= CM_DBG_GD_HW;
 	r = dbg_call(m->d, CM_DBG_GUEST_DEBUG, &(struct dbg_buf){ &q, sizeof(q) }, 1, NULL, 0);
-	return r < 0 ? r : 0;
+	if (r != -EOPNOTSUPP || !m->probing)
+		return r < 0 ? r : 0;
+	/* There is not even a way to ask for it. */
+	m->probing = false;
+	m->hw_state = GDB_HW_BROKEN;
+	return machine_debug(m, cpu, flags);
 }
 
 int machine_start(struct gdb_machine *m, struct cm_err *err)
@@ -217,6 +266,14 @@ int machine_pause(struct gdb_machine *m)
 	return 0;
 }
 
+/* An event is told when its vCPU stands; this waits for the others. */
+static int machine_settle(struct gdb_machine *m)
+{
+	int r = dbg_pause(m->d, 0, 0, &m->status);
+
+	return r < 0 ? r : dbg_resume(m->d, 0, NULL);
+}
+
 int machine_resume(struct gdb_machine *m, uint32_t step, uint32_t only)
 {
 	uint32_t cpu;
@@ -234,6 +291,8 @@ int machine_resume(struct gdb_machine *m, uint32_t step, uint32_t only)
 		if (m->event && m->foreign && m->stop.cpu == cpu)
 			flags |= CM_DBG_GD_INJECT;
 		r = machine_debug(m, cpu, flags);
+		if (r == -EBUSY && machine_settle(m) >= 0)
+			r = machine_debug(m, cpu, flags);
 	}
 	if (r < 0)
 		return r;
@@ -242,6 +301,7 @@ int machine_resume(struct gdb_machine *m, uint32_t step, uint32_t only)
 	m->event = m->foreign = m->trap_set = false;
 	m->holding = only != GDB_NO_CPU;
 	m->step = step;
+	m->only = only;
 	if (r == 0 && m->held)
 		r = dbg_resume(m->d, 0, NULL);
 	m->held = false;
@@ -269,7 +329,9 @@ int machine_event(struct gdb_machine *m)
 	m->event = true;
 	m->stop = stop;
 	r = dbg_status(m->d, &m->status);
-	return r < 0 ? r : 1;
+	if (r < 0 || !hw_probed(m))
+		return r < 0 ? r : 1;
+	return machine_resume(m, m->step, m->only);
 }
 
 /* ---- registers */

@@ -191,14 +191,16 @@ static void serve_end(struct gdb *g)
 	serve_lost(g);
 }
 
-static void serve_machine(struct gdb *g, const struct gdb_target *target, void *state)
+static bool serve_machine(struct gdb *g, const struct gdb_target *target, void *state)
 {
 	int r = machine_event(&g->m);
+	bool some = r > 0;
 
 	if (r > 0)
 		r = target->event(state);
 	if (r < 0)
 		serve_end(g);
+	return some;
 }
 
 static void serve_timeout(struct gdb *g, const struct gdb_target *target, void *state)
@@ -244,20 +246,21 @@ static void serve_loop(struct gdb *g, const struct gdb_target *target, void *sta
 			{ .fd = g->in, .events = POLLIN },
 			{ .fd = -1, .events = POLLIN },
 		};
+		bool some = false;
 		int r;
 
-		/* Stop events may have come with a reply. */
+		/* Stop events may have come with a reply, that to going on from the last one, too. */
 		if (!g->m.event && g->rsp.running)
-			serve_machine(g, target, state);
+			some = serve_machine(g, target, state);
 		if (g->in < 0)
 			return;
 		p[2].fd = g->rsp.running ? dbg_fd(g->m.d) : -1;
-		r = poll(p, 3, serve_patience(g, target));
+		r = poll(p, 3, some ? 0 : serve_patience(g, target));
 		if ((r < 0 && errno != EINTR) || p[0].revents)
 			return;
-		if (r == 0)
+		if (r == 0 && !some)
 			serve_timeout(g, target, state);
-		else if (p[1].revents)
+		else if (r > 0 && p[1].revents)
 			serve_gdb(g);
 	}
 }

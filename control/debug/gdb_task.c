@@ -242,9 +242,13 @@ static int task_go(struct gdb_task *st)
 	cpu = task_cpu(st, k, &user);
 	if (user)
 		return machine_resume(m, cpu, st->how.only ? cpu : GDB_NO_CPU);
-	r = task_set_trap(st, k);
-	m->trap_set = true;
+	r = task_set_trap(m, k->thread);
 	return r ? r : machine_resume(m, GDB_NO_CPU, GDB_NO_CPU);
+}
+
+static int op_hardware(void *t)
+{
+	return machine_hw_works(&((struct gdb_task *)t)->g->m);
 }
 
 static int op_resume(void *t, const struct rsp_resume *how)
@@ -537,6 +541,7 @@ const struct gdb_target gdb_target_task = {
 		.read = op_read,
 		.write = op_write,
 		.breakpoint = op_breakpoint,
+		.hardware = op_hardware,
 		.resume = op_resume,
 		.interrupt = op_interrupt,
 		.object = op_object,

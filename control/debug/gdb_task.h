@@ -43,8 +43,8 @@ int gdb_task_refresh(struct gdb_task *st);
 uint32_t task_cpu(struct gdb_task *st, const struct gdb_thread *t, bool *user);
 int task_get_regs(struct gdb_task *st, const struct gdb_thread *t, struct rsp_regs *r);
 int task_set_regs(struct gdb_task *st, const struct gdb_thread *t, const struct rsp_regs *r);
-/* Set the trap flag in the registers of a task that is in the kernel. */
-int task_set_trap(struct gdb_task *st, const struct gdb_thread *t);
+/* Set the trap flag in the user registers of a task that is in the kernel; thread: the sentry's address of it. */
+int task_set_trap(struct gdb_machine *m, uint64_t thread);
 
 /* ---- gdb_svr4.c: qXfer:libraries-svr4 as text; 0 or -errno. read gives memory of the process: bytes from the start, or -errno. */
 struct svr4_memory {

@@ -40,29 +40,29 @@ uint32_t task_cpu(struct gdb_task *st, const struct gdb_thread *t, bool *user)
 }
 
 /* The address of its struct regs, 0 = the sentry's differs from what is known here. */
-static uint64_t frame_at(struct gdb_task *st, const struct gdb_thread *t)
+static uint64_t frame_at(const struct gdb_machine *m, uint64_t thread)
 {
-	struct guest *g = st->g->m.guest;
+	struct guest *g = m->guest;
 
 	if (guest_const(g, F_REGS) != sizeof(struct task_frame))
 		return 0;
-	return guest_get(g, t->thread, F_THREAD_STACK) + guest_const(g, C_KSTACK_SIZE) -
+	return guest_get(g, thread, F_THREAD_STACK) + guest_const(g, C_KSTACK_SIZE) -
 	       sizeof(struct task_frame);
 }
 
-static int frame_read(struct gdb_task *st, const struct gdb_thread *t, struct task_frame *f)
+static int frame_read(const struct gdb_machine *m, uint64_t thread, struct task_frame *f)
 {
-	return guest_read(st->g->m.guest, frame_at(st, t), f, sizeof(*f));
+	return guest_read(m->guest, frame_at(m, thread), f, sizeof(*f));
 }
 
-static int kernel_write(struct gdb_task *st, uint64_t va, const void *p, size_t len)
+static int kernel_write(struct gdb_machine *m, uint64_t va, const void *p, size_t len)
 {
-	return gdb_write(&st->g->m, 0, va, p, len, 0);
+	return gdb_write(m, 0, va, p, len, 0);
 }
 
-static int frame_write(struct gdb_task *st, const struct gdb_thread *t, const struct task_frame *f)
+static int frame_write(struct gdb_machine *m, uint64_t thread, const struct task_frame *f)
 {
-	return kernel_write(st, frame_at(st, t), f, sizeof(*f));
+	return kernel_write(m, frame_at(m, thread), f, sizeof(*f));
 }
 
 /* The save area's first part, and the bases, of a task that no vCPU runs. */
@@ -91,7 +91,7 @@ int task_get_regs(struct gdb_task *st, const struct gdb_thread *t, struct rsp_re
 		return machine_get_regs(&st->g->m, cpu, r);
 	memset(r, 0, sizeof(*r));
 	e = cpu == GDB_NO_CPU ? saved_fpu(st, t, r) : machine_get_regs(&st->g->m, cpu, r);
-	e = e ? e : frame_read(st, t, &f);
+	e = e ? e : frame_read(&st->g->m, t->thread, &f);
 	if (e < 0)
 		return e;
 	const uint64_t gpr[16] = { f.rax, f.rbx, f.rcx, f.rdx, f.rsi, f.rdi, f.rbp, f.rsp, f.r8,
@@ -117,14 +117,16 @@ static int save_fpu(struct gdb_task *st, const struct gdb_thread *t, const struc
 	if (e < 0)
 		return e;
 	rsp_regs_to_fxsave(r, area);
-	e = kernel_write(st, fpu, area, sizeof(area));
+	e = kernel_write(&st->g->m, fpu, area, sizeof(area));
 	/* A CPU that has them loaded still must load them anew. */
 	if (e == 0)
-		e = kernel_write(
-			st, guest_at(g, t->thread, F_THREAD_FPU_CPU), &nowhere, sizeof(nowhere));
+		e = kernel_write(&st->g->m, guest_at(g, t->thread, F_THREAD_FPU_CPU), &nowhere,
+			sizeof(nowhere));
 	if (e == 0)
-		e = kernel_write(st, guest_at(g, t->thread, F_THREAD_FSBASE), &r->fs_base, 8);
-	return e ? e : kernel_write(st, guest_at(g, t->thread, F_THREAD_GSBASE), &r->gs_base, 8);
+		e = kernel_write(
+			&st->g->m, guest_at(g, t->thread, F_THREAD_FSBASE), &r->fs_base, 8);
+	return e ? e
+		 : kernel_write(&st->g->m, guest_at(g, t->thread, F_THREAD_GSBASE), &r->gs_base, 8);
 }
 
 static bool same_fpu(const struct rsp_regs *a, const struct rsp_regs *b)
@@ -145,12 +147,12 @@ int task_set_regs(struct gdb_task *st, const struct gdb_thread *t, const struct 
 	if (user)
 		return machine_set_regs(&st->g->m, cpu, r);
 	e = task_get_regs(st, t, &old);
-	e = e ? e : frame_read(st, t, &f);
+	e = e ? e : frame_read(&st->g->m, t->thread, &f);
 	if (e < 0)
 		return e;
 	f = (struct task_frame){ q[15], q[14], q[13], q[12], q[6], q[1], q[11], q[10], q[9], q[8],
 		q[0], q[2], q[3], q[4], q[5], r->orig_rax, r->rip, f.cs, r->eflags, q[7], f.ss };
-	e = frame_write(st, t, &f);
+	e = frame_write(&st->g->m, t->thread, &f);
 	if (e < 0 || same_fpu(&old, r))
 		return e;
 	if (cpu == GDB_NO_CPU)
@@ -162,13 +164,14 @@ int task_set_regs(struct gdb_task *st, const struct gdb_thread *t, const struct 
 	return machine_set_regs(&st->g->m, cpu, &old);
 }
 
-int task_set_trap(struct gdb_task *st, const struct gdb_thread *t)
+int task_set_trap(struct gdb_machine *m, uint64_t thread)
 {
 	struct task_frame f;
-	int e = frame_read(st, t, &f);
+	int e = frame_read(m, thread, &f);
 
 	if (e < 0)
 		return e;
 	f.rflags |= RFLAGS_TF;
-	return frame_write(st, t, &f);
+	m->trap_set = true;
+	return frame_write(m, thread, &f);
 }

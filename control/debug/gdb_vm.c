@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/debug/gdb.h"
+#include "control/debug/gdb_task.h"
 #include "control/debug/tasks.h"
 
 #define TRAP_DB 1u
@@ -130,10 +130,44 @@ static int vm_breakpoint(void *t, enum rsp_break kind, uint64_t addr, uint64_t l
 	return r ? r : machine_break_add(&g->m, addr, p.gpa);
 }
 
+static int vm_hardware(void *t)
+{
+	return machine_hw_works(&((struct gdb *)t)->m);
+}
+
+/*
+ * On the way back to user mode there is an instruction after which the stack is no longer the kernel's, and a step that ends there has nowhere to
+ * be reported from. 1: the step is to end behind the way, where the task's registers have the trap flag now; 2: it is half gone already, and
+ * ends where something else stops it.
+ */
+static int vm_leaves_kernel(struct gdb *g, uint32_t cpu)
+{
+	struct task_info task;
+	struct kvm_regs r;
+	uint64_t from, to, thread;
+	bool has_task;
+	int e;
+
+	if (!image_symbol(g->m.guest->img, "ret_to_user", &from, NULL) ||
+		!image_symbol(g->m.guest->img, "ret_from_fork", &to, NULL) ||
+		dbg_get_regs(g->m.d, cpu, &r, NULL) < 0 || r.rip < from || r.rip >= to)
+		return 0;
+	thread = tasks_running(g->m.guest, cpu, &task, &has_task);
+	if (r.rip != from || !has_task)
+		return 2;
+	e = task_set_trap(&g->m, thread);
+	return e < 0 ? e : 1;
+}
+
 static int vm_resume(void *t, const struct rsp_resume *how)
 {
 	struct gdb *g = t;
+	int leaves = how->step ? vm_leaves_kernel(g, vm_cpu(how->step)) : 0;
 
+	if (leaves < 0)
+		return leaves;
+	if (leaves > 0)
+		return machine_resume(&g->m, GDB_NO_CPU, GDB_NO_CPU);
 	return machine_resume(&g->m, how->step ? vm_cpu(how->step) : GDB_NO_CPU,
 		how->only ? vm_cpu(how->only) : GDB_NO_CPU);
 }
@@ -245,6 +279,7 @@ const struct gdb_target gdb_target_vm = {
 		.read = vm_read,
 		.write = vm_write,
 		.breakpoint = vm_breakpoint,
+		.hardware = vm_hardware,
 		.resume = vm_resume,
 		.interrupt = vm_interrupt,
 		.object = vm_object,

@@ -56,6 +56,8 @@ struct rsp_ops {
 	int (*write)(void *t, uint32_t thread, uint64_t addr, const void *buf, size_t len);
 	/* -EOPNOTSUPP: this kind is not there. */
 	int (*breakpoint)(void *t, enum rsp_break kind, uint64_t addr, uint64_t len, bool set);
+	/* Do debug registers work? 1, 0, or -EAGAIN: the next steps will show it. */
+	int (*hardware)(void *t);
 	/* A stop is told by rsp_stopped, at once or later. */
 	int (*resume)(void *t, const struct rsp_resume *r);
 	/* gdb's ^C while the target runs: it shall stop soon. */
@@ -68,6 +70,19 @@ struct rsp_ops {
 	void (*detach)(void *t);
 };
 
+#define RSP_WATCHES   8u
+#define RSP_WATCH_MAX 64u /* bytes of one */
+
+/* A hardware breakpoint or watchpoint that was set before debug registers were known to work. */
+struct rsp_watch {
+	bool used;
+	bool real; /* it is in a debug register by now */
+	enum rsp_break kind;
+	uint64_t addr;
+	uint32_t len;
+	uint8_t old[RSP_WATCH_MAX]; /* what was there when the target went on */
+};
+
 struct rsp {
 	const struct rsp_ops *ops;
 	void *target;
@@ -76,6 +91,9 @@ struct rsp {
 	bool silent; /* the packet at hand gets no answer now */
 	bool detached; /* gdb left: the connection is to be closed */
 	uint32_t general; /* thread of g, m and so on */
+	struct rsp_watch watch[RSP_WATCHES];
+	uint32_t stepped; /* thread that makes a step for the watchpoints' sake, 0 = none */
+	struct rsp_resume slow; /* what gdb wanted then */
 	struct rsp_stop stop; /* the last one told */
 	enum {
 		RSP_IDLE,

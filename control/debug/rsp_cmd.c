@@ -62,8 +62,12 @@ static void cmd_add_stop(struct rsp *r)
 			r, "%s:%llx;", watch[r->stop.kind], (unsigned long long)r->stop.address);
 }
 
-void rsp_stopped(struct rsp *r, const struct rsp_stop *stop)
+void rsp_stopped(struct rsp *r, const struct rsp_stop *why)
 {
+	struct rsp_stop told = *why, *stop = &told;
+
+	if (!rsp_watch_stopped(r, stop))
+		return;
 	r->stop = *stop;
 	r->general = stop->thread;
 	r->running = false;
@@ -231,8 +235,10 @@ static void cmd_break(struct rsp *r, const char *p)
 		cmd_bad(r);
 		return;
 	}
-	cmd_result(r, r->ops->breakpoint(
-			      r->target, (enum rsp_break)(kind - '0'), addr, len, r->in[0] == 'Z'));
+	cmd_result(r, kind == '0' ? r->ops->breakpoint(
+					    r->target, RSP_BREAK_SOFT, addr, len, r->in[0] == 'Z')
+				  : rsp_hardware(r, (enum rsp_break)(kind - '0'), addr, len,
+					    r->in[0] == 'Z'));
 }
 
 /* ---- running */
@@ -242,7 +248,7 @@ static void cmd_resume(struct rsp *r, const struct rsp_resume *how)
 	int e;
 
 	r->running = true;
-	e = r->ops->resume(r->target, how);
+	e = rsp_watch_resume(r, how);
 	if (e >= 0) {
 		r->silent = true; /* the answer is the next stop */
 	} else {

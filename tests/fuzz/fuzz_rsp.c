@@ -2,6 +2,7 @@
 /* What a broken or hostile gdb may send: raw bytes, and the same as the content of one packet with a right sum. */
 #include <config.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.stop_at_once = true;
 	as_packet(&f, data, size);
 	rsp_input(&f.rsp, data, size);
+	/* Without debug registers: watchpoints by steps, each of which ends here. */
+	f.stop_at_once = false;
+	f.hardware = size % 3 == 0 ? -EAGAIN : 0;
+	as_packet(&f, (const uint8_t *)"Z2,1000,8", 9);
+	rsp_input(&f.rsp, data, size);
+	rsp_stopped(&f.rsp, &(struct rsp_stop){ .thread = 1, .signal = 5, .kind = -1 });
 	if (f.rsp.len > RSP_PACKET || f.rsp.out_len != 0)
 		abort();
 	return 0;

@@ -40,6 +40,7 @@ ldd "$top_builddir/casemate-debug" | sed -n 's/.* => \(.*\) (.*/\1/p' | grep -v 
 cp "$top_builddir"/tests/kvm/{kernel.elf,example.elf,pctest.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.sh "$t/tests/kvm/" || exit 1
 cp "$top_srcdir"/tests/oci/*.sh "$t/tests/oci/" && cp "$top_srcdir"/tests/lib/debian-rootfs "$t/tests/lib/" || exit 1
 cp "$top_srcdir"/tests/guest/{guest.sh,run-guest-tests} "$t/tests/guest/" || exit 1
+cp "$top_builddir/tests/oci/ticker" "$t/tests/oci/" || exit 1
 for program in "$top_builddir"/tests/guest/*; do
 	[ -f "$program" ] && [ -x "$program" ] && case ${program##*/} in *.* | run-guest-tests) ;; *) cp "$program" "$t/tests/guest/" ;; esac
 done

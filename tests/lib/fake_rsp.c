@@ -89,6 +89,13 @@ static int fake_breakpoint(void *t, enum rsp_break kind, uint64_t addr, uint64_t
 	return 0;
 }
 
+static int fake_hardware(void *t)
+{
+	const struct fake_rsp *f = t;
+
+	return f->stop_at_once ? 1 : f->hardware;
+}
+
 static int fake_resume(void *t, const struct rsp_resume *how)
 {
 	struct fake_rsp *f = t;
@@ -141,8 +148,8 @@ static const struct rsp_ops fake_ops[2] = {
 		.app = is_app, .send = fake_send, .threads = fake_threads, .alive = fake_alive, \
 		.describe = fake_describe, .get_regs = fake_get_regs, .set_regs = fake_set_regs, \
 		.read = fake_read, .write = fake_write, .breakpoint = fake_breakpoint, \
-		.resume = fake_resume, .interrupt = fake_interrupt, .object = fake_object, \
-		.monitor = fake_monitor, .detach = fake_detach, \
+		.hardware = fake_hardware, .resume = fake_resume, .interrupt = fake_interrupt, \
+		.object = fake_object, .monitor = fake_monitor, .detach = fake_detach, \
 	}
 	FAKE_OPS(false),
 	FAKE_OPS(true),
@@ -155,6 +162,7 @@ void fake_rsp_init(struct fake_rsp *f, bool app)
 	memset(f, 0, sizeof(*f));
 	for (i = 0; i < FAKE_RSP_SIZE; i++)
 		f->memory[i] = (uint8_t)i;
+	f->hardware = 1;
 	f->regs[0].rip = 0x1122334455667788;
 	f->regs[1].gpr[0] = 0xabc;
 	rsp_init(&f->rsp, &fake_ops[app], f,

@@ -18,6 +18,7 @@ struct fake_rsp {
 	unsigned resumes, interrupts, detaches;
 	uint64_t brk; /* the last breakpoint set, 0 = none */
 	int brk_kind;
+	int hardware; /* what debug registers are said to be; with stop_at_once they work, or the engine would never come to an end */
 	bool stop_at_once; /* resume tells the next stop before it returns */
 };
 

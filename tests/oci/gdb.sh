@@ -79,7 +79,7 @@ detach
 END
 has 'Thread 2 .*vCPU 1' "vCPUs are threads"
 has 'hit Breakpoint 1, sys_clock_nanosleep' "a breakpoint in the sentry is hit"
-has '#[0-9].* in syscall_dispatch ' "its backtrace"
+has '#[0-9].* syscall_dispatch ' "its backtrace"
 has '\$1 = "sleep' "a task is printed, after a step"
 has '^s is paused' "monitor runs console commands"
 has ' 1 +1 +0 . +[0-9] sh +' "cm-tasks lists the tasks"
@@ -167,6 +167,49 @@ has 'detached' "gdb detaches from python"
 wait_for 10 moves p
 ok $? "python goes on"
 
+# ---- hardware breakpoints and watchpoints, whether the machine has debug registers that work or not
+cp "$top_builddir/tests/oci/ticker" "$bundle/rootfs/ticker"
+config /ticker
+$cm run -d -b "$bundle" --cpus 2 --memory 64M t </dev/null >"$tmp/lines.t" 2>"$tmp/start" || sed 's/^/# /' "$tmp/start"
+wait_for 30 moves t
+session "$top_builddir/tests/oci/ticker" <<END
+$attach t gdb -p 1 -
+hbreak tick
+continue
+delete
+watch ticks
+continue
+continue
+delete
+awatch kept
+continue
+END
+has 'Breakpoint 1, tick \(\)' "a hardware breakpoint in a program is hit"
+is "$(awk '/^Hardware watchpoint 2: ticks/ { hits++ } /^Old value/ { old = $4 } /^New value/ { sum += $4 - old } END { print hits - 1, sum }' "$tmp/out")" \
+	"2 6" "a watchpoint stops at every change, by what the program adds"
+has 'Could not insert hardware watchpoint 3|^Value = 7' "one for reads works or is refused"
+wait_for 10 moves t
+ok $? "the program goes on"
+$cm delete -f t
+session "$sentry" <<END
+$attach s gdb -
+hbreak sys_clock_nanosleep
+continue
+delete
+frame function trap_syscall
+watch -l r->rax
+continue
+delete
+stepi 100
+print \$cs
+detach
+END
+has 'hit Breakpoint 1, sys_clock_nanosleep' "a hardware breakpoint in the sentry is hit"
+has '^Old value = 18446744073709551578' "a watchpoint there, at the result of the call"
+has '^\$1 = (51|16)' "steps go on over the way to user mode"
+wait_for 10 moves s
+ok $? "the shell goes on"
+
 # ---- the same from cores
 debug s core "$tmp/s.core"
 is "$rc $(stat -c %a "$tmp/s.core")" "0 600" "a core of the sandbox"
@@ -180,7 +223,7 @@ END
 has ' 2 +LWP 2' "has the vCPUs"
 has '#[0-9] .* in (sched_idle|syscall_dispatch|trap_user|kthread_entry) ' "and their stacks"
 has ' 1 +1 +0 . +[0-9] sh +sys_wait4' "and the tasks"
-has 'syscall_dispatch\+0x.* at .*dispatch.c:' "and the stacks of those that sleep"
+has 'trap_syscall\+0x.* at .*trap.c:' "and the stacks of those that sleep"
 debug p core -p 1 "$tmp/p.core"
 is "$rc" 0 "a core of python"
 session "$python" "$tmp/p.core" <<END

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +306,97 @@ START_TEST(watch_stop)
 }
 END_TEST
 
+static const char *stop(uint32_t thread, int kind)
+{
+	f->nsent = 0;
+	f->sent[0] = '\0';
+	rsp_stopped(&f->rsp, &(struct rsp_stop){ .thread = thread, .signal = 5, .kind = kind });
+	return f->sent;
+}
+
+/* No debug registers that work. */
+START_TEST(soft_hardware)
+{
+	f->hardware = 0;
+	ck_assert_str_eq(ask("Z3,1000,4"), "");
+	ck_assert_str_eq(ask("Z4,1000,4"), "");
+	ck_assert_str_eq(ask("Z2,9999,4"), "E0e");
+	ck_assert_str_eq(ask("Z2,1000,0"), "E16");
+	ck_assert_str_eq(ask("Z2,1000,41"), "E16");
+	/* A breakpoint by other means is told as what gdb asked for. */
+	ck_assert_str_eq(ask("Z1,1234,1"), "OK");
+	ck_assert_uint_eq(f->brk, 0x1234);
+	ck_assert_int_eq(f->brk_kind, RSP_BREAK_SOFT);
+	ask("c");
+	ck_assert_uint_eq(f->resumed.step, 0);
+	f->regs[0].rip = 0x1234;
+	ck_assert_ptr_nonnull(strstr(stop(1, RSP_BREAK_SOFT), "hwbreak:;"));
+	f->regs[0].rip = 0x1235;
+	ask("c");
+	ck_assert_ptr_nonnull(strstr(stop(1, RSP_BREAK_SOFT), "swbreak:;"));
+	ck_assert_str_eq(ask("z1,1234,1"), "OK");
+	ck_assert_uint_eq(f->brk, 0);
+	/* A watchpoint: steps of one thread until the bytes change. */
+	ck_assert_str_eq(ask("Z2,1010,8"), "OK");
+	f->memory[0x17]++;
+	ask("c");
+	ck_assert_uint_eq(f->resumed.step, 1);
+	ck_assert_uint_eq(f->resumed.only, 0);
+	ck_assert_str_eq(stop(1, -1), "");
+	ck_assert_str_eq(stop(1, -1), "");
+	ck_assert_uint_eq(f->resumed.step, 1);
+	f->memory[0x18]++;
+	ck_assert_str_eq(stop(1, -1), "");
+	f->memory[0x17]++;
+	ck_assert_ptr_nonnull(strstr(stop(1, -1), "$T05thread:1;watch:1010;#"));
+	/* What gdb steps itself is told, what others stop for, too. */
+	ask("vCont;s:2");
+	ck_assert_uint_eq(f->resumed.step, 2);
+	ck_assert_uint_eq(f->resumed.only, 2);
+	ck_assert_ptr_nonnull(strstr(stop(2, -1), "$T05thread:2;#"));
+	ask("vCont;s:2");
+	f->memory[0x10]++;
+	ck_assert_ptr_nonnull(strstr(stop(2, -1), "watch:1010;"));
+	ask("c");
+	ck_assert_ptr_nonnull(strstr(stop(1, RSP_BREAK_SOFT), "$T05thread:1;swbreak:;#"));
+	ck_assert_str_eq(ask("z2,1010,8"), "OK");
+	ask("c");
+	ck_assert_uint_eq(f->resumed.step, 0);
+}
+END_TEST
+
+/* Nobody knows yet. */
+START_TEST(untried_hardware)
+{
+	f->hardware = -EAGAIN;
+	ck_assert_str_eq(ask("Z2,1010,8"), "OK");
+	ck_assert_str_eq(ask("Z4,1020,4"), "OK");
+	f->brk_kind = -1;
+	ask("c");
+	ck_assert_uint_eq(f->resumed.step, 1);
+	ck_assert_str_eq(stop(1, -1), "");
+	ck_assert_int_eq(f->brk_kind, -1);
+	/* It works: from now on at full speed. */
+	f->hardware = 1;
+	ck_assert_str_eq(stop(1, -1), "");
+	ck_assert_int_eq(f->brk_kind, RSP_WATCH_ACCESS);
+	ck_assert_uint_eq(f->brk, 0x1020);
+	ck_assert_uint_eq(f->resumed.step, 0);
+	stop(1, RSP_WATCH_ACCESS);
+	ck_assert_str_eq(ask("z4,1020,4"), "OK");
+	ck_assert_uint_eq(f->brk, 0);
+	ck_assert_str_eq(ask("z2,1010,8"), "OK");
+	/* It does not: nothing else can watch reads. */
+	f->hardware = -EAGAIN;
+	ck_assert_str_eq(ask("Z4,1020,4"), "OK");
+	ask("c");
+	f->hardware = 0;
+	stop(1, -1);
+	ck_assert_ptr_nonnull(strstr(f->sent, "$O576174636870"));
+	ck_assert_ptr_nonnull(strstr(f->sent, "$T05thread:1;#"));
+}
+END_TEST
+
 START_TEST(threads_and_queries)
 {
 	ck_assert_str_eq(ask("qfThreadInfo"), "m1,2");
@@ -367,6 +459,8 @@ int main(void)
 	tcase_add_test(t, breakpoints);
 	tcase_add_test(t, running);
 	tcase_add_test(t, watch_stop);
+	tcase_add_test(t, soft_hardware);
+	tcase_add_test(t, untried_hardware);
 	tcase_add_test(t, threads_and_queries);
 	tcase_add_test(t, monitor);
 	tcase_add_test(t, leaving);

@@ -169,11 +169,11 @@ int trap_set_debug(struct vcpu *c, const struct cm_dbg_guest_debug *q)
 	bool on = q->flags & CM_DBG_GD_ENABLE;
 	/* KVM's own step needs no help of the guest, but knows nothing of the frame. */
 	bool kvm_step = !c->vm->pvm && !c->frame;
+	/* The software KVM is asked for what it could do alone, debug registers. */
+	bool kvm_debug = !c->vm->pvm || (on && q->flags & CM_DBG_GD_HW) || c->hw;
 	struct kvm_guest_debug g = { 0 };
 	int r;
 
-	if (on && c->vm->pvm && q->flags & CM_DBG_GD_HW)
-		return -EOPNOTSUPP;
 	if (on) {
 		g.control = KVM_GUESTDBG_ENABLE;
 		g.control |= q->flags & CM_DBG_GD_SW ? KVM_GUESTDBG_USE_SW_BP : 0;
@@ -185,14 +185,15 @@ int trap_set_debug(struct vcpu *c, const struct cm_dbg_guest_debug *q)
 		memcpy(g.arch.debugreg, q->dr, sizeof(q->dr));
 		g.arch.debugreg[7] = q->dr7;
 	}
-	r = c->vm->pvm ? 0 : kvm_state(c->fd, KVM_SET_GUEST_DEBUG, &g);
+	r = kvm_debug ? kvm_state(c->fd, KVM_SET_GUEST_DEBUG, &g) : 0;
 	/* Linux before 5.16 cannot keep interrupts out. */
 	if (r == -EINVAL && g.control & KVM_GUESTDBG_BLOCKIRQ) {
 		g.control &= ~KVM_GUESTDBG_BLOCKIRQ;
 		r = kvm_state(c->fd, KVM_SET_GUEST_DEBUG, &g);
 	}
 	if (r < 0)
-		return r;
+		return c->vm->pvm ? -EOPNOTSUPP : r;
+	c->hw = on && q->flags & CM_DBG_GD_HW;
 	if (q->flags & (CM_DBG_GD_STEP | CM_DBG_GD_TRAP))
 		atomic_store(&c->vm->pause.stepped, true);
 	if (!kvm_step && !c->frame && (c->stepping || q->flags & CM_DBG_GD_STEP))
