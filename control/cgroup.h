@@ -63,6 +63,10 @@ void cm_cgroup_fini(struct cm_cgroup *cg);
 /* Bytes that the guest may use so that it and the processes around it stay below a limit of `limit` bytes; 0: no limit. */
 uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res);
 
+/* What else the container's cgroup in the guest is told: calls add for each control file. */
+void cm_cgroup_guest_files(const struct cm_spec *spec,
+	void (*add)(void *arg, const char *file, const char *value), void *arg);
+
 /* Tasks that the guest may have; 0: no limit. */
 uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res);
 

@@ -138,27 +138,39 @@ static int limits_v1(
 
 /* ---- v2: what is said differently there */
 
+/* 2 .. 262144 to 1 .. 10000, as systemd and the other runtimes do. False: nothing is asked for. */
+static bool v2_weight(const struct cm_spec_resources *res, char *text, size_t size)
+{
+	int64_t s = res->cpu_shares < 2 ? 2 : res->cpu_shares;
+
+	s = s > 262144 ? 262144 : s;
+	snprintf(text, size, "%lld", (long long)(1 + (s - 2) * 9999 / 262142));
+	return is_set(res->cpu_shares);
+}
+
+static bool v2_cpu_max(const struct cm_spec_resources *res, char *text, size_t size)
+{
+	char quota[24] = "max";
+
+	if (is_set(res->cpu_quota) && res->cpu_quota > 0)
+		snprintf(quota, sizeof(quota), "%lld", (long long)res->cpu_quota);
+	snprintf(text, size, "%s %lld", quota,
+		is_set(res->cpu_period) ? (long long)res->cpu_period : 100000LL);
+	return is_set(res->cpu_quota) || is_set(res->cpu_period);
+}
+
 static int v2_cpu(
 	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
 {
-	char text[64], quota[24] = "max";
+	char text[64];
 	int r = 0;
 
-	if (is_set(res->cpu_shares)) {
-		/* 2 .. 262144 to 1 .. 10000, as systemd and the other runtimes do. */
-		int64_t s = res->cpu_shares < 2 ? 2 : res->cpu_shares;
-
-		s = s > 262144 ? 262144 : s;
-		snprintf(text, sizeof(text), "%lld", (long long)(1 + (s - 2) * 9999 / 262142));
+	if (v2_weight(res, text, sizeof(text))) {
 		r = cm_cgroup_write(d, "cpu.weight", text);
 		if (r < 0)
 			return limit_failed("cpu.shares", d, "cpu.weight", r, err);
 	}
-	if (is_set(res->cpu_quota) || is_set(res->cpu_period)) {
-		if (is_set(res->cpu_quota) && res->cpu_quota > 0)
-			snprintf(quota, sizeof(quota), "%lld", (long long)res->cpu_quota);
-		snprintf(text, sizeof(text), "%s %lld", quota,
-			is_set(res->cpu_period) ? (long long)res->cpu_period : 100000LL);
+	if (v2_cpu_max(res, text, sizeof(text))) {
 		r = cm_cgroup_write(d, "cpu.max", text);
 		if (r < 0)
 			return limit_failed("cpu.quota", d, "cpu.max", r, err);
@@ -251,4 +263,42 @@ uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res)
 	int64_t limit = res->pids_limit;
 
 	return is_set(limit) && limit > 0 && limit <= UINT32_MAX ? (uint32_t)limit : 0;
+}
+
+/* Files of the guest that `unified` may name; memory.max and pids.max go another way. */
+static bool guest_knows(const char *file)
+{
+	static const char *const files[] = { "cpu.max", "cpu.max.burst", "cpu.weight",
+		"memory.high", "memory.low", "memory.min", "memory.oom.group" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (strcmp(file, files[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void cm_cgroup_guest_files(const struct cm_spec *spec,
+	void (*add)(void *arg, const char *file, const char *value), void *arg)
+{
+	const struct cm_spec_resources *res = &spec->resources;
+	const char *key;
+	char text[64];
+	json_t *e;
+
+	if (!spec->has_resources)
+		return;
+	if (v2_weight(res, text, sizeof(text)))
+		add(arg, "cpu.weight", text);
+	if (v2_cpu_max(res, text, sizeof(text)))
+		add(arg, "cpu.max", text);
+	if (is_set(res->memory_reservation)) {
+		snprintf(text, sizeof(text), "%lld", (long long)res->memory_reservation);
+		add(arg, "memory.low", res->memory_reservation < 0 ? "max" : text);
+	}
+	json_object_foreach(res->unified, key, e)
+	{
+		if (guest_knows(key))
+			add(arg, key, json_string_value(e));
+	}
 }

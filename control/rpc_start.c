@@ -125,6 +125,19 @@ static void start_console_size(
 	s->cols = o->rows || o->cols ? o->cols : (uint16_t)(cols & 0xffff);
 }
 
+static void start_add_cgroup(void *arg, const char *file, const char *value)
+{
+	cm_buf_add_str(arg, file);
+	cm_buf_add_str(arg, value);
+}
+
+static void start_count_cgroup(void *arg, const char *file, const char *value)
+{
+	(void)file;
+	(void)value;
+	++*(uint32_t *)arg;
+}
+
 static void start_add_fixed(
 	struct cm_buf *b, const struct cm_spec *spec, const struct cm_rpc_start_options *o)
 {
@@ -147,6 +160,7 @@ static void start_add_fixed(
 		.nsysctls = (uint32_t)json_object_size(spec->sysctl),
 	};
 
+	cm_cgroup_guest_files(spec, start_count_cgroup, &s.ncgroup);
 	start_console_size(spec, o, &s);
 	if (o->hold)
 		s.flags |= CM_RPC_START_HOLD;
@@ -211,6 +225,7 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 		cm_buf_add_str(b, name);
 		cm_buf_add_str(b, json_string_value(value));
 	}
+	cm_cgroup_guest_files(spec, start_add_cgroup, b);
 	if (b->failed)
 		return cm_err_set(err, E2BIG, "process.args and process.env");
 	return 0;
@@ -295,6 +310,9 @@ int cm_rpc_start_error(const struct cm_rpc_frame *f, const struct cm_spec *spec,
 	case CM_RPC_STAGE_SYSCTL:
 		cm_err_set(err, 0, "config.json: linux.sysctl.%s: %s",
 			start_sysctl_name(spec, e.index), reason);
+		break;
+	case CM_RPC_STAGE_CGROUP:
+		cm_err_set(err, 0, "config.json: linux.resources: the guest's cgroup: %s", reason);
 		break;
 	case CM_RPC_STAGE_SECCOMP:
 		cm_err_set(err, 0, "config.json: linux.seccomp: %s", reason);

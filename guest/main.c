@@ -7,6 +7,7 @@
 #include "casemate/abi_version.h"
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
+#include "cgroup/cgroup.h"
 #include "debug/fault_test.h"
 #include "drivers/arena.h"
 #include "drivers/fs_chan.h"
@@ -117,6 +118,7 @@ static void main_thread(void *arg)
 		selftest_run();
 	if (main_option("trace", &len))
 		trace_start(NULL);
+	cgroup_init();
 	fs_init();
 	mqueue_init();
 	hostfs_init();

@@ -4,6 +4,7 @@
  */
 #include "agent/internal.h"
 
+#include "cgroup/cgroup.h"
 #include "fs/proc/proc.h"
 #include "fs/tty/tty.h"
 #include "kernel/lock.h"
@@ -95,11 +96,33 @@ static int container_kernel(const struct rpc_start *s, struct cm_rpc_error *e)
 		s->fixed.filter_flags, NULL, &agent_container.filter);
 }
 
+/* The container's own cgroup, with what config.json writes to its files. */
+static int container_cgroup(const struct rpc_start *s, u32 *index)
+{
+	const char *word = s->cgroup;
+	int ret = cgroup_open(s->id, true, &agent_container.cgroup);
+
+	for (*index = 0; ret == 0 && *index < s->fixed.ncgroup; ++*index) {
+		char *words[3];
+
+		word = rpc_strings(word, words, 2);
+		ret = cgroup_write_file(agent_container.cgroup, words[0], words[1]);
+		if (ret < 0)
+			break;
+	}
+	return ret;
+}
+
 /* The mounts, the working directory, the names: what all processes share. */
 static int container_build(const struct rpc_start *s, struct cm_rpc_error *e)
 {
-	int ret = agent_build_mounts(s, &agent_container.ns, &e->stage, &e->index);
+	int ret;
 
+	e->stage = CM_RPC_STAGE_CGROUP;
+	ret = container_cgroup(s, &e->index);
+	if (ret < 0)
+		return ret;
+	ret = agent_build_mounts(s, &agent_container.ns, &e->stage, &e->index);
 	if (ret == 0)
 		ret = nsproxy_create(&nsproxy_root, 0, &agent_container.set);
 	if (ret < 0)

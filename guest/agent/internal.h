@@ -37,6 +37,7 @@ struct agent_container {
 	struct spinlock lock; /* protects: pid, exited, processes */
 	struct nsproxy *set; /* its namespaces; as ns */
 	struct mount_ns *ns; /* set once, before the first task; NULL = there is no container */
+	struct cgroup *cgroup; /* of all its processes; set once, before the first task */
 	int pid; /* of the first task; 0 = none yet */
 	bool exited;
 	struct waitq wq; /* a process was announced */

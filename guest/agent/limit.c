@@ -5,6 +5,9 @@
  */
 #include "agent/internal.h"
 
+#include "cgroup/cgroup.h"
+#include "kernel/log.h"
+#include "lib/printf.h"
 #include "mm/page.h"
 #include "mm/reclaim.h"
 
@@ -16,12 +19,25 @@ static struct {
 	u32 pids; /* 0 = no limit */
 } limit; /* agent's thread */
 
+static void limit_write(const char *file, u64 v)
+{
+	char text[24] = "max";
+	int ret;
+
+	if (v)
+		str_format(text, sizeof(text), "%lu", (unsigned long)v);
+	ret = cgroup_write_file(agent_container.cgroup, file, text);
+	if (ret < 0)
+		log_warn("agent: %s: error %d", file, ret);
+}
+
 void agent_limit_set(u64 memory, u32 pids)
 {
 	limit.memory = memory;
 	limit.pids = pids;
 	page_set_limit(memory ? memory >> PAGE_SHIFT : ~0UL);
-	task_set_limit(pids);
+	limit_write("memory.max", memory);
+	limit_write("pids.max", pids);
 }
 
 /* Caches make room for a lower limit. */

@@ -5,9 +5,9 @@
  */
 #include "agent/internal.h"
 
+#include "cgroup/cgroup.h"
 #include "kernel/lock.h"
 #include "lib/string.h"
-#include "mm/reclaim.h"
 #include "mm/filemap.h"
 #include "mm/slab.h"
 
@@ -39,7 +39,7 @@ static void process_exit_init(struct cm_rpc_exited *e)
 	/* To the host, not to its disk: that is for programs that ask. */
 	if (filemap_sync_all() == 0)
 		e->flags |= CM_RPC_EXITED_SYNCED;
-	if (oom_kills())
+	if (cgroup_oom_kills(agent_container.cgroup))
 		e->flags |= CM_RPC_EXITED_OOM;
 }
 
@@ -192,6 +192,7 @@ static struct agent_launch *launch_create(const struct rpc_start *s)
 		.ngroups = s->fixed.ngroups,
 		.ns = agent_container.set,
 		.rlim = l->rlim,
+		.cgroup = agent_container.cgroup,
 		.container = &agent_container,
 		.oom_score_adj = (s16)s->fixed.oom_score_adj,
 		.seccomp = agent_container.filter,

@@ -7,6 +7,7 @@
 
 #include <linux/mount.h>
 
+#include "cgroup/cgroup.h"
 #include "fs/internal.h"
 #include "fs/mode.h"
 #include "fs/mount.h"
@@ -39,8 +40,6 @@ static const char *rootfs_stand_in(u32 type)
 	switch (type) {
 	case CM_RPC_MOUNT_MQUEUE:
 		return "size=0,mode=1777";
-	case CM_RPC_MOUNT_CGROUP2:
-		return "size=0,mode=555";
 	default:
 		return NULL;
 	}
@@ -201,7 +200,18 @@ static int rootfs_mount_copy_up(
 	return ret;
 }
 
-static int rootfs_mount_one(struct mount_ns *ns, const struct cm_rpc_mount *m, char *const words[3])
+/* The container's cgroup is the root of what it sees. */
+static int rootfs_mount_cgroup(const struct rpc_start *s, struct mount_ns *ns,
+	const struct cm_rpc_mount *m, const char *at)
+{
+	char data[NAME_MAX_LEN + sizeof(CGROUPFS_ROOT) + 1];
+
+	str_format(data, sizeof(data), CGROUPFS_ROOT "/%s", s->id);
+	return vfs_mount(ns, "cgroup2", "cgroup", at, m->flags & ROOTFS_FLAGS, data);
+}
+
+static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
+	const struct cm_rpc_mount *m, char *const words[3])
 {
 	int ret = agent_make_dir(ns, words[0]);
 
@@ -209,6 +219,8 @@ static int rootfs_mount_one(struct mount_ns *ns, const struct cm_rpc_mount *m, c
 		return ret;
 	if (m->options & CM_RPC_MOUNT_COPY_UP)
 		return rootfs_mount_copy_up(ns, m, words);
+	if (m->type == CM_RPC_MOUNT_CGROUP2)
+		return rootfs_mount_cgroup(s, ns, m, words[0]);
 	ret = vfs_mount(ns, rootfs_types[m->type], words[1][0] ? words[1] : "none", words[0],
 		m->flags & ROOTFS_FLAGS, words[2]);
 	if (ret == -ENODEV && rootfs_stand_in(m->type))
@@ -311,7 +323,7 @@ static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *in
 		if (s->mounts[i].volume)
 			ret = rootfs_mount_volume(s, ns, &s->mounts[i], words[0]);
 		else
-			ret = rootfs_mount_one(ns, &s->mounts[i], words);
+			ret = rootfs_mount_one(s, ns, &s->mounts[i], words);
 		if (ret < 0)
 			return ret;
 	}

@@ -65,12 +65,12 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 		s->ngroups > CM_RPC_GROUPS_MAX || s->nrlimits > CM_RPC_RLIMITS_MAX ||
 		s->nmounts > CM_RPC_MOUNTS_MAX || s->nmasked > CM_RPC_PATHS_MAX ||
 		s->nreadonly > CM_RPC_PATHS_MAX || s->ndevices > CM_RPC_DEVICES_MAX ||
-		s->nsysctls > CM_RPC_SYSCTLS_MAX || s->nfilter > CM_RPC_FILTER_MAX)
+		s->nsysctls > CM_RPC_SYSCTLS_MAX || s->ncgroup > CM_RPC_CGROUP_MAX ||
+		s->nfilter > CM_RPC_FILTER_MAX)
 		return -E2BIG;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
-		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved || s->reserved2 ||
-		s->uid == ~0u || s->gid == ~0u || s->oom_score_adj < -1000 ||
-		s->oom_score_adj > 1000)
+		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved2 || s->uid == ~0u ||
+		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000)
 		return -EINVAL;
 	for (i = 0; i < CM_RPC_NS_KINDS; i++) {
 		if (s->join[i] > CM_RPC_CONTAINERS || s->join[i] == s->container ||
@@ -157,9 +157,10 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 	out->readonly = rpc_take_strings(&c, s->nreadonly);
 	out->device_paths = rpc_take_strings(&c, s->ndevices);
 	out->sysctls = rpc_take_strings(&c, 2 * s->nsysctls);
+	out->cgroup = rpc_take_strings(&c, 2 * s->ncgroup);
 	if (!out->id || !out->rootfs_tag || !out->hostname || !out->domainname || !out->cwd ||
 		!out->args || !out->env || !out->mount_words || !out->masked || !out->readonly ||
-		!out->device_paths || !out->sysctls || c.left != 0)
+		!out->device_paths || !out->sysctls || !out->cgroup || c.left != 0)
 		return -EPROTO;
 	return out->cwd[0] == '/' ? 0 : -EINVAL;
 }

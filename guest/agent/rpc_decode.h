@@ -27,6 +27,7 @@ struct rpc_start {
 	const char *masked, *readonly;
 	const char *device_paths;
 	const char *sysctls; /* name, value of each */
+	const char *cgroup; /* control file, value of each */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include "kernel/sched.h"
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/trap.h"
+#include "cgroup/cgroup.h"
 #include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -153,16 +154,30 @@ static void sched_put_running(struct runq *rq, struct thread *t)
 		rq->away = t;
 }
 
+/* What the cgroup of the thread that comes in allows it: look at it in time, or on its way to user mode. */
+static void sched_limit(struct thread *t, u64 now)
+{
+	u64 slice = cpucg_slice(t);
+
+	if (!slice)
+		t->need_resched = true;
+	else if (slice != ~0UL)
+		timer_set_slice(now + slice);
+}
+
 static void sched_reschedule(void)
 {
 	u64 flags = irq_save();
 	struct percpu *pc = percpu_this();
 	struct runq *rq = &pc->runq;
 	struct thread *prev, *next;
+	u64 now;
 
 	sched_account(rq->running, false);
+	now = clock_monotonic();
 	spin_lock(&rq->lock);
 	prev = rq->running;
+	cpucg_charge(prev, now);
 	if (prev != pc->idle)
 		runq_raise_floor(rq);
 	if (prev != pc->idle)
@@ -174,7 +189,9 @@ static void sched_reschedule(void)
 		next = pc->idle;
 	prev->need_resched = false;
 	next->need_resched = false;
-	next->slice_end = clock_monotonic() + SCHED_SLICE_NS;
+	next->slice_end = now + SCHED_SLICE_NS;
+	if (unlikely(READ_ONCE(cpucg_limits)))
+		sched_limit(next, now);
 	if (next == prev) {
 		spin_unlock(&rq->lock);
 	} else {
@@ -206,9 +223,28 @@ void sched_yield_cpu(void)
 		sched_reschedule();
 }
 
+static bool sched_over_limit(const struct thread *t)
+{
+	u64 flags = irq_save();
+	struct runq *rq = &percpu_this()->runq;
+	bool over;
+
+	/* it is not moved to another cgroup meanwhile */
+	spin_lock(&rq->lock);
+	over = t->task && !cpucg_slice(t);
+	spin_unlock(&rq->lock);
+	irq_restore(flags);
+	return over;
+}
+
 void sched_preempt(void)
 {
-	sched_reschedule();
+	struct thread *t = thread_current();
+
+	if (unlikely(READ_ONCE(cpucg_limits)) && sched_over_limit(t))
+		cpucg_throttle(t);
+	else
+		sched_reschedule();
 }
 
 void sched_set_as(struct as *as)
@@ -292,7 +328,23 @@ void sched_set_nice(struct thread *t, s32 nice)
 		weight = weight * 4 / 5;
 	for (; nice < 0; nice++)
 		weight = weight * 5 / 4;
-	WRITE_ONCE(t->weight, MAX(weight, 1u));
+	WRITE_ONCE(t->nice_weight, MAX(weight, 1u));
+	WRITE_ONCE(t->weight, t->nice_weight);
+}
+
+void sched_set_cgroup(struct thread *t, struct cgroup *cg)
+{
+	u64 flags = irq_save();
+	struct runq *rq = sched_lock_queue_of(t);
+
+	/* What another CPU has spent on it just now goes to the new one. */
+	if (t->cpu == cpu_id())
+		cpucg_charge(t, clock_monotonic());
+	t->cgroup = cg;
+	if (!cg)
+		t->weight = t->nice_weight;
+	spin_unlock(&rq->lock);
+	irq_restore(flags);
 }
 
 void sched_set_affinity(struct thread *t, u64 mask)
@@ -391,11 +443,27 @@ static void sched_balance(struct runq *rq)
 		sched_insert(cpu - 1, t, false);
 }
 
+/* The running thread's cgroup has a limit, perhaps: is it reached? */
+static void sched_tick_limit(struct runq *rq, u64 now)
+{
+	struct thread *t;
+
+	spin_lock(&rq->lock);
+	t = rq->running;
+	if (cpucg_charge(t, now))
+		t->need_resched = true;
+	else
+		sched_limit(t, now);
+	spin_unlock(&rq->lock);
+}
+
 void sched_tick(u64 now)
 {
 	struct runq *rq = &percpu_this()->runq;
 	struct thread *t;
 
+	if (unlikely(READ_ONCE(cpucg_limits)))
+		sched_tick_limit(rq, now);
 	if (!READ_ONCE(rq->queued))
 		return;
 	t = rq->running;

@@ -18,6 +18,7 @@
 struct nsproxy;
 struct task;
 struct as;
+struct cgroup;
 
 enum thread_state {
 	THREAD_RUNNABLE, /* running or on a run queue */
@@ -39,6 +40,11 @@ struct thread {
 	struct rb_node run_node; /* lock: the run queue's */
 	bool queued; /* on a run queue; lock: the run queue's */
 	u32 weight; /* share of the processor, SCHED_WEIGHT = nice 0 */
+	u32 nice_weight; /* what nice alone makes of it */
+	struct cgroup
+		*cgroup; /* charged for its time; borrowed of its task; lock: the run queue's */
+	u64 cg_utime, cg_stime; /* part of utime_ns and stime_ns that was charged; as cgroup */
+	u32 cg_window; /* see cgroup/cpu.c */
 	u64 vruntime; /* ns that it ran, times SCHED_WEIGHT / weight */
 	struct task *task; /* NULL for a kernel thread */
 	struct nsproxy *kernel_ns; /* kernel threads: task/ns.h, ns_act() */
@@ -88,6 +94,9 @@ void sched_set_affinity(struct thread *t, u64 mask);
 
 /* The current thread runs on `as` from now on (exec), on none with NULL (exit). The reference stays the task's. */
 void sched_set_as(struct as *as);
+
+/* t is charged to this cgroup from now on; NULL: to none. The caller keeps it alive. */
+void sched_set_cgroup(struct thread *t, struct cgroup *cg);
 
 u32 cpu_id(void);
 u32 cpu_count(void); /* vCPUs that the machine has */

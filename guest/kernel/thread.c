@@ -65,7 +65,7 @@ static void thread_setup(struct thread *t, void *stack, const char *name)
 	((u64 *)stack)[1] = THREAD_CANARY;
 	t->cpu_mask = thread_cpus >= 64 ? ~0UL : (1UL << thread_cpus) - 1;
 	t->arch.fpu_cpu = ~0u;
-	t->weight = SCHED_WEIGHT;
+	t->weight = t->nice_weight = SCHED_WEIGHT;
 	str_copy(t->name, name, sizeof(t->name));
 }
 
@@ -124,7 +124,7 @@ struct thread *thread_create_user(struct task *task)
 	t->arch.fpu = (void *)ALIGN_UP((u64)t->arch.fpu_mem, 64);
 	fpu_init_area(t->arch.fpu);
 	t->task = task;
-	t->weight = thread_current()->weight;
+	t->weight = t->nice_weight = thread_current()->nice_weight;
 	memset(thread_user_regs(t), 0, sizeof(struct regs));
 	/* ret_to_user wants one word of padding below the registers: the frame's last. */
 	thread_push_frame(t, (u64)thread_user_regs(t), ret_from_fork, 0, 0);

@@ -8,6 +8,7 @@
  */
 #include "mm/fault.h"
 
+#include "cgroup/cgroup.h"
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/reclaim.h"
@@ -41,6 +42,7 @@ void fault_own_page(struct page *p)
 {
 	p->flags = PG_ANON;
 	page_account(PAGE_ANON, 1);
+	memcg_account(p, MEMCG_ANON, 1);
 }
 
 static struct page *zero_page_ptr;
@@ -124,7 +126,7 @@ static void fault_anon_fill(struct fault *f, pte_t *slot, uaddr_t start, u32 n, 
 
 		if (slot[i])
 			continue;
-		p = asked ? *first : page_alloc(0, GFP_USER | GFP_ZERO);
+		p = asked ? *first : mm_try_page(GFP_ZERO);
 		if (!p)
 			continue;
 		if (asked)

@@ -72,7 +72,7 @@ static int cow_fill(struct fault *f, uaddr_t start, u32 n, struct cow *c)
 
 		if (!c->from[i])
 			continue;
-		c->to[i] = asked ? mm_alloc_page(0) : page_alloc(0, GFP_USER);
+		c->to[i] = asked ? mm_alloc_page(0) : mm_try_page(0);
 		if (c->to[i])
 			memcpy(page_va(c->to[i]), page_va(c->from[i]), PAGE_SIZE);
 		else if (asked)

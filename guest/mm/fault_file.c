@@ -147,7 +147,7 @@ static int fault_private_write(struct fault *f)
 	for (u32 i = 0; i < n && !ret; i++) {
 		if (!pages[i] || atomic_load(&slot[i]))
 			continue;
-		copies[i] = i == asked ? mm_alloc_page(0) : page_alloc(0, GFP_USER);
+		copies[i] = i == asked ? mm_alloc_page(0) : mm_try_page(0);
 		if (copies[i])
 			memcpy(page_va(copies[i]), page_va(pages[i]), PAGE_SIZE);
 		else if (i == asked)

@@ -8,6 +8,7 @@
  */
 #include "mm/filemap.h"
 
+#include "cgroup/cgroup.h"
 #include "fs/vfs.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -92,6 +93,14 @@ static bool mapping_unpinned(struct mapping *m)
 
 /* ---- the tree ---- */
 
+static void mapping_account(const struct mapping *m, const struct page *p, s64 n)
+{
+	page_account(PAGE_CACHED, n);
+	memcg_account(p, MEMCG_FILE, n);
+	if (mapping_is_memory(m))
+		memcg_account(p, MEMCG_SHMEM, n);
+}
+
 /* Insert an unattached page (one reference, which the tree takes over on success; the caller gets a second one). */
 static int mapping_insert(struct mapping *m, struct page *p, u64 index)
 {
@@ -116,7 +125,7 @@ static int mapping_insert(struct mapping *m, struct page *p, u64 index)
 			m->ops->charge(m, -1);
 		return ret;
 	}
-	page_account(PAGE_CACHED, 1);
+	mapping_account(m, p, 1);
 	if (!mapping_is_memory(m))
 		lru_add(p);
 	return 0;
@@ -129,7 +138,7 @@ void mapping_remove_page(struct mapping *m, struct page *p)
 	m->npages--;
 	lru_del(p);
 	atomic_store(&p->mapping, NULL);
-	page_account(PAGE_CACHED, -1);
+	mapping_account(m, p, -1);
 	if (m->ops->charge)
 		m->ops->charge(m, -1);
 }
@@ -200,7 +209,7 @@ static int readahead_insert(struct mapping *m, u64 index, u32 want, struct page 
 
 		if (n && mapping_has_page(m, index + n))
 			break;
-		p = n ? page_alloc(0, GFP_USER) : mm_alloc_page(0);
+		p = n ? mm_try_page(0) : mm_alloc_page(0);
 		if (!p) {
 			ret = -ENOMEM;
 			break;

@@ -34,7 +34,7 @@ static struct page *fork_copy_page(struct fork_state *f, struct page *p)
 
 	if (!f->eager)
 		return NULL;
-	copy = page_alloc(0, GFP_USER);
+	copy = mm_try_page(0);
 	if (!copy)
 		return NULL;
 	f->eager--;

@@ -48,6 +48,7 @@ static struct {
 	bool reporting; /* atomic: somebody uses `ranges` */
 	u32 cpu_batch, cpu_high;
 	u64 (*shrink)(u64 want);
+	void (*uncharge)(struct page *p);
 } zone;
 
 static struct page_cpu {
@@ -99,7 +100,7 @@ static void zone_list_add(struct page *p, u32 order)
 	list = &zone.free[*zone_use_of(p)][order];
 
 	p->flags |= PG_BUDDY;
-	p->order = order;
+	p->order = (u16)order;
 	if (released)
 		list_add_tail(list, &p->link);
 	else
@@ -327,7 +328,8 @@ static void page_prepare(struct page *p, u32 order, u32 gfp)
 	p->flags = 0;
 	ref_init(&p->ref);
 	p->mapcount = 0;
-	p->order = order;
+	p->order = (u16)order;
+	p->memcg = 0;
 	p->mapping = NULL;
 	p->index = 0;
 	list_init(&p->link);
@@ -381,6 +383,8 @@ void page_free(struct page *p, u32 order)
 	c = page_cpu_list(READ_ONCE(*zone_use_of(p)));
 	if (p->flags & PG_ANON)
 		page_account(PAGE_ANON, -1);
+	if (p->memcg)
+		zone.uncharge(p);
 	p->flags = PG_CPU_FREE;
 	p->mapping = NULL;
 	list_add(&c->list, &p->link);
@@ -451,6 +455,11 @@ void page_set_limit(u64 npages)
 void page_set_reclaim(u64 (*shrink)(u64 want))
 {
 	zone.shrink = shrink;
+}
+
+void page_set_uncharge(void (*uncharge)(struct page *p))
+{
+	zone.uncharge = uncharge;
 }
 
 /* ---- memory back to the host ---- */

@@ -37,7 +37,8 @@ struct page {
 	u32 flags; /* atomic_or/atomic_and */
 	struct ref ref;
 	s32 mapcount; /* user page-table entries that point here; atomic */
-	u32 order; /* of a free or allocated block's first page */
+	u16 order; /* of a free or allocated block's first page */
+	u16 memcg; /* who pays for it, cgroup/memory.c; 0: nobody */
 	struct mapping *mapping; /* page cache owner, NULL for anonymous; slab: its cache */
 	u64 index; /* page offset within mapping; slab: private */
 	struct list_head link; /* LRU, free list, slab list */
@@ -80,6 +81,8 @@ void page_set_limit(u64 npages);
 u64 page_low_water(void); /* below this many free pages the reclaimer works */
 /* Called when an allocation fails: drop up to `want` pages without sleeping, say how many. */
 void page_set_reclaim(u64 (*shrink)(u64 want));
+/* Called with a page that is freed while somebody pays for it. */
+void page_set_uncharge(void (*uncharge)(struct page *p));
 /* Free pages that the host may still back, in blocks large enough to give back. */
 u64 page_unreported(void);
 /* Give free blocks back to the host, all but `keep` pages of them. Pages given back. Sleepless, but costs an exit. */

@@ -9,6 +9,7 @@
  */
 #include "mm/reclaim.h"
 
+#include "cgroup/cgroup.h"
 #include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -18,6 +19,9 @@
 #include "mm/rmap.h"
 
 #define RECLAIM_BATCH 32u
+
+#define HUNGRY_PAGES 1u /* for memory */
+#define HUNGRY_CLEAN 2u /* for dirty pages to be written back */
 
 #define REPORT_DELAY  (500 * NSEC_PER_MSEC)
 #define WRITEBACK_AGE NSEC_PER_SEC
@@ -32,7 +36,7 @@ static struct {
 	struct waitq wq;
 	u32 started; /* atomic */
 	u32 kicked; /* atomic */
-	u32 hungry; /* atomic: somebody waits for memory */
+	u32 hungry; /* atomic: HUNGRY_* of those who wait */
 } mm_thread;
 
 void lru_add(struct page *p)
@@ -69,6 +73,22 @@ static struct page *lru_hand(void)
 	return p;
 }
 
+/* Whose pages may go. */
+struct lru_scope {
+	const struct cgroup *
+		only; /* those of a cgroup that has to give; NULL: anybody's but what is protected */
+	bool low; /* by memory.low too */
+};
+
+static const struct lru_scope lru_all = { NULL, true }, lru_need = { NULL, false };
+
+static bool lru_page_wanted(const struct page *p, const struct lru_scope *s)
+{
+	if (s->only)
+		return memcg_owns(s->only, p);
+	return !p->memcg || !memcg_protects(p, s->low);
+}
+
 static bool lru_page_idle(struct page *p)
 {
 	if (atomic_and(&p->flags, ~PG_REFERENCED) & PG_REFERENCED)
@@ -96,8 +116,7 @@ static bool lru_drop(struct page *p)
 	return drop;
 }
 
-/* For page_alloc: no sleep. */
-u64 lru_shrink(u64 want)
+static u64 lru_shrink_of(u64 want, const struct lru_scope *scope)
 {
 	u64 freed = 0;
 
@@ -109,11 +128,17 @@ u64 lru_shrink(u64 want)
 
 		if (!p)
 			break;
-		if (lru_page_idle(p) && !p->mapcount && lru_drop(p))
+		if (lru_page_wanted(p, scope) && lru_page_idle(p) && !p->mapcount && lru_drop(p))
 			freed++;
 	}
 	spin_unlock(&lru.lock);
 	return freed;
+}
+
+/* For page_alloc: no sleep. */
+u64 lru_shrink(u64 want)
+{
+	return lru_shrink_of(want, &lru_all);
 }
 
 u64 mm_drop_clean(void)
@@ -126,7 +151,7 @@ u64 mm_drop_clean(void)
 }
 
 /* Unmap and drop up to a batch of clean mapped pages. */
-static u64 lru_unmap(void)
+static u64 lru_unmap(const struct lru_scope *scope)
 {
 	struct page *pages[RECLAIM_BATCH];
 	struct mapping *maps[RECLAIM_BATCH];
@@ -137,7 +162,8 @@ static u64 lru_unmap(void)
 		struct page *p = lru_hand();
 		struct mapping *m = p->mapping;
 
-		if (!p->mapcount || !lru_page_idle(p) || !spin_trylock(&m->lock))
+		if (!p->mapcount || !lru_page_wanted(p, scope) || !lru_page_idle(p) ||
+			!spin_trylock(&m->lock))
 			continue;
 		mapping_pin(m);
 		page_get(p);
@@ -151,7 +177,7 @@ static u64 lru_unmap(void)
 		page_put(pages[i]);
 		mapping_unpin(maps[i]);
 	}
-	return n ? lru_shrink(n) : 0;
+	return n ? lru_shrink_of(n, scope) : 0;
 }
 
 bool mm_plenty(void)
@@ -161,20 +187,36 @@ bool mm_plenty(void)
 	return page_free_count() > low * 4;
 }
 
+static void mm_wait_writeback(u32 hunger)
+{
+	atomic_or(&mm_thread.hungry, hunger);
+	mm_thread_kick();
+	sched_sleep_until(clock_monotonic() + NSEC_PER_MSEC, false);
+}
+
 bool mm_reclaim(u64 want)
 {
 	u64 before = page_free_count(), dirty = writeback_dirty_pages();
 
 	if (lru_shrink(want))
 		return true;
-	if (lru_unmap())
+	if (lru_unmap(&lru_all) || lru_shrink_of(want, &lru_need) || lru_unmap(&lru_need))
 		return true;
-	if (dirty) {
-		atomic_store(&mm_thread.hungry, 1);
-		mm_thread_kick();
-		sched_sleep_until(clock_monotonic() + NSEC_PER_MSEC, false);
-	}
+	if (dirty)
+		mm_wait_writeback(HUNGRY_PAGES);
 	return page_free_count() > before || writeback_dirty_pages() < dirty;
+}
+
+bool mm_reclaim_cgroup(struct cgroup *cg, u64 want)
+{
+	const struct lru_scope scope = { cg, false };
+	u64 dirty = writeback_dirty_pages();
+
+	if (lru_shrink_of(want, &scope) || lru_unmap(&scope))
+		return true;
+	if (dirty && memcg_cache(cg))
+		mm_wait_writeback(HUNGRY_CLEAN);
+	return writeback_dirty_pages() < dirty;
 }
 
 /* ---- the mm thread ---- */
@@ -202,7 +244,7 @@ static void mm_thread_main(void *arg)
 			mm_thread_wait(deadline);
 		if (writeback_dirty_pages())
 			writeback_round();
-		if (atomic_xchg(&mm_thread.hungry, 0))
+		if (atomic_xchg(&mm_thread.hungry, 0) & HUNGRY_PAGES)
 			lru_shrink(256);
 		else if (page_unreported() > REPORT_TRIGGER)
 			page_report(REPORT_CUSHION);

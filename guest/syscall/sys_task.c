@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <linux/wait.h>
 
+#include "cgroup/cgroup.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -74,6 +75,19 @@ static s64 clone3_copy(struct clone_args *args, uaddr_t src, size_t size)
 	return 0;
 }
 
+/* A thread stays with its process. */
+static s64 clone3_cgroup(const struct clone_args *args, struct clone_request *req)
+{
+	struct file *f = args->cgroup <= INT32_MAX ? fd_get((int)args->cgroup) : NULL;
+	int err;
+
+	if (!f)
+		return args->cgroup <= INT32_MAX ? -EBADF : -EINVAL;
+	err = args->flags & CLONE_THREAD ? -EOPNOTSUPP : cgroup_from_file(f, &req->cgroup);
+	file_put(f);
+	return err;
+}
+
 s64 sys_clone3(struct task *t, const struct sysargs *a)
 {
 	struct clone_args args;
@@ -99,7 +113,14 @@ s64 sys_clone3(struct task *t, const struct sysargs *a)
 	req.parent_tid = args.parent_tid;
 	req.child_tid = args.child_tid;
 	req.pidfd = args.pidfd;
-	return task_clone(t, &req);
+	if (args.flags & CLONE_INTO_CGROUP) {
+		ret = clone3_cgroup(&args, &req);
+		if (ret < 0)
+			return ret;
+	}
+	ret = task_clone(t, &req);
+	cgroup_put(req.cgroup);
+	return ret;
 }
 
 static s64 exec_copy_strings(struct exec_strings *s, uaddr_t argv, uaddr_t envp)

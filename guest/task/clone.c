@@ -8,6 +8,7 @@
 #include <asm/unistd.h>
 #include <linux/capability.h>
 
+#include "cgroup/cgroup.h"
 #include "ipc/ipc.h"
 #include "lib/string.h"
 #include "mm/as.h"
@@ -30,8 +31,6 @@ static s64 clone_check(const struct task *t, const struct clone_request *req)
 
 	if (f & CLONE_NAMESPACES)
 		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (f & CLONE_INTO_CGROUP)
-		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
@@ -248,6 +247,9 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	*err = clone_as(t, parent, f);
 	if (*err < 0)
 		goto fail;
+	*err = cgroup_fork(t, parent, req->cgroup);
+	if (*err < 0)
+		goto fail;
 	*err = sem_undo_clone(t, parent, f & CLONE_SYSVSEM);
 	if (*err < 0)
 		goto fail;
@@ -275,8 +277,10 @@ static int clone_event(const struct task *parent, const struct clone_request *re
 }
 
 /* Enter t into its group and the tree. -ERESTARTNOINTR when a signal for the whole process came meanwhile. */
-static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags, bool traced)
+static s64 clone_publish(
+	struct task *t, struct task *parent, const struct clone_request *req, bool traced)
 {
+	u64 clone_flags = req->flags;
 	struct group *from = parent->group;
 	struct group *g = t->group;
 	u64 tree = tree_lock();
@@ -295,6 +299,7 @@ static s64 clone_publish(struct task *t, struct task *parent, u64 clone_flags, b
 		group_link_locked(g, clone_flags & CLONE_PARENT ? from->parent : from, from->pgrp,
 			from->session);
 	}
+	cgroup_publish_locked(t, parent, !req->cgroup);
 	flags = sig_lock(from);
 	seccomp_inherit_locked(t, parent);
 	if (g != from) {
@@ -415,7 +420,7 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 		ret = clone_pidfd(t, req, &pidfd);
 	if (ret == 0) {
 		clone_store_tids(t, req);
-		ret = clone_publish(t, parent, req->flags, event || (req->flags & CLONE_PTRACE));
+		ret = clone_publish(t, parent, req, event || (req->flags & CLONE_PTRACE));
 	}
 	if (ret < 0) {
 		clone_undo(t, v, pidfd);

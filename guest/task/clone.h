@@ -5,6 +5,7 @@
 
 #include "lib/types.h"
 
+struct cgroup;
 struct task;
 
 struct clone_request {
@@ -13,6 +14,7 @@ struct clone_request {
 	u64 stack; /* new stack pointer, 0 = the caller's */
 	u64 tls;
 	uaddr_t parent_tid, child_tid, pidfd;
+	struct cgroup *cgroup; /* CLONE_INTO_CGROUP; borrowed */
 };
 
 /* The new id in the caller's pid namespace, or -errno. */

@@ -6,6 +6,7 @@
  */
 #include "task/signal.h"
 
+#include "cgroup/cgroup.h"
 #include "ipc/ipc.h"
 #include "mm/as.h"
 #include "syscall/trace.h"
@@ -156,6 +157,7 @@ static void exit_notify(struct task *t, bool last)
 	if (last)
 		group_reparent_children_locked(g);
 	exit_account(t);
+	cgroup_exit_locked(t);
 	ptrace_release_all_locked(t);
 	if (t != g->leader && ptrace_traced(t))
 		ptrace_tell_exit_locked(t);

@@ -146,8 +146,6 @@ static int pid_next(struct pid_ns *ns)
 	int nr = ns->last;
 	int i;
 
-	if (ns->max_tasks && ns->ntasks >= ns->max_tasks)
-		return -EAGAIN;
 	for (i = 0; i < PID_MAX; i++) {
 		struct pid_chunk **c;
 
@@ -251,14 +249,6 @@ void pid_cancel(struct pid *p)
 		ns->last = 0;
 	tree_unlock(flags);
 	pid_put(p);
-}
-
-void task_set_limit(u32 max)
-{
-	u64 flags = tree_lock();
-
-	pid_ns_current()->max_tasks = max;
-	tree_unlock(flags);
 }
 
 u32 pid_count(void)

@@ -45,7 +45,7 @@ struct pid_ns {
 	struct pid_chunk *chunks[PID_MAX / 256]; /* number -> struct pid; lock: task_tree_lock */
 	int last;
 	u32 ngroups; /* processes here and in the namespaces below; lock: task_tree_lock */
-	u32 ntasks, max_tasks; /* as ngroups; 0: no maximum */
+	u32 ntasks; /* as ngroups */
 	struct list_head groups; /* of the first namespace: every process; lock: task_tree_lock */
 	struct group
 		*init; /* borrowed: it is in the tree; NULL before the first and after its end */

@@ -7,6 +7,7 @@
 
 #include <asm/unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "lib/string.h"
 #include "syscall/trace.h"
 #include "task/ptrace.h"
@@ -84,6 +85,11 @@ static bool signal_other_work(struct task *t, u64 flags)
 		if (alone)
 			task_exit(SIGKILL);
 		task_exit_group(SIGKILL);
+	}
+	if (t->cg_freeze) {
+		sig_unlock(g, flags);
+		cgroup_freeze_wait(t);
+		return true;
 	}
 	if (g->stop_notify) {
 		int why = (int)g->stop_notify;

@@ -415,8 +415,8 @@ void signal_recalc_locked(struct task *t)
 	/* The dead are not interrupted: exit sleeps on closing files. */
 	if (t->exiting)
 		pending = false;
-	else if (t->stop_pending || g->group_exit || g->stop_notify || t->trace.trap_stop ||
-		 t->trace.trap_notify)
+	else if (t->stop_pending || t->cg_freeze || g->group_exit || g->stop_notify ||
+		 t->trace.trap_stop || t->trace.trap_notify)
 		pending = true;
 	WRITE_ONCE(t->thread->interrupted, pending);
 }

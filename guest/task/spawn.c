@@ -8,6 +8,7 @@
 
 #include <asm/ioctls.h>
 
+#include "cgroup/cgroup.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/exec.h"
@@ -99,7 +100,9 @@ static int spawn_group(struct task *t, const struct spawn *s)
 	g->on_exit_arg = s->arg;
 	spawn_limits(g, s->rlim);
 	g->sighand = sighand_create();
-	return g->sighand ? 0 : -ENOMEM;
+	if (!g->sighand)
+		return -ENOMEM;
+	return cgroup_spawn(t, s->cgroup, s->cgroup);
 }
 
 /* The descriptors: takes the references of `stdio`. */
@@ -187,6 +190,7 @@ static int spawn_publish(struct task *t)
 	list_add_tail(&g->tasks, &t->group_link);
 	group_link_locked(g, NULL, t->id, t->id);
 	atomic_add(&t->cred->user->nproc, 1);
+	cgroup_publish_locked(t, t, false);
 	tree_unlock(flags);
 	return g->pid;
 }

@@ -4,6 +4,7 @@
 #include "task/seccomp.h"
 #include "task/signal.h"
 
+#include "cgroup/cgroup.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
 #include "lib/string.h"
@@ -26,6 +27,7 @@ struct task *task_create(void)
 		return NULL;
 	ref_init(&t->ref);
 	list_init(&t->group_link);
+	list_init(&t->cgroup_link);
 	sigpending_init(&t->pending);
 	list_init(&t->trace.tracees);
 	list_init(&t->trace.link);
@@ -50,6 +52,7 @@ void task_put(struct task *t)
 	pid_put(t->id);
 	seccomp_filter_put(t->seccomp);
 	kfree(t->trace_line);
+	cgroup_release(t);
 	if (t->group)
 		group_put(t->group);
 	kcache_free(&task_cache, t);

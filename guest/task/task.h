@@ -22,6 +22,7 @@
 #include "task/cred.h"
 
 struct as;
+struct cgroup;
 struct futex_wait;
 struct group;
 struct mq_create;
@@ -142,6 +143,11 @@ struct task {
 	struct trace_state trace;
 	struct trace_line *trace_line; /* of the call that runs, while traced; own */
 	int trace_arg;
+	struct cgroup
+		*cgroup; /* reference; what it counts for; locks: task_tree_lock and cgroup_lock */
+	struct cgroup *cgroup_root; /* reference; what it sees as the root; NULL: all; own */
+	struct list_head cgroup_link; /* cgroup->tasks while it lives; lock: cgroup_lock */
+	bool cg_freeze, cg_frozen; /* is to stand still, does; lock: cgroup_lock */
 	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */
 };
 
@@ -236,9 +242,6 @@ struct as *task_get_as(struct task *t);
 struct fdtable *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
 
-/* At most so many tasks in the caller's namespace and those below; 0: no limit. */
-void task_set_limit(u32 max);
-
 /* ---- signals, callable by every room ---- */
 bool signal_pending(const struct task *t); /* unblocked signal, or exit, waits */
 /* Send as the kernel (SI_KERNEL) or with info. 0 or -errno. Any context but with locks of rank 50 and above held. */
@@ -278,6 +281,7 @@ struct spawn {
 	struct nsproxy *ns; /* born into ns->pid, the root directory is that of ns->mnt; borrowed */
 	struct file *stdio[3]; /* consumed */
 	const struct rlimit64 *rlim; /* RLIM_NLIMITS entries or NULL for defaults */
+	struct cgroup *cgroup; /* joined; also what the process sees as the root; borrowed */
 	void *container; /* for group->container */
 	s16 oom_score_adj;
 	struct seccomp_filter *seccomp; /* NULL, or what it begins with; borrowed */

@@ -80,6 +80,7 @@ enum cm_rpc_stage {
 	CM_RPC_STAGE_DEVICE, /* linux.devices[index] */
 	CM_RPC_STAGE_SYSCTL, /* linux.sysctl, the index-th */
 	CM_RPC_STAGE_SECCOMP, /* the filter */
+	CM_RPC_STAGE_CGROUP, /* the cgroup, the index-th control file */
 	CM_RPC_STAGE_COUNT
 };
 
@@ -103,6 +104,7 @@ struct cm_rpc_error {
 #define CM_RPC_PATHS_MAX   256u /* masked and read-only paths, each */
 #define CM_RPC_DEVICES_MAX 256u
 #define CM_RPC_SYSCTLS_MAX 256u
+#define CM_RPC_CGROUP_MAX  64u
 #define CM_RPC_FILTER_MAX  4096u /* instructions; as Linux */
 
 /* Index into cm_rpc_start.caps. */
@@ -129,7 +131,7 @@ enum cm_rpc_ns {
  *   uint32_t gids[ngroups],
  *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd, argv[argc], envp[envc],
  *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly]; path of each device; for each sysctl:
- *   name, value.
+ *   name, value; for each of ncgroup: control file, value.
  * An absent string is empty. argc is at least 1.
  */
 struct cm_rpc_start {
@@ -145,7 +147,7 @@ struct cm_rpc_start {
 	uint64_t token[3]; /* stream of fd 0, 1, 2; 0 = /dev/null */
 	uint64_t overlay_size; /* bytes the overlay's upper layer may hold, 0 = half of RAM */
 	uint16_t rows, cols; /* of the terminal, 0 = unknown */
-	uint32_t reserved; /* 0 */
+	uint32_t ncgroup; /* control files of the container's cgroup that are written */
 	uint64_t memory; /* bytes that the guest may use, 0 = all it has */
 	uint32_t pids; /* tasks that it may have, 0 = no limit */
 	int32_t oom_score_adj; /* -1000 .. 1000 */

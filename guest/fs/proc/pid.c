@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID: the table, and the directories of processes and threads. */
+#include "cgroup/cgroup.h"
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 
@@ -111,8 +112,13 @@ static int pid_sessionid(struct proc_buf *b, struct proc_ctx *c)
 
 static int pid_cgroup(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	proc_printf(b, "0::/\n");
+	char *buf = kmalloc(PATH_MAX_LEN);
+
+	if (!buf)
+		return -ENOMEM;
+	cgroup_path_of(c->task, buf, PATH_MAX_LEN);
+	proc_printf(b, "0::%s\n", buf);
+	kfree(buf);
 	return 0;
 }
 

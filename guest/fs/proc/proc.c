@@ -73,6 +73,33 @@ void proc_pad(struct proc_buf *b, size_t line_start, size_t column)
 		proc_write(b, " ", 1);
 }
 
+s64 proc_buf_read(const struct proc_buf *b, struct uio *u, u64 *pos)
+{
+	size_t n;
+
+	if (*pos >= b->len || !u->left)
+		return 0;
+	n = MIN(b->len - *pos, u->left);
+	n = uio_write(u, b->text + *pos, n);
+	*pos += n;
+	return n ? (s64)n : -EFAULT;
+}
+
+s64 proc_copy_text(struct uio *u, char **text)
+{
+	size_t len = MIN(u->left, (u64)PROC_WRITE_MAX - 1);
+
+	*text = kmalloc(len + 1);
+	if (!*text)
+		return -ENOMEM;
+	if (uio_read(u, *text, len) != len) {
+		kfree(*text);
+		return -EFAULT;
+	}
+	(*text)[len] = 0;
+	return (s64)len;
+}
+
 bool proc_number(const char *s, u64 *out)
 {
 	u64 v = 0;
@@ -326,7 +353,6 @@ static int proc_generate(struct file *f)
 static s64 proc_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct proc_buf *b = f->priv;
-	size_t n;
 
 	if (!b || *pos == 0) {
 		int err = proc_generate(f);
@@ -335,33 +361,22 @@ static s64 proc_read(struct file *f, struct uio *u, u64 *pos)
 			return err;
 		b = f->priv;
 	}
-	if (*pos >= b->len || !u->left)
-		return 0;
-	n = MIN(b->len - *pos, u->left);
-	n = uio_write(u, b->text + *pos, n);
-	*pos += n;
-	return n ? (s64)n : -EFAULT;
+	return proc_buf_read(b, u, pos);
 }
 
 static s64 proc_file_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct proc_node *n = proc_node(f->inode);
-	size_t len = MIN(u->left, (u64)PROC_WRITE_MAX - 1);
 	char *text;
-	s64 ret;
+	s64 ret, len;
 
 	(void)pos;
 	if (!n->entry->write)
 		return -EIO;
-	text = kmalloc(len + 1);
-	if (!text)
-		return -ENOMEM;
-	if (uio_read(u, text, len) != len) {
-		kfree(text);
-		return -EFAULT;
-	}
-	text[len] = 0;
-	ret = n->entry->write(&n->ctx, text, len);
+	len = proc_copy_text(u, &text);
+	if (len < 0)
+		return len;
+	ret = n->entry->write(&n->ctx, text, (size_t)len);
 	kfree(text);
 	return ret;
 }

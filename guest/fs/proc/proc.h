@@ -22,6 +22,10 @@ struct proc_buf {
 #define PROC_TEXT_MAX (4UL << 20)
 void proc_printf(struct proc_buf *b, const char *fmt, ...) __printf(2, 3);
 void proc_write(struct proc_buf *b, const void *data, size_t len);
+/* What is there of b from *pos on, for read(2). */
+s64 proc_buf_read(const struct proc_buf *b, struct uio *u, u64 *pos);
+/* What a program writes, at most a page of it, as a terminated string for kfree in *text. Its length or -errno. */
+s64 proc_copy_text(struct uio *u, char **text);
 void proc_pad(struct proc_buf *b, size_t line_start, size_t column); /* blanks up to a column */
 
 /* What an inode stands for. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc: what describes the whole system. */
+#include "cgroup/cgroup.h"
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 
@@ -185,8 +186,11 @@ static int root_empty(struct proc_buf *b, struct proc_ctx *c)
 
 static int root_cgroups(struct proc_buf *b, struct proc_ctx *c)
 {
+	u32 n = cgroup_count();
+
 	(void)c;
 	proc_printf(b, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+	proc_printf(b, "cpu\t0\t%u\t1\nmemory\t0\t%u\t1\npids\t0\t%u\t1\n", n, n, n);
 	return 0;
 }
 
