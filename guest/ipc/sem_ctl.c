@@ -55,6 +55,16 @@ s64 sem_count(int id, u64 *nsems)
 	return ret;
 }
 
+/* The set id of n semaphores that the caller may use so; the table's lock held. NULL with *err set. */
+static struct sem_set *sem_find_all(int id, u64 n, u32 mode, s64 *err)
+{
+	struct sem_set *s = sem_find(id, IPC_BY_ID, err);
+
+	if (s)
+		*err = s->n == n ? ipc_access(&s->obj, mode) : -EIDRM;
+	return s && !*err ? s : NULL;
+}
+
 s64 sem_get_all(int id, u16 *val, u64 n)
 {
 	struct sem_set *s;
@@ -62,10 +72,8 @@ s64 sem_get_all(int id, u16 *val, u64 n)
 	u64 i;
 
 	mutex_lock(&sem_ids()->lock);
-	s = sem_find(id, IPC_BY_ID, &ret);
-	if (s)
-		ret = s->n == n ? ipc_access(&s->obj, 0444) : -EIDRM;
-	for (i = 0; s && !ret && i < n; i++)
+	s = sem_find_all(id, n, 0444, &ret);
+	for (i = 0; s && i < n; i++)
 		val[i] = (u16)s->sem[i].val;
 	mutex_unlock(&sem_ids()->lock);
 	return ret;
@@ -78,9 +86,7 @@ s64 sem_set_all(int id, const u16 *val, u64 n)
 	u64 i;
 
 	mutex_lock(&sem_ids()->lock);
-	s = sem_find(id, IPC_BY_ID, &ret);
-	if (s)
-		ret = s->n == n ? ipc_access(&s->obj, 0222) : -EIDRM;
+	s = sem_find_all(id, n, 0222, &ret);
 	for (i = 0; s && !ret && i < n; i++)
 		ret = val[i] > SEMVMX ? -ERANGE : 0;
 	if (s && !ret) {

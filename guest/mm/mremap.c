@@ -103,14 +103,21 @@ static s64 remap_move(struct remap *r, struct vma *v, struct list_head *dead)
 		shm_get(moved->shm);
 	vma_insert(moved);
 	remap_entries(v, (uaddr_t)to, keep);
-	ret = as_unmap_locked(as, v->start, v->end, dead); /* whole VMA: nothing to allocate */
+	if (!(r->flags & MREMAP_DONTUNMAP))
+		ret = as_unmap_locked(
+			as, v->start, v->end, dead); /* whole VMA: nothing to allocate */
 	vma_merge(moved, dead);
+	if (r->flags & MREMAP_DONTUNMAP)
+		ret = vma_change_flags(as, r->old, r->old + r->old_len, 0, VMA_LOCKED, dead);
 	return ret ? ret : to;
 }
 
 static bool remap_may_grow(struct remap *r, struct vma *v)
 {
 	u64 more = r->new_len > r->old_len ? r->new_len - r->old_len : 0;
+
+	if (r->flags & MREMAP_DONTUNMAP)
+		more = r->new_len;
 
 	if ((v->flags & VMA_LOCKED) && !capable(CAP_IPC_LOCK) &&
 		(r->as->locked_vm << PAGE_SHIFT) + more > r->as->limit_memlock)
@@ -142,13 +149,14 @@ static s64 remap_locked(struct remap *r, struct list_head *dead)
 		old_end = r->old + r->old_len;
 		v = vma_find_exact(as, r->old);
 	}
-	if (r->old_len == r->new_len && !(r->flags & MREMAP_FIXED))
+	if (r->old_len == r->new_len && !(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return (s64)r->old;
 	if (!v || v->end < old_end || (v->flags & VMA_SPECIAL))
 		return -EFAULT;
 	if (!remap_may_grow(r, v))
 		return (v->flags & VMA_LOCKED) ? -EAGAIN : -ENOMEM;
-	if (!(r->flags & MREMAP_FIXED) && v->end == old_end && r->old <= USER_TOP - r->new_len &&
+	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && v->end == old_end &&
+		r->old <= USER_TOP - r->new_len &&
 		vma_room_free(as, old_end, r->old + r->new_len)) {
 		vma_resize(v, v->start, r->old + r->new_len);
 		vma_merge(v, dead);
@@ -170,8 +178,11 @@ s64 as_mremap(struct as *as, uaddr_t old, u64 old_len, u64 new_len, u32 flags, u
 
 	r.old_len = page_align_len(old_len);
 	r.new_len = page_align_len(new_len);
-	if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED)) || (old & (PAGE_SIZE - 1)) ||
-		!r.old_len || !r.new_len || r.new_len > USER_TOP || r.old_len > USER_TOP)
+	if ((flags & MREMAP_DONTUNMAP) && (!(flags & MREMAP_MAYMOVE) || r.old_len != r.new_len))
+		return -EINVAL;
+	if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+		(old & (PAGE_SIZE - 1)) || !r.old_len || !r.new_len || r.new_len > USER_TOP ||
+		r.old_len > USER_TOP)
 		return -EINVAL;
 	if (old > USER_TOP - r.old_len)
 		return -EFAULT;

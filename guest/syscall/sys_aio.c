@@ -205,24 +205,10 @@ static s64 aio_read_events(struct task *t, const struct sysargs *a, u64 deadline
 	return done ? done : n;
 }
 
-static s64 aio_timeout(uaddr_t timeout, u64 *deadline)
-{
-	s64 ns;
-
-	*deadline = WAIT_FOREVER;
-	if (!timeout)
-		return 0;
-	ns = get_timespec(timeout);
-	if (ns < 0)
-		return ns;
-	*deadline = deadline_after(ns);
-	return 0;
-}
-
 s64 sys_io_getevents(struct task *t, const struct sysargs *a)
 {
 	u64 deadline;
-	s64 ret = aio_timeout(a->a[4], &deadline);
+	s64 ret = get_deadline(a->a[4], false, &deadline);
 
 	if (!ret)
 		ret = aio_read_events(t, a, deadline);
@@ -235,7 +221,7 @@ s64 sys_io_pgetevents(struct task *t, const struct sysargs *a)
 		u64 set, size;
 	} mask = { 0, 0 };
 	u64 deadline, set;
-	s64 ret = aio_timeout(a->a[4], &deadline);
+	s64 ret = get_deadline(a->a[4], false, &deadline);
 
 	if (ret)
 		return ret;

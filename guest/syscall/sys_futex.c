@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* futex(2) and the robust lists. */
 #include <linux/futex.h>
+#include <linux/time.h>
 
 #include "kernel/waitq.h"
+#include "mm/slab.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "syscall/time_user.h"
@@ -35,6 +37,34 @@ static s64 futex_restart(struct task *t)
 	return futex_wait_from(t, arg[0], arg[1], (u32)arg[2], (u32)arg[3], arg[4], true);
 }
 
+/* An absolute time of one of the clocks; NULL: no end. */
+static s64 futex_deadline(uaddr_t timeout, bool realtime, u64 *deadline)
+{
+	s64 ns;
+
+	if (realtime || !timeout)
+		return get_deadline(timeout, true, deadline);
+	ns = get_timespec(timeout);
+	*deadline = (u64)ns;
+	return MIN(ns, 0L);
+}
+
+static s64 futex_waitv_copy(struct futex_want *want, uaddr_t from, u32 n)
+{
+	struct futex_waitv w;
+
+	for (u32 i = 0; i < n; i++) {
+		if (copy_from_user(&w, from + i * sizeof(w), sizeof(w)) < 0)
+			return -EFAULT;
+		if ((w.flags & ~(u32)FUTEX_PRIVATE_FLAG) != FUTEX_32 || w.__reserved ||
+			w.val > UINT32_MAX)
+			return -EINVAL;
+		want[i] =
+			(struct futex_want){ w.uaddr, (u32)w.val, !(w.flags & FUTEX_PRIVATE_FLAG) };
+	}
+	return 0;
+}
+
 /* FUTEX_WAIT's timeout is relative, FUTEX_WAIT_BITSET's absolute. */
 static s64 sys_futex_wait(struct task *t, const struct sysargs *a, bool absolute, u32 bitset)
 {
@@ -57,6 +87,42 @@ static s64 sys_futex_wait(struct task *t, const struct sysargs *a, bool absolute
 		deadline, !absolute && a->a[3]);
 }
 
+/* Timeouts are absolute: of CLOCK_REALTIME for LOCK_PI, of either clock for LOCK_PI2. */
+static s64 sys_futex_lock_pi(const struct sysargs *a, bool realtime)
+{
+	u64 deadline;
+	s64 ret = futex_deadline(a->a[3], realtime, &deadline);
+
+	return ret ? ret
+		   : futex_pi_lock(a->a[0], !((u32)a->a[1] & FUTEX_PRIVATE_FLAG), deadline, false);
+}
+
+s64 sys_futex_waitv(struct task *t, const struct sysargs *a)
+{
+	struct futex_want *want;
+	u32 n = (u32)a->a[1];
+	bool realtime = (u32)a->a[4] == CLOCK_REALTIME;
+	u64 deadline;
+	s64 ret;
+
+	(void)t;
+	if (a->a[2] || !n || n > FUTEX_WAITV_MAX || !a->a[0])
+		return -EINVAL;
+	if (a->a[3] && !realtime && (u32)a->a[4] != CLOCK_MONOTONIC)
+		return -EINVAL;
+	ret = futex_deadline(a->a[3], realtime, &deadline);
+	if (ret)
+		return ret;
+	want = kmalloc(n * sizeof(*want));
+	if (!want)
+		return -ENOMEM;
+	ret = futex_waitv_copy(want, a->a[0], n);
+	if (!ret)
+		ret = futex_wait_any(want, n, deadline);
+	kfree(want);
+	return ret == -ERESTARTSYS && a->a[3] ? -EINTR : ret;
+}
+
 s64 sys_futex(struct task *t, const struct sysargs *a)
 {
 	uaddr_t addr = a->a[0];
@@ -67,7 +133,7 @@ s64 sys_futex(struct task *t, const struct sysargs *a)
 	u32 val2 = (u32)a->a[3];
 	u32 val3 = (u32)a->a[5];
 
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
@@ -86,6 +152,14 @@ s64 sys_futex(struct task *t, const struct sysargs *a)
 			addr, shared, val, val2, a->a[4], cmd == FUTEX_REQUEUE ? NULL : &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, shared, val, a->a[4], val2, val3);
+	case FUTEX_LOCK_PI:
+		return sys_futex_lock_pi(a, true);
+	case FUTEX_LOCK_PI2:
+		return sys_futex_lock_pi(a, op & FUTEX_CLOCK_REALTIME);
+	case FUTEX_TRYLOCK_PI:
+		return futex_pi_lock(addr, shared, WAIT_FOREVER, true);
+	case FUTEX_UNLOCK_PI:
+		return futex_pi_unlock(addr, shared);
 	default:
 		return -ENOSYS;
 	}

@@ -56,21 +56,6 @@ static s64 mq_get(int fd, u32 mode, struct file **f, struct mqueue **q)
 	return -EBADF;
 }
 
-/* An absolute CLOCK_REALTIME time (NULL = no end) as deadline; 0 for a descriptor that does not wait. */
-static s64 mq_deadline(uaddr_t timeout, u64 *deadline)
-{
-	s64 ns;
-
-	*deadline = WAIT_FOREVER;
-	if (!timeout)
-		return 0;
-	ns = get_timespec(timeout);
-	if (ns < 0)
-		return ns;
-	*deadline = deadline_at_realtime(ns);
-	return 0;
-}
-
 static struct mq_msg *mq_message(uaddr_t src, u64 size, u32 prio, s64 *err)
 {
 	struct mq_msg *m = kmalloc(sizeof(*m) + size);
@@ -93,7 +78,7 @@ s64 sys_mq_timedsend(struct task *t, const struct sysargs *a)
 	struct mqueue *q;
 	struct file *f;
 	u64 deadline;
-	s64 ret = mq_deadline(a->a[4], &deadline);
+	s64 ret = get_deadline(a->a[4], true, &deadline);
 
 	if (ret < 0)
 		return ret;
@@ -121,7 +106,7 @@ s64 sys_mq_timedreceive(struct task *t, const struct sysargs *a)
 	struct mqueue *q;
 	struct file *f;
 	u64 deadline;
-	s64 ret = mq_deadline(a->a[4], &deadline);
+	s64 ret = get_deadline(a->a[4], true, &deadline);
 
 	if (ret < 0)
 		return ret;

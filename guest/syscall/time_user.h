@@ -7,6 +7,7 @@
 
 #include "kernel/clock.h"
 #include "kernel/errno.h"
+#include "kernel/waitq.h"
 #include "mm/usercopy.h"
 
 #define TIME_MAX_SEC (INT64_MAX / (s64)NSEC_PER_SEC)
@@ -62,6 +63,21 @@ static inline u64 deadline_at_realtime(s64 at)
 	u64 now = clock_realtime();
 
 	return (u64)at <= now ? clock_monotonic() : deadline_after((s64)((u64)at - now));
+}
+
+/* A timeout that a program may leave out (NULL: no end), as deadline. 0, -EFAULT, -EINVAL. */
+static inline s64 get_deadline(uaddr_t timeout, bool realtime, u64 *deadline)
+{
+	s64 ns;
+
+	*deadline = WAIT_FOREVER;
+	if (!timeout)
+		return 0;
+	ns = get_timespec(timeout);
+	if (ns < 0)
+		return ns;
+	*deadline = realtime ? deadline_at_realtime(ns) : deadline_after(ns);
+	return 0;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 
 #include "mm/as.h"
+#include "mm/slab.h"
 #include "mm/usercopy.h"
 #include "task/signal.h"
 
@@ -26,7 +27,7 @@ struct futex_wait {
 	u32 bitset;
 	bool woken;
 	struct futex_bucket *bucket; /* changes by requeue */
-	struct waitq wq; /* the one sleeper */
+	struct waitq *wq; /* of the one sleeper */
 };
 
 static struct futex_bucket futex_table[FUTEX_BUCKETS];
@@ -45,13 +46,12 @@ static struct list_head *futex_list(struct futex_bucket *b)
 	return &b->waiters;
 }
 
-static bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
+bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 {
 	return a->object == b->object && a->offset == b->offset;
 }
 
-/* 0, -EINVAL (alignment), -EFAULT. */
-static int futex_key_get(struct futex_key *k, uaddr_t addr, bool shared)
+int futex_key_get(struct futex_key *k, uaddr_t addr, bool shared)
 {
 	if (addr & 3)
 		return -EINVAL;
@@ -101,12 +101,13 @@ static void futex_wake_locked(struct futex_wait *w)
 {
 	list_del(&w->link);
 	w->woken = true;
-	waitq_wake_all(&w->wq);
+	waitq_wake_all(w->wq);
 }
 
 int futex_wait(uaddr_t addr, bool shared, u32 val, u32 bitset, u64 deadline)
 {
-	struct futex_wait w = { .bitset = bitset };
+	struct waitq wq;
+	struct futex_wait w = { .bitset = bitset, .wq = &wq };
 	u32 now;
 	int ret;
 
@@ -115,16 +116,70 @@ int futex_wait(uaddr_t addr, bool shared, u32 val, u32 bitset, u64 deadline)
 	ret = futex_key_get(&w.key, addr, shared);
 	if (ret < 0)
 		return ret;
-	waitq_init(&w.wq);
+	waitq_init(&wq);
 	futex_enqueue(&w);
 	atomic_fence();
 	ret = get_user(now, addr);
 	if (ret == 0 && now != val)
 		ret = -EAGAIN;
 	if (ret == 0)
-		ret = wait_event_intr_deadline(&w.wq, atomic_load(&w.woken), deadline);
+		ret = wait_event_intr_deadline(&wq, atomic_load(&w.woken), deadline);
 	if (futex_dequeue(&w))
 		ret = 0;
+	return ret;
+}
+
+/* ---- several at once ---- */
+/* Queue on all n. The first value that differs: -EAGAIN; how many were queued in *queued. */
+static int futex_enqueue_all(
+	struct futex_wait *w, const struct futex_want *want, u32 n, struct waitq *wq, u32 *queued)
+{
+	int ret = 0;
+
+	for (u32 i = 0; !ret && i < n; i++) {
+		w[i] = (struct futex_wait){ .bitset = FUTEX_ANY_BIT, .wq = wq };
+		ret = futex_key_get(&w[i].key, want[i].addr, want[i].shared);
+	}
+	for (u32 i = 0; !ret && i < n; i++) {
+		u32 now;
+
+		futex_enqueue(&w[i]);
+		*queued = i + 1;
+		atomic_fence();
+		ret = get_user(now, want[i].addr);
+		if (!ret && now != want[i].val)
+			ret = -EAGAIN;
+	}
+	return ret;
+}
+
+static bool futex_any_woken(const struct futex_wait *w, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		if (atomic_load(&w[i].woken))
+			return true;
+	}
+	return false;
+}
+
+int futex_wait_any(const struct futex_want *want, u32 n, u64 deadline)
+{
+	struct futex_wait *w = kmalloc(n * sizeof(*w));
+	struct waitq wq;
+	u32 queued = 0;
+	int ret;
+
+	if (!w)
+		return -ENOMEM;
+	waitq_init(&wq);
+	ret = futex_enqueue_all(w, want, n, &wq, &queued);
+	if (!ret)
+		ret = wait_event_intr_deadline(&wq, futex_any_woken(w, n), deadline);
+	for (u32 i = 0; i < queued; i++) {
+		if (futex_dequeue(&w[i]))
+			ret = (int)i;
+	}
+	kfree(w);
 	return ret;
 }
 
@@ -323,7 +378,7 @@ s64 futex_wake_op(uaddr_t addr, bool shared, u32 n1, uaddr_t addr2, u32 n2, u32 
 }
 
 /* One entry of a robust list: the owner died. */
-static int robust_entry(struct task *t, uaddr_t entry, s64 offset, bool pending)
+static int robust_entry(struct task *t, uaddr_t entry, s64 offset, bool pi, bool pending)
 {
 	uaddr_t addr = entry + (u64)offset;
 	u32 val, seen;
@@ -333,7 +388,7 @@ static int robust_entry(struct task *t, uaddr_t entry, s64 offset, bool pending)
 	if (get_user(val, addr) < 0)
 		return -EFAULT;
 	/* The owner unlocked it, but died before it woke a waiter. */
-	if (pending && val == 0) {
+	if (pending && !pi && val == 0) {
 		futex_wake(addr, true, 1, FUTEX_ANY_BIT);
 		return 0;
 	}
@@ -341,9 +396,9 @@ static int robust_entry(struct task *t, uaddr_t entry, s64 offset, bool pending)
 		if (cmpxchg_user32(addr, val, (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &seen) < 0)
 			return -EFAULT;
 		if (seen == val) {
-			if (val & FUTEX_WAITERS) {
+			/* a priority-inheriting one is handed on by futex_pi_exit */
+			if ((val & FUTEX_WAITERS) && !pi)
 				futex_wake(addr, true, 1, FUTEX_ANY_BIT);
-			}
 			break;
 		}
 		val = seen;
@@ -356,24 +411,28 @@ static void robust_exit(struct task *t)
 {
 	struct robust_list_head head;
 	uaddr_t entry, pending;
+	bool pi, pending_pi;
 	int limit;
 
 	if (!t->robust_list || copy_from_user(&head, t->robust_list, sizeof(head)) < 0)
 		return;
 	pending = (uaddr_t)head.list_op_pending & ~1UL;
+	pending_pi = (uaddr_t)head.list_op_pending & 1;
 	entry = (uaddr_t)head.list.next & ~1UL;
+	pi = (uaddr_t)head.list.next & 1;
 	for (limit = ROBUST_LIST_LIMIT; limit && entry != t->robust_list; limit--) {
 		uaddr_t next;
 		int fault = get_user(next, entry);
 
-		if (entry != pending && robust_entry(t, entry, head.futex_offset, false) < 0)
+		if (entry != pending && robust_entry(t, entry, head.futex_offset, pi, false) < 0)
 			return;
 		if (fault < 0)
 			return;
 		entry = next & ~1UL;
+		pi = next & 1;
 	}
 	if (pending)
-		(void)robust_entry(t, pending, head.futex_offset, true);
+		(void)robust_entry(t, pending, head.futex_offset, pending_pi, true);
 }
 
 void futex_exit(struct task *t)
@@ -383,6 +442,7 @@ void futex_exit(struct task *t)
 	if (!t->as)
 		return;
 	robust_exit(t);
+	futex_pi_exit(t);
 	t->robust_list = 0;
 	/* Nobody but the dying would see it otherwise. */
 	if (t->clear_child_tid && atomic_load(&t->as->ref.count) > 1) {

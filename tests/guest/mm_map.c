@@ -136,6 +136,16 @@ static void test_mremap(void)
 	ok(mremap(q, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE) == p + PAGE &&
 			p[PAGE] == 'a' && p[2 * PAGE] == 'b' && probe_read(q) == SIGSEGV,
 		"MREMAP_FIXED moves onto a mapping");
+	p = map(4, RW, ANON);
+	memset(p, 5, 4 * PAGE);
+	q = mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	ok(q != MAP_FAILED && q != p && q[3 * PAGE] == 5, "MREMAP_DONTUNMAP moves the pages");
+	ok(p[0] == 0 && p[3 * PAGE] == 0, "and leaves the mapping without them");
+	ok(mremap(p, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL) == MAP_FAILED &&
+			errno == EINVAL,
+		"which does not go with another size");
+	munmap(p, 4 * PAGE);
+	munmap(q, 4 * PAGE);
 	ok(mremap(p + PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE) == MAP_FAILED &&
 			errno == EINVAL,
 		"overlapping ranges give EINVAL");
