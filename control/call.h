@@ -12,6 +12,7 @@ enum call_kind {
 	CALL_WAIT_PID, /* the end of its process whose number is key */
 	CALL_RELEASE, /* the start of its program */
 	CALL_STACKS, /* the text of the debugger */
+	CALL_STREAM, /* the end of a stream whose bytes the guest has sent */
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_GUEST, /* an empty reply */
 	CALL_KILL, /* the same, or the end of the container */
@@ -21,6 +22,9 @@ enum call_kind {
 	CALL_EVENT,
 	CALL_USAGE,
 	CALL_LIMIT,
+	CALL_USAGE_FD,
+	CALL_DUMP,
+	CALL_FILE,
 	CALL_EXEC, /* the start of a process */
 	CALL_EXEC_WAIT, /* the same, and then its end */
 };
@@ -38,6 +42,32 @@ void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
 /* Ask the guest about a container. */
 void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
 	enum call_kind kind, uint16_t type);
+
+/* Send a request about container k; the call waits for the reply. */
+void call_request(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
+	enum call_kind kind, uint16_t type, const void *payload, uint32_t len);
+
+/* ---- call_log.c ---- */
+void call_log_change(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+
+/* ---- call_procfs.c ---- */
+void call_procfs_dump(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+/* A reply to one of its requests. */
+void call_dumped(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
+
+/* ---- call_usage_fd.c ---- */
+void call_usage_fd(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_usage_page(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
+
+/* ---- call_files.c ---- */
+void call_fs_cat(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_fs_read(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_fs_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_fs_umount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_copied(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
+/* Did bytes move since the deadline was set? Then there is a new one. */
+bool call_files_progress(struct sandbox *s, struct cm_urpc_client *c);
 
 /* ---- sandbox_pause.c ---- */
 void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

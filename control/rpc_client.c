@@ -66,9 +66,15 @@ int64_t cm_rpc_client_request(
 {
 	uint32_t id = c->next_id;
 	size_t need = sizeof(struct cm_rpc_hdr) + len;
+	unsigned slot = 0;
 
-	if (c->tx.max - c->tx.len < need || !cm_buf_reserve(&c->tx, need))
+	while (slot < CM_RPC_CLIENT_OPEN && c->open[slot].id)
+		slot++;
+	if (slot == CM_RPC_CLIENT_OPEN || c->tx.max - c->tx.len < need ||
+		!cm_buf_reserve(&c->tx, need))
 		return -ENOBUFS;
+	c->open[slot].id = id;
+	c->open[slot].type = type;
 	cm_rpc_encode(&c->tx, type, id, payload, len);
 	c->next_id = id == INT32_MAX ? 1 : id + 1;
 	return id;
@@ -123,15 +129,30 @@ static int client_answer(struct cm_rpc_client *c)
 	return 0;
 }
 
+/* Is it the reply to an open request? Then that is not open any more. */
+static bool client_matches(struct cm_rpc_client *c, const struct cm_rpc_hdr *h)
+{
+	for (unsigned i = 0; i < CM_RPC_CLIENT_OPEN; i++) {
+		if (c->open[i].id != h->id || (c->open[i].type | CM_RPC_REPLY) != h->type)
+			continue;
+		c->open[i].id = 0;
+		return true;
+	}
+	return false;
+}
+
 int cm_rpc_client_next(struct cm_rpc_client *c, struct cm_rpc_frame *f)
 {
+	int n;
+
 	if (!c->up) {
 		int r = client_answer(c);
 
 		if (r < 0 || !c->up)
 			return r;
 	}
-	return c->rx.len ? cm_rpc_decode_frame(c->rx.p, c->rx.len, f) : 0;
+	n = c->rx.len ? cm_rpc_decode_frame(c->rx.p, c->rx.len, f) : 0;
+	return n > 0 && f->hdr.id != 0 && !client_matches(c, &f->hdr) ? -EPROTO : n;
 }
 
 void cm_rpc_client_drop(struct cm_rpc_client *c, int size)

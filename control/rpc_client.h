@@ -12,11 +12,17 @@
 #include "control/buf.h"
 #include "control/rpc_wire.h"
 
+#define CM_RPC_CLIENT_OPEN 256 /* requests that wait for their replies at a time */
+
 struct cm_rpc_client {
 	int fd; /* -1 = not connected */
 	bool up; /* the device answered OK: what follows is frames */
 	struct cm_buf rx, tx;
 	uint32_t next_id;
+	struct {
+		uint32_t id; /* 0 = free */
+		uint16_t type;
+	} open[CM_RPC_CLIENT_OPEN]; /* requests without reply */
 };
 
 /*
@@ -31,7 +37,7 @@ void cm_rpc_client_fini(struct cm_rpc_client *c);
 /* Connect the control connection. */
 int cm_rpc_client_connect(struct cm_rpc_client *c, const char *path, struct cm_err *err);
 
-/* Queue a request. Returns its id; -ENOBUFS when the guest has left too much unread. */
+/* Queue a request. Returns its id; -ENOBUFS when the guest has left too much unread, or unanswered. */
 int64_t cm_rpc_client_request(
 	struct cm_rpc_client *c, uint16_t type, const void *payload, uint32_t len);
 
@@ -45,7 +51,8 @@ bool cm_rpc_client_pending(const struct cm_rpc_client *c);
 int cm_rpc_client_fill(struct cm_rpc_client *c);
 
 /*
- * The next complete frame of what was read: its size (consume it with cm_rpc_client_drop), 0 for none yet, -EPROTO.
+ * The next complete frame of what was read: its size (consume it with cm_rpc_client_drop), 0 for none yet, -EPROTO. A reply comes once for each
+ * request, with its id and type: any other one is an error of protocol, too.
  */
 int cm_rpc_client_next(struct cm_rpc_client *c, struct cm_rpc_frame *f);
 void cm_rpc_client_drop(struct cm_rpc_client *c, int size);

@@ -51,6 +51,16 @@ int cm_rpc_decode_exited(const struct cm_rpc_frame *f, struct cm_rpc_exited *out
 	return wire_copy(f, out, sizeof(*out));
 }
 
+int cm_rpc_decode_usage(const struct cm_rpc_frame *f, struct cm_rpc_usage *out)
+{
+	return wire_copy(f, out, sizeof(*out));
+}
+
+int cm_rpc_decode_copied(const struct cm_rpc_frame *f, uint64_t *out)
+{
+	return wire_copy(f, out, sizeof(*out));
+}
+
 int cm_rpc_decode_limit(const struct cm_rpc_frame *f, struct cm_rpc_limit *out)
 {
 	return wire_copy(f, out, sizeof(*out));

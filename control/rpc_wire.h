@@ -25,6 +25,9 @@ int cm_rpc_decode_frame(const void *bytes, size_t len, struct cm_rpc_frame *f);
 int cm_rpc_decode_hello(const struct cm_rpc_frame *f, struct cm_rpc_hello *out);
 int cm_rpc_decode_started(const struct cm_rpc_frame *f, struct cm_rpc_started *out);
 int cm_rpc_decode_exited(const struct cm_rpc_frame *f, struct cm_rpc_exited *out);
+int cm_rpc_decode_usage(const struct cm_rpc_frame *f, struct cm_rpc_usage *out);
+/* The reply to FILE: bytes that were sent. */
+int cm_rpc_decode_copied(const struct cm_rpc_frame *f, uint64_t *out);
 int cm_rpc_decode_limit(const struct cm_rpc_frame *f, struct cm_rpc_limit *out);
 
 /* Payload of a failed request: text (printable, NUL-terminated, maybe empty) and the fixed part; any payload gives something. */

@@ -91,7 +91,8 @@ void call_send_signal(struct sandbox *s, struct sandbox_container *k, struct cm_
 	int64_t id;
 
 	if (signo < 0 || signo > 64 || pid < 0 || pid > INT32_MAX || mode < CM_URPC_PROCESS ||
-		mode > CM_URPC_FOREGROUND || (mode == CM_URPC_ALL && pid != 0)) {
+		mode > CM_URPC_PGRP || (mode == CM_URPC_ALL && pid != 0) ||
+		(mode == CM_URPC_PGRP && pid == 0)) {
 		cm_urpc_reply(c, EINVAL, "invalid signal, process or mode", NULL);
 		return;
 	}
@@ -213,18 +214,24 @@ static void call_process(struct sandbox *s, struct cm_urpc_client *c, const json
 		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(doc, "process")));
 }
 
-void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
-	enum call_kind kind, uint16_t type)
+void call_request(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
+	enum call_kind kind, uint16_t type, const void *payload, uint32_t len)
 {
-	struct cm_rpc_container q = { .container = k->number };
-
 	c->container = k->number;
 	if (s->pause.count > 0)
 		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
 	else if (!sandbox_container_is_up(k))
 		call_await(c, kind, -ESRCH);
 	else
-		call_await(c, kind, cm_rpc_client_request(&s->rpc, type, &q, sizeof(q)));
+		call_await(c, kind, cm_rpc_client_request(&s->rpc, type, payload, len));
+}
+
+void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
+	enum call_kind kind, uint16_t type)
+{
+	struct cm_rpc_container q = { .container = k->number };
+
+	call_request(s, k, c, kind, type, &q, sizeof(q));
 }
 
 static void call_processes(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -345,16 +352,22 @@ static const struct {
 	const char *method;
 	void (*run)(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 } calls[] = {
+	{ "Fs.Cat", call_fs_cat },
+	{ "Fs.Mount", call_fs_mount },
+	{ "Fs.Read", call_fs_read },
+	{ "Fs.Umount", call_fs_umount },
 	{ "Lifecycle.GetExitStatus", call_exit_status },
 	{ "Lifecycle.IsContainerRunning", call_is_running },
 	{ "Lifecycle.Pause", call_pause },
 	{ "Lifecycle.Resume", call_resume },
 	{ "Lifecycle.Shutdown", call_shutdown },
 	{ "Lifecycle.SignalContainer", call_signal_container },
+	{ "Logging.Change", call_log_change },
 	{ "Proc.Exec", call_execute_wait },
 	{ "Proc.Ps", call_ps },
 	{ "Proc.SignalProcess", call_signal_process },
 	{ "Usage.Collect", call_usage },
+	{ "Usage.UsageFD", call_usage_fd },
 	{ "casemate.Cancel", call_cancel },
 	{ "casemate.Limit", call_limit },
 	{ "casemate.Process", call_process },
@@ -362,8 +375,10 @@ static const struct {
 	{ "containerManager.ContainerRuntimeState", call_runtime_state },
 	{ "containerManager.Event", call_event },
 	{ "containerManager.ExecuteAsync", call_execute },
+	{ "containerManager.Mount", call_mount },
 	{ "containerManager.Pause", call_pause },
 	{ "containerManager.Processes", call_processes },
+	{ "containerManager.ProcfsDump", call_procfs_dump },
 	{ "containerManager.Resume", call_resume },
 	{ "containerManager.Signal", call_signal },
 	{ "containerManager.StartRoot", call_start_root },
@@ -441,10 +456,18 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 {
 	struct cm_urpc_client *c = reply_client(s, f->hdr.id);
 
+	if (sandbox_usage_reply(s, f))
+		return;
 	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY))
 		call_dying(s);
 	if (f->hdr.type == (CM_RPC_EXEC | CM_RPC_REPLY))
 		call_executed(s, c && c->call >= CALL_EXEC ? c : NULL, f);
+	else if (c && c->call == CALL_DUMP)
+		call_dumped(s, c, f);
+	else if (c && c->call == CALL_FILE)
+		call_copied(s, c, f);
+	else if (c && c->call == CALL_USAGE_FD && f->hdr.error == 0)
+		call_usage_page(s, c, f);
 	else if (c && c->call < CALL_EXEC)
 		reply_result(s, c, f);
 }
@@ -500,12 +523,14 @@ long sandbox_call_deadlines(struct sandbox *s)
 {
 	long now = sandbox_now_ms(), next = 0;
 
+	sandbox_streams_sweep(s);
+
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
 
 		if (c->fd < 0 || !c->busy)
 			continue;
-		if (c->deadline && c->deadline <= now)
+		if (c->deadline && c->deadline <= now && !call_files_progress(s, c))
 			cm_urpc_reply(c, ETIMEDOUT, "the guest does not answer", NULL);
 		else if (c->limit && c->limit <= now)
 			cm_urpc_reply(c, ETIMEDOUT, "the deadline of the call has passed", NULL);

@@ -91,6 +91,12 @@ struct sandbox {
 		unsigned count; /* pauses that were not taken back */
 	} pause;
 	struct {
+		int fd; /* memfd; valid with page */
+		struct cm_usage_page *page; /* NULL = nobody asked yet */
+		int64_t request; /* open USAGE, 0 = none */
+		long due; /* ms: the next one */
+	} usage;
+	struct {
 		int spawner; /* starts the debugger: control/spawner.h */
 		int fd; /* what it writes, -1 = none runs */
 		struct cm_buf text;
@@ -175,6 +181,21 @@ void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p);
 /* It ended; sent: see struct cm_rpc_exited. */
 void sandbox_proc_ended(
 	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2]);
+
+/* Bytes that went through the stream with this token; 0 when there is none. */
+uint64_t sandbox_stream_moved(const struct sandbox *s, uint64_t token);
+/* Hang up the streams that were opened for clients who do not wait for them any more. */
+void sandbox_streams_sweep(struct sandbox *s);
+
+/* ---- call_files.c ---- */
+/* The stream of some client ended. */
+void sandbox_call_stream_ended(struct sandbox *s, uint64_t token, uint64_t moved);
+
+/* ---- call_usage_fd.c ---- */
+/* Renew the page when it is time; the next time to call this, 0 = never. */
+long sandbox_usage_tick(struct sandbox *s);
+/* Is this the reply to that? Then it is taken. */
+bool sandbox_usage_reply(struct sandbox *s, const struct cm_rpc_frame *f);
 
 /* ---- sandbox_call.c ---- */
 /* Serve a call on the control socket; ctx is the struct sandbox. */

@@ -451,11 +451,11 @@ static long loop_kill_deadline(const struct sandbox *s)
 /* ms until something must happen; -1 = nothing. */
 static long loop_patience(struct sandbox *s)
 {
-	long due[3] = { loop_limited(s) ? s->deadline : 0, loop_kill_deadline(s),
-		sandbox_call_deadlines(s) };
+	long due[4] = { loop_limited(s) ? s->deadline : 0, loop_kill_deadline(s),
+		sandbox_call_deadlines(s), sandbox_usage_tick(s) };
 	long now = sandbox_now_ms(), left = -1;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		if (due[i] && (left < 0 || due[i] - now < left))
 			left = due[i] > now ? due[i] - now : 0;
 	}

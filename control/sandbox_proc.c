@@ -17,6 +17,29 @@ static struct cm_relay *stream_find(const struct sandbox *s, uint64_t token)
 	return NULL;
 }
 
+uint64_t sandbox_stream_moved(const struct sandbox *s, uint64_t token)
+{
+	const struct cm_relay *r = stream_find(s, token);
+
+	return r ? atomic_load(&r->moved) : 0;
+}
+
+void sandbox_streams_sweep(struct sandbox *s)
+{
+	for (int i = 0; i < SANDBOX_RELAYS; i++) {
+		struct cm_relay *r = s->relays[i];
+		bool wanted = false;
+
+		if (!r || r->kind != CM_RPC_STREAM_FILE)
+			continue;
+		for (int k = 0; k < CM_URPC_CLIENTS; k++)
+			wanted |=
+				s->urpc.clients[k].fd >= 0 && s->urpc.clients[k].stream == r->token;
+		if (!wanted)
+			cm_relay_stop(r);
+	}
+}
+
 static void stream_close(int in_fd, int out_fd)
 {
 	if (in_fd >= 0)
@@ -121,9 +144,11 @@ void sandbox_streams_done(struct sandbox *s)
 
 		if (!r || atomic_load(&r->live) > 0)
 			continue;
+		s->relays[i] = NULL;
+		if (r->kind == CM_RPC_STREAM_FILE)
+			sandbox_call_stream_ended(s, r->token, atomic_load(&r->moved));
 		cm_relay_fini(r);
 		free(r);
-		s->relays[i] = NULL;
 	}
 	for (int i = 0; i < SANDBOX_PROCS; i++)
 		proc_check(s, &s->procs[i]);

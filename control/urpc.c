@@ -55,7 +55,9 @@ static void urpc_done(struct cm_urpc_client *c)
 	c->container = 0;
 	c->deadline = c->limit = c->deadline_ms = 0;
 	json_decref(c->id);
-	c->id = NULL;
+	json_decref(c->work);
+	c->id = c->work = NULL;
+	c->stream = c->moved = 0;
 }
 
 static void urpc_tx_done(struct cm_urpc_client *c)
@@ -76,6 +78,7 @@ static void urpc_drop(struct cm_urpc_server *s, struct cm_urpc_client *c)
 	cm_buf_fini(&c->rx);
 	s->gone(s->ctx, c);
 	c->owns = 0;
+	c->monitors = false;
 }
 
 void cm_urpc_close(struct cm_urpc_server *s)

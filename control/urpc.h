@@ -31,7 +31,8 @@
 enum cm_urpc_mode {
 	CM_URPC_PROCESS = 0,
 	CM_URPC_ALL = 1,
-	CM_URPC_FOREGROUND = 2
+	CM_URPC_FOREGROUND = 2,
+	CM_URPC_PGRP = 3
 };
 
 struct cm_urpc_client {
@@ -47,10 +48,14 @@ struct cm_urpc_client {
 	/* the handler's marks */
 	int call; /* what the open call waits for, 0 = nothing */
 	int64_t key; /* of what it waits for */
+	json_t *work; /* what is gathered for it; owned, NULL = nothing */
+	uint64_t stream,
+		moved; /* token of the stream that it fills, 0 = none; bytes that went through */
 	uint32_t container; /* number of the container that the call is about, 0 = none */
 	long deadline; /* ms, monotonic: for whom it waits for; 0 = none */
 	long limit; /* ms, monotonic: the client's; 0 = none */
 	int64_t owns; /* what ends with the connection, 0 = nothing */
+	bool monitors; /* something is done for as long as the connection is open */
 };
 
 /* Serve a call: reply at once (cm_urpc_reply) or later. arg is borrowed and may be NULL. */

@@ -126,8 +126,8 @@ static void agent_signal(struct request *q)
 	int ret = -EINVAL;
 
 	if (s->container == 1 && s->signo >= 0 && s->signo <= SIG_MAX && s->pid >= 0 &&
-		s->mode <= CM_RPC_SIGNAL_FOREGROUND &&
-		(s->mode != CM_RPC_SIGNAL_ALL || s->pid == 0))
+		s->mode <= CM_RPC_SIGNAL_PGRP && (s->mode != CM_RPC_SIGNAL_ALL || s->pid == 0) &&
+		(s->mode != CM_RPC_SIGNAL_PGRP || s->pid != 0))
 		ret = agent_container_signal(s);
 	agent_reply(q, ret, NULL, 0);
 }
@@ -183,6 +183,55 @@ static void agent_trace(struct request *q)
 	agent_reply(q, ret, NULL, 0);
 }
 
+static void agent_log(struct request *q)
+{
+	const struct cm_rpc_log *l = q->payload;
+
+	if ((l->which & ~(CM_RPC_LOG_LEVEL | CM_RPC_LOG_CALLS)) || l->reserved ||
+		l->level > LOG_DEBUG || l->calls > 1) {
+		agent_reply(q, -EINVAL, NULL, 0);
+		return;
+	}
+	if (l->which & CM_RPC_LOG_LEVEL)
+		log_set_level((enum log_level)l->level);
+	if (l->which & CM_RPC_LOG_CALLS) {
+		trace_only(l->only);
+		if (l->calls)
+			trace_start(NULL);
+		else
+			trace_stop();
+	}
+	agent_reply(q, 0, NULL, 0);
+}
+
+static void agent_process(struct request *q)
+{
+	struct inspect_reply *r = kmalloc(sizeof(*r));
+	int ret = r ? agent_inspect(q->payload, r) : -ENOMEM;
+
+	agent_reply(q, ret, r ? r->data : NULL, ret < 0 ? 0 : (u32)r->len);
+	kfree(r);
+}
+
+static void agent_file(struct request *q)
+{
+	struct rpc_file f;
+	int ret = rpc_decode_file(q->payload, q->hdr->len, &f);
+
+	if (ret == 0)
+		ret = agent_file_read(q->hdr, &f, agent_streams);
+	if (ret < 0)
+		agent_reply(q, ret, NULL, 0);
+}
+
+static void agent_mount_request(struct request *q)
+{
+	struct rpc_mount m;
+	int ret = rpc_decode_mount(q->payload, q->hdr->len, &m);
+
+	agent_reply(q, ret == 0 ? agent_mount(&m) : ret, NULL, 0);
+}
+
 static void agent_shutdown(struct request *q)
 {
 	const struct cm_rpc_shutdown *s = q->payload;
@@ -208,6 +257,10 @@ static const struct {
 	[CM_RPC_EXEC] = { agent_exec, 0 },
 	[CM_RPC_USAGE] = { agent_usage, sizeof(struct cm_rpc_container) },
 	[CM_RPC_LIMIT] = { agent_limit, sizeof(struct cm_rpc_limit) },
+	[CM_RPC_LOG] = { agent_log, sizeof(struct cm_rpc_log) },
+	[CM_RPC_PROCESS] = { agent_process, sizeof(struct cm_rpc_process) },
+	[CM_RPC_FILE] = { agent_file, 0 },
+	[CM_RPC_MOUNT] = { agent_mount_request, 0 },
 	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
 };
 

@@ -227,6 +227,54 @@ static bool container_signal_foreground(const struct cm_rpc_signal *q)
 	return done;
 }
 
+struct mount_ns *agent_container_ns(u32 container)
+{
+	return container == 1 ? agent_container.ns : NULL;
+}
+
+struct pid_ns *agent_container_pid_ns(u32 container)
+{
+	return agent_container_ns(container) ? agent_container.set->pid : NULL;
+}
+
+struct group *agent_container_group(const struct cm_rpc_process *q)
+{
+	struct group *g = q->container == 1 ? group_find(q->pid) : NULL;
+
+	if (g && g->container != &agent_container) {
+		group_put(g);
+		g = NULL;
+	}
+	return g;
+}
+
+struct pgrp_signal {
+	int pgid, signo;
+	u32 members;
+};
+
+static bool container_signal_member(struct group *g, void *arg)
+{
+	struct pgrp_signal *p = arg;
+
+	if (g->container == &agent_container && g->pgrp &&
+		pid_nr_ns(g->pgrp, agent_container.set->pid) == p->pgid) {
+		if (p->signo)
+			signal_send_group(g, p->signo, NULL);
+		p->members++;
+	}
+	return true;
+}
+
+/* To the processes of the container that are in a process group: -ESRCH when there is none. */
+static int container_signal_pgrp(const struct cm_rpc_signal *q)
+{
+	struct pgrp_signal p = { q->pid, q->signo, 0 };
+
+	group_for_each(container_signal_member, &p);
+	return p.members ? 0 : -ESRCH;
+}
+
 int agent_container_signal(const struct cm_rpc_signal *q)
 {
 	struct group *init = container_init(), *g = init;
@@ -241,6 +289,10 @@ int agent_container_signal(const struct cm_rpc_signal *q)
 			group_for_each(container_signal_one, &signo);
 		group_put(init);
 		return 0;
+	}
+	if (q->mode == CM_RPC_SIGNAL_PGRP) {
+		group_put(init);
+		return container_signal_pgrp(q);
 	}
 	if (q->mode == CM_RPC_SIGNAL_FOREGROUND && container_signal_foreground(q)) {
 		group_put(init);

@@ -90,10 +90,31 @@ int agent_container_signal(const struct cm_rpc_signal *q);
 /* Records of the container's processes into out[max]; how many. */
 u32 agent_container_ps(struct cm_rpc_proc *out, u32 max);
 void agent_container_usage(struct cm_rpc_usage *u);
+/* The mounts of a container, or NULL. They stay until the sandbox ends. */
+struct mount_ns *agent_container_ns(u32 container);
+/* Its numbers of processes. */
+struct pid_ns *agent_container_pid_ns(u32 container);
+/* A process of a container, with a reference, or NULL. */
+struct group *agent_container_group(const struct cm_rpc_process *q);
 /* Window size of the terminal of process pid (0: the first one). */
 int agent_container_winsize(const struct cm_rpc_winsize *w);
 /* Write back its file systems. 0, or the first error; 0 without a container. */
 int agent_container_sync(void);
+
+/* ---- files.c ---- */
+/* Copy a file into a stream: 0 when the reply will be sent at its end, or -errno. */
+int agent_file_read(
+	const struct cm_rpc_hdr *hdr, const struct rpc_file *q, struct vsock_listener *streams);
+/* Mount or unmount in a container. 0 or -errno. */
+int agent_mount(const struct rpc_mount *q);
+
+/* ---- inspect.c ---- */
+struct inspect_reply {
+	size_t len;
+	u8 data[CM_RPC_EVENT_MAX];
+};
+/* Everything about a process of a container: 0 with the reply's payload in *r, or -ESRCH. */
+int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r);
 
 /* ---- limit.c ---- */
 /* Bytes of memory and tasks of the container; 0 = no limit. */

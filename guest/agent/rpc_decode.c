@@ -175,6 +175,42 @@ int rpc_decode_exec(const void *p, u32 len, struct rpc_start *out)
 	return ret;
 }
 
+/* The fixed part, then n strings up to the end of the payload: the first, or NULL. */
+static const char *rpc_take_call(struct cursor *c, void *fixed, u32 size, u32 n)
+{
+	const void *p = rpc_take(c, 1, size);
+	const char *first = p ? rpc_take_strings(c, n) : NULL;
+
+	if (!first || c->left)
+		return NULL;
+	memcpy(fixed, p, size);
+	return first;
+}
+
+int rpc_decode_file(const void *p, u32 len, struct rpc_file *out)
+{
+	struct cursor c = { p, len };
+
+	out->path = rpc_take_call(&c, &out->fixed, sizeof(out->fixed), 1);
+	return out->path && out->fixed.reserved == 0 && out->fixed.token ? 0 : -EPROTO;
+}
+
+int rpc_decode_mount(const void *p, u32 len, struct rpc_mount *out)
+{
+	struct cursor c = { p, len };
+	const char *word = rpc_take_call(&c, &out->fixed, sizeof(out->fixed), 4);
+	char *v[5];
+
+	if (!word || out->fixed.what < CM_RPC_MOUNT_NEW || out->fixed.what > CM_RPC_UNMOUNT)
+		return -EPROTO;
+	rpc_strings(word, v, 4);
+	out->type = v[0];
+	out->source = v[1];
+	out->target = v[2];
+	out->data = v[3];
+	return 0;
+}
+
 const char *rpc_strings(const char *s, char **v, u32 n)
 {
 	u32 i;

@@ -39,6 +39,18 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out);
 /* The same for EXEC: a START without mounts, paths and what concerns the whole container. */
 int rpc_decode_exec(const void *p, u32 len, struct rpc_start *out);
 
+struct rpc_file {
+	struct cm_rpc_file fixed;
+	const char *path;
+};
+struct rpc_mount {
+	struct cm_rpc_mount_call fixed;
+	const char *type, *source, *target, *data;
+};
+/* The payloads of FILE and MOUNT: 0 or -EPROTO. */
+int rpc_decode_file(const void *p, u32 len, struct rpc_file *out);
+int rpc_decode_mount(const void *p, u32 len, struct rpc_mount *out);
+
 /* Fill v[0..n) with n consecutive strings that start at s, v[n] with NULL. Returns what follows them. */
 const char *rpc_strings(const char *s, char **v, u32 n);
 

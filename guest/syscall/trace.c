@@ -40,6 +40,27 @@ void trace_start(void (*sink)(const char *text, size_t len))
 	atomic_or(&trace_enabled, TRACE_SINK);
 }
 
+static u64 trace_bits[TRACE_ONLY]; /* by number of the call */
+static bool trace_some; /* they count */
+
+void trace_only(const u64 bits[TRACE_ONLY])
+{
+	u64 any = 0;
+	u32 i;
+
+	for (i = 0; i < TRACE_ONLY; i++) {
+		WRITE_ONCE(trace_bits[i], bits[i]);
+		any |= bits[i];
+	}
+	WRITE_ONCE(trace_some, any != 0);
+}
+
+static bool trace_wants(u64 nr)
+{
+	return !READ_ONCE(trace_some) ||
+	       (nr < 64 * TRACE_ONLY && READ_ONCE(trace_bits[nr / 64]) >> nr % 64 & 1);
+}
+
 void trace_stop(void)
 {
 	atomic_and(&trace_enabled, ~TRACE_SINK);
@@ -122,6 +143,8 @@ void trace_enter(struct task *t, u64 nr, const struct sysargs *a)
 		return;
 	l->len = 0;
 	t->trace_arg = 0;
+	if (!trace_wants(nr))
+		return;
 	if (call.name)
 		trace_put(l, "[pid %5d] %s(", t->tid, call.name);
 	else
@@ -139,7 +162,7 @@ void trace_leave(struct task *t, u64 nr, const struct sysargs *a, s64 ret)
 	const char *eq = strchr(call.kinds, '=');
 
 	/* Tracing may have begun in the middle of this call. */
-	if (!t->trace_line)
+	if (!t->trace_line || !t->trace_line->len)
 		return;
 	trace_args(t, call.kinds, a, true, ret);
 	trace_put(t->trace_line, ") = ");

@@ -26,6 +26,9 @@ static inline bool trace_calls_on(void)
 /* sink NULL = the sentry's log. The sink gets whole lines in task context, may sleep, and must not make traced system calls. */
 void trace_start(void (*sink)(const char *text, size_t len));
 void trace_stop(void);
+#define TRACE_ONLY 8
+/* Only the calls whose bits are set from now on; no bit: all. For every taker of calls. */
+void trace_only(const u64 bits[TRACE_ONLY]);
 /* Before and after the handler, in the calling task. */
 void trace_enter(struct task *t, u64 nr, const struct sysargs *a);
 void trace_leave(struct task *t, u64 nr, const struct sysargs *a, s64 ret);

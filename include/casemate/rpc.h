@@ -44,6 +44,13 @@ enum cm_rpc_type {
 		9, /* as START, without mounts and paths: one more process; reply: struct cm_rpc_started */
 	CM_RPC_USAGE = 10, /* struct cm_rpc_container; reply: struct cm_rpc_usage */
 	CM_RPC_LIMIT = 11, /* struct cm_rpc_limit; reply: the same with what was set before */
+	CM_RPC_LOG = 12, /* struct cm_rpc_log; reply: empty */
+	CM_RPC_PROCESS =
+		13, /* struct cm_rpc_process; reply: uint64_t ns from boot to its start, then sections */
+	CM_RPC_FILE =
+		14, /* struct cm_rpc_file + path with NUL; reply: uint64_t bytes, when the stream has them all */
+	CM_RPC_MOUNT =
+		15, /* struct cm_rpc_mount_call + type, source, target, data, each with NUL; reply: empty */
 	CM_RPC_EXITED =
 		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
 	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
@@ -210,6 +217,7 @@ enum cm_rpc_signal_mode {
 	CM_RPC_SIGNAL_PID = 0, /* pid, 0 = the container's first process */
 	CM_RPC_SIGNAL_ALL = 1, /* every process of the container; pid must be 0 */
 	CM_RPC_SIGNAL_FOREGROUND = 2, /* foreground group of the terminal, else as mode 0 */
+	CM_RPC_SIGNAL_PGRP = 3, /* the container's processes in the process group pid */
 };
 
 struct cm_rpc_signal {
@@ -282,12 +290,71 @@ struct cm_rpc_limit {
 	uint32_t reserved; /* 0 */
 };
 
+#define CM_RPC_LOG_LEVEL 0x1u
+#define CM_RPC_LOG_CALLS 0x2u
+#define CM_RPC_LOG_WORDS 8
+struct cm_rpc_log {
+	uint32_t which; /* CM_RPC_LOG_*: the members that count */
+	uint32_t level; /* 0 error, 1 warning, 2 info, 3 debug */
+	uint32_t calls; /* 1: system calls go to the sentry's log */
+	uint32_t reserved; /* 0 */
+	uint64_t only[CM_RPC_LOG_WORDS]; /* bit N: those of number N; none set: all */
+};
+
+struct cm_rpc_process {
+	uint32_t container;
+	int32_t pid;
+};
+
+/* What a section holds: the file of that name in /proc/PID, or the target of the link. */
+enum cm_rpc_section_kind {
+	CM_RPC_SECTION_CMDLINE = 1,
+	CM_RPC_SECTION_ENVIRON,
+	CM_RPC_SECTION_EXE,
+	CM_RPC_SECTION_CWD,
+	CM_RPC_SECTION_ROOT,
+	CM_RPC_SECTION_STATUS,
+	CM_RPC_SECTION_STAT,
+	CM_RPC_SECTION_LIMITS,
+	CM_RPC_SECTION_CGROUP,
+	CM_RPC_SECTION_MAPS,
+	CM_RPC_SECTION_FDS, /* lines "NUMBER OCTAL-MODE TARGET" */
+	CM_RPC_SECTIONS
+};
+#define CM_RPC_SECTION_CUT 0x1u /* its end is missing */
+/* Followed by len bytes, without padding. */
+struct cm_rpc_section {
+	uint16_t kind; /* enum cm_rpc_section_kind */
+	uint16_t flags; /* CM_RPC_SECTION_* */
+	uint32_t len;
+};
+
+struct cm_rpc_file {
+	uint32_t container;
+	uint32_t reserved; /* 0 */
+	uint64_t token; /* stream of kind FILE that takes the bytes */
+	uint64_t offset;
+	uint64_t size; /* bytes at most, 0 = all */
+};
+
+enum cm_rpc_mount_what {
+	CM_RPC_MOUNT_NEW = 1, /* a file system of `type` */
+	CM_RPC_MOUNT_BIND, /* `source`, a path of the container, once more at `target` */
+	CM_RPC_UNMOUNT, /* flags: MNT_DETACH or 0 */
+};
+struct cm_rpc_mount_call {
+	uint32_t container;
+	uint32_t what; /* enum cm_rpc_mount_what */
+	uint64_t flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
+};
+
 enum cm_rpc_stream_kind {
 	CM_RPC_STREAM_STDIN = 0,
 	CM_RPC_STREAM_STDOUT = 1,
 	CM_RPC_STREAM_STDERR = 2,
 	CM_RPC_STREAM_TTY = 3,
 	CM_RPC_STREAM_TRACE = 4,
+	CM_RPC_STREAM_FILE = 5,
 	CM_RPC_STREAM_KINDS
 };
 
@@ -303,6 +370,8 @@ _Static_assert(sizeof(struct cm_rpc_start) == 176, "start layout");
 _Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
 _Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");
 _Static_assert(sizeof(struct cm_rpc_limit) == 24, "limit layout");
+_Static_assert(sizeof(struct cm_rpc_log) == 80, "log layout");
+_Static_assert(sizeof(struct cm_rpc_section) == 8, "section layout");
 _Static_assert(sizeof(struct cm_rpc_proc) == 48, "process record layout");
 
 #endif

@@ -30,6 +30,20 @@ static void walk_start(const struct rpc_start *s)
 	free(v);
 }
 
+static void walk_calls(const void *p, u32 len)
+{
+	struct rpc_file f;
+	struct rpc_mount m;
+	size_t sum = 0;
+
+	if (rpc_decode_file(p, len, &f) == 0)
+		sum += strlen(f.path);
+	if (rpc_decode_mount(p, len, &m) == 0)
+		sum += strlen(m.type) + strlen(m.source) + strlen(m.target) + strlen(m.data);
+	if (sum > len)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cm_rpc_hdr h;
@@ -51,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data + sizeof(h), size);
 	if (rpc_decode_exec(copy, (u32)size, &s) == 0 && s.fixed.nmounts != 0)
 		abort();
+	walk_calls(copy, (u32)size);
 	if (rpc_decode_start(copy, (u32)size, &s) == 0)
 		walk_start(&s);
 	free(copy);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/procfs.h"
 #include "control/rpc_start.h"
 #include "control/rpc_wire.h"
 #include "tests/fuzz/fuzz.h"
@@ -16,14 +17,19 @@ static void decode_all(const struct cm_rpc_frame *f, const struct cm_spec *spec)
 	struct cm_rpc_exited exited;
 	struct cm_rpc_hello hello;
 	struct cm_rpc_limit limit;
+	struct cm_rpc_usage usage;
 	struct cm_rpc_proc proc;
 	struct cm_rpc_error e;
+	uint64_t copied;
 	struct cm_err err;
 
 	cm_rpc_decode_hello(f, &hello);
 	cm_rpc_decode_started(f, &started);
 	cm_rpc_decode_exited(f, &exited);
 	cm_rpc_decode_limit(f, &limit);
+	cm_rpc_decode_usage(f, &usage);
+	cm_rpc_decode_copied(f, &copied);
+	json_decref(cm_procfs_entry(f->payload, f->hdr.len, 0));
 	cm_rpc_decode_error(f, &e, text);
 	for (uint32_t i = 0; cm_rpc_decode_proc(f, i, &proc) > 0; i++) {
 		if (memchr(proc.comm, 0, sizeof(proc.comm)) == NULL)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A client of the control socket that knows nothing but docs/RPC.md: one JSON value a message, descriptors as SCM_RIGHTS on its first byte.
-import json, os, re, socket, sys, time
+import json, mmap, os, re, socket, struct, sys, time
 
-path, output, doc = sys.argv[1:]
+path, output, doc, log, busybox = sys.argv[1:]
 patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
 called = set()
 directory, name = os.path.split(path)
@@ -62,7 +62,7 @@ def bad(method, arg, errno, text, fds=()):
     check(r is not None and not r["success"] and r["errno"] == errno and r["err"] != "", "%s %s is refused" % (method, text) + ("" if r and r["errno"] == errno else ": %r" % r))
 
 
-ENOENT, ESRCH, EAGAIN, EINVAL, ENOSYS, ETIMEDOUT, ECANCELED = 2, 3, 11, 22, 38, 110, 125
+ENOENT, ESRCH, EAGAIN, EINVAL, ENOSYS, ENOTSUP, ETIMEDOUT, ECANCELED = 2, 3, 11, 22, 38, 95, 110, 125
 
 # ---- created
 check(good("containerManager.ContainerRuntimeState", "r") == 1, "... created is 1")
@@ -155,6 +155,165 @@ bad("Proc.SignalProcess", {"pid": 99999, "signo": 9}, ESRCH, "of an unknown proc
 bad("casemate.WindowSize", {"CID": "r", "PID": 0, "Rows": 1, "Columns": 2}, 25, "without terminal")
 bad("casemate.WindowSize", {"CID": "r", "PID": 0, "Rows": 70000, "Columns": 2}, EINVAL, "with too many rows")
 
+# ---- what the sentry logs
+good("Logging.Change", {"SetStrace": True, "EnableStrace": True, "StraceAllowlist": ["getppid", "clock_nanosleep"]})
+end = time.time() + 10 * patience
+while not re.search(r"clock_nanosleep\(", open(log, errors="replace").read()) and time.time() < end:
+    call("containerManager.Processes", "r")
+    time.sleep(0.1)
+text = open(log, errors="replace").read()
+check("clock_nanosleep(" in text and "wait4(" not in text, "... system calls that are on the list are in the log, no others")
+good("Logging.Change", {"SetStrace": True, "EnableStrace": False})
+for level in (0, "debug", 2, "error", "info", 1):
+    good("Logging.Change", {"SetLevel": True, "Level": level}, text="to %s" % level)
+good("Logging.Change", {}, text="of nothing")
+for arg, errno, text in ((None, EINVAL, "of nothing at all"), ({"SetLevel": True, "Level": 3}, EINVAL, "to level 3"), ({"SetLevel": True, "Level": "loud"}, EINVAL, "to loud"),
+                         ({"SetLevel": True}, EINVAL, "without level"), ({"SetStrace": True, "StraceAllowlist": ["frob"]}, EINVAL, "of a call that there is not"),
+                         ({"SetStrace": True, "StraceAllowlist": "read"}, EINVAL, "of a string as list"), ({"SetStrace": True, "StraceAllowlist": [1]}, EINVAL, "of a number as name"),
+                         ({"SetLogPackets": True, "LogPackets": True}, ENOTSUP, "of packets"), ({"SetEventStrace": True}, ENOTSUP, "of events")):
+    bad("Logging.Change", arg, errno, text)
+
+# ---- memory, as a page
+monitor = Client()
+monitor.send(b'{"method":"Usage.UsageFD","arg":{"Version":1}}')
+called.add("Usage.UsageFD")
+data, fds, flags, address = socket.recv_fds(monitor.s, 4096, 4)
+check(json.loads(data)["success"] and len(fds) == 1, "Usage.UsageFD gives a descriptor")
+page = mmap.mmap(fds[0], 4096, mmap.MAP_SHARED, mmap.PROT_READ)
+
+
+def figures():
+    while True:
+        version, size, before, ns, total, free, anon, cache, cpu, processes = struct.unpack_from("<II8Q", page)
+        if before % 2 == 0 and before == struct.unpack_from("<Q", page, 8)[0]:
+            return version, size, ns, total, anon, processes
+
+
+first = figures()
+check(first[:2] == (1, 72) and first[3] > first[4] > 0 and first[5] >= 1 and abs(first[2] / 1e9 - time.time()) < 60 * patience, "... a page with the figures")
+end = time.time() + 10 * patience
+while figures()[2] == first[2] and time.time() < end:
+    time.sleep(0.1)
+check(figures()[2] > first[2], "... that are renewed")
+for attempt in ("a write", lambda: os.write(fds[0], b"x")), ("a shared writable mapping", lambda: mmap.mmap(fds[0], 4096)), ("another size", lambda: os.ftruncate(fds[0], 0)):
+    try:
+        attempt[1]()
+        check(False, "... %s is refused" % attempt[0])
+    except PermissionError:
+        check(True, "... %s is refused" % attempt[0])
+monitor.s.close()
+time.sleep(1)
+last = figures()[2]
+time.sleep(1.2)
+check(figures()[2] == last, "... and not any more when the connection is closed")
+os.close(fds[0])
+for arg, text in ((None, "without version"), ({"Version": 2}, "of version 2"), ({"Version": "1"}, "of a string as version")):
+    bad("Usage.UsageFD", arg, EINVAL, text)
+
+# ---- processes as /proc has them
+dump = good("containerManager.ProcfsDump")
+sh = [p for p in dump if p["status"]["pid"] == 1][0]
+check(sh["exe"] == "/bin/busybox" and sh["args"][:2] == ["/bin/sh", "-c"] and "PATH" in "".join(sh["env"]) and sh["cwd"] == "/" and sh["root"] == "/", "... exe, args, env, cwd, root")
+check(sh["status"]["comm"] == "sh" and sh["status"]["uid"] == {"real": 0, "effective": 0, "saved": 0} and sh["status"]["vm_size"] > sh["status"]["vm_rss"] > 0, "... status")
+check(sh["stat"]["pgid"] == 1 and sh["limits"]["RLIMIT_NOFILE"]["max"] >= sh["limits"]["RLIMIT_NOFILE"]["cur"] > 0, "... stat, limits")
+check([f["number"] for f in sh["fdlist"]][:3] == [0, 1, 2] and sh["fdlist"][0]["mode"] >> 12 == 2 and sh["fdlist"][0]["path"] == "/dev/null", "... open files")
+m = [v for v in sh["maps"] if v["pathname"] == "/bin/busybox" and v["permissions"]["Execute"]][0]
+check(m["private"] and m["address"]["End"] > m["address"]["Start"] and m["inode"] > 0, "... mappings")
+check(abs(sh["clone_ts"] / 1e9 - time.time()) < 600 * patience and sh["cgroup"][0]["path"].startswith("/"), "... start, cgroup")
+check(len(good("containerManager.ProcfsDump", "r")) >= 1, "... by container")
+bad("containerManager.ProcfsDump", "x", ENOENT, "of an unknown container")
+
+# ---- files
+def copy(method, arg, errno=0, text="", room=None):
+    r, w = os.pipe()
+    if room:
+        os.close(r)
+    reply = call(method, arg, [w])
+    os.close(w)
+    got = b""
+    while not room:
+        part = os.read(r, 1 << 20)
+        if not part:
+            break
+        got += part
+    if not room:
+        os.close(r)
+    check(reply and reply["errno"] == errno and reply["success"] == (errno == 0), "%s %s" % (method, text) + ("" if reply and reply["errno"] == errno else ": %r" % reply))
+    return got
+
+
+import hashlib
+want = open(busybox, "rb").read()
+with open("busybox.copy", "wb+") as f:
+    check(call("Fs.Cat", {"files": ["/bin/busybox"]}, [f.fileno()])["result"] == len(want), "Fs.Cat of a whole program")
+    f.seek(0)
+    check(hashlib.sha1(f.read()).digest() == hashlib.sha1(want).digest(), "... intact, into a file")
+os.unlink("busybox.copy")
+check(copy("Fs.Cat", {"files": ["/etc/words", "/etc/link"]}, text="of two files") == b"one two three\n" * 2, "... one after the other, and by a link")
+check(copy("Fs.Read", {"container_id": "r", "path": "/etc/words", "offset": 4, "size": 3}, text="of a part") == b"two", "... which it is")
+check(copy("Fs.Read", {"container_id": "r", "path": "/etc/words", "offset": 1000}, text="behind the end") == b"", "... nothing")
+check(copy("Fs.Read", {"container_id": "r", "path": "/proc/1/comm"}, text="of /proc") == b"sh\n", "... inside")
+copy("Fs.Cat", {"files": ["/etc/none"]}, ENOENT, "of a missing file is refused")
+copy("Fs.Cat", {"files": ["/etc"]}, 21, "of a directory is refused")
+copy("Fs.Cat", {"files": ["/dev/null"]}, EINVAL, "of a device is refused")
+copy("Fs.Cat", {"files": ["/etc/fifo"]}, EINVAL, "of a FIFO is refused")
+copy("Fs.Cat", {"files": ["/etc/words", "/etc/none"]}, ENOENT, "of two files of which one is missing is refused")
+copy("Fs.Cat", {"files": ["/" + "x" * 5000]}, 36, "of a long name is refused")
+copy("Fs.Cat", {"files": ["/bin/busybox"]}, 32, "into a pipe without reader fails", room=1)
+for arg, text in (({}, "of nothing"), ({"files": []}, "of no files"), ({"files": "x"}, "of a string"), ({"files": [1]}, "of a number")):
+    copy("Fs.Cat", arg, EINVAL, text + " is refused")
+for arg, text in (({"container_id": "r"}, "without path"), ({"container_id": "r", "path": "/etc/words", "offset": -1}, "from -1"), ({"container_id": "r", "path": 1}, "of a number"),
+                  ({"container_id": "r", "path": "/etc/words", "size": "1"}, "of a string as size")):
+    copy("Fs.Read", arg, EINVAL, text + " is refused")
+copy("Fs.Read", {"container_id": "x", "path": "/etc/words"}, ENOENT, "of an unknown container is refused")
+bad("Fs.Cat", {"files": ["/etc/words"]}, EINVAL, "without descriptor")
+null = os.open("/dev/null", os.O_RDWR)
+bad("Fs.Read", {"container_id": "r", "path": "/etc/words"}, EINVAL, "with two descriptors", [null, null])
+# One that does not read, and leaves: its stream ends with it.
+r, w = os.pipe()
+c = Client()
+c.send(json.dumps({"method": "Fs.Cat", "arg": {"files": ["/bin/busybox"] * 100}}).encode(), [w])
+time.sleep(0.3)
+c.s.close()
+os.close(r)
+os.close(w)
+check(copy("Fs.Cat", {"files": ["/etc/words"]}, text="after a client that left") == b"one two three\n", "... works")
+
+# ---- mounts
+def inside(command):
+    reply, out = run("Proc.Exec", {"ContainerID": "r", "argv": ["/bin/sh", "-c", command], "envv": ["PATH=/bin"]})
+    text = os.read(out, 4096).decode()
+    os.close(out)
+    return text.strip()
+
+
+good("Fs.Mount", {"container_id": "r", "fs_type": "tmpfs", "source": "mine", "target": "/mnt", "flags": 8, "data": "size=1m"})
+check("mine /mnt tmpfs" in inside("cat /proc/mounts") and "noexec" in inside("cat /proc/mounts"), "... is there, its directory was made")
+good("Fs.Mount", {"container_id": "r", "fs_type": "bind", "source": "/etc", "target": "/mnt/etc", "flags": 1}, text="of a directory of the container") if inside("mkdir /mnt/etc") == "" else None
+check(inside("cat /mnt/etc/words; echo x 2>/dev/null >/mnt/etc/new || echo no") == "one two three\nno", "... shows it, read-only")
+bad("Fs.Umount", {"container_id": "r", "target": "/mnt"}, 16, "of one that is in use")
+good("Fs.Umount", {"container_id": "r", "target": "/mnt/etc"})
+good("Fs.Umount", {"container_id": "r", "target": "/mnt"})
+check("/mnt" not in inside("cat /proc/mounts"), "... gone")
+bad("Fs.Umount", {"container_id": "r", "target": "/mnt"}, EINVAL, "again")
+good("containerManager.Mount", {"ContainerID": "r", "FsType": "tmpfs", "Destination": "/mnt"})
+good("Fs.Umount", {"container_id": "r", "target": "/mnt", "flags": 2})
+for arg, errno, text in (({"container_id": "x", "fs_type": "tmpfs", "target": "/mnt"}, ENOENT, "in an unknown container"), ({"container_id": "r", "target": "/mnt"}, EINVAL, "without type"),
+                         ({"container_id": "r", "fs_type": "ext4", "target": "/mnt"}, 19, "of ext4"), ({"container_id": "r", "fs_type": "virtiofs", "source": "root", "target": "/mnt"}, 19, "of the host's files"),
+                         ({"container_id": "r", "fs_type": "tmpfs", "target": "mnt"}, EINVAL, "at a relative path"), ({"container_id": "r", "fs_type": "tmpfs"}, EINVAL, "without target"),
+                         ({"container_id": "r", "fs_type": "tmpfs", "target": "/mnt", "flags": 1 << 20}, EINVAL, "with other flags"), ({"container_id": "r", "fs_type": "tmpfs", "target": "/a/b/c"}, ENOENT, "without parent"),
+                         ({"container_id": "r", "fs_type": "bind", "source": "/none", "target": "/mnt"}, ENOENT, "of a missing directory"), ({"container_id": "r", "fs_type": "bind", "target": "/mnt"}, EINVAL, "of no source"),
+                         ({"container_id": "r", "fs_type": "tmpfs", "target": "/" + "x" * 5000}, 36, "at a long name"), ({"container_id": "r", "fs_type": "tmpfs", "target": "/mnt", "data": "frob=1"}, EINVAL, "with an option that there is not")):
+    bad("Fs.Mount", arg, errno, text)
+bad("Fs.Mount", {"container_id": "r", "fs_type": "tmpfs", "target": "/mnt"}, EINVAL, "with a descriptor", [null])
+bad("containerManager.Mount", {"ContainerID": "r", "FsType": "erofs", "Destination": "/mnt"}, ENOTSUP, "of erofs", [null])
+bad("containerManager.Mount", {"ContainerID": "x", "FsType": "tmpfs", "Destination": "/mnt"}, ENOENT, "in an unknown container")
+bad("containerManager.Mount", {"ContainerID": "r", "FsType": "tmpfs", "Destination": ""}, EINVAL, "at no path")
+bad("Fs.Umount", {"container_id": "r", "target": "/mnt", "flags": 1}, EINVAL, "by force")
+bad("Fs.Umount", {"container_id": "r"}, EINVAL, "of nothing")
+bad("Fs.Umount", {"container_id": "x", "target": "/"}, ENOENT, "in an unknown container")
+bad("Fs.Umount", {"container_id": "r", "target": "/"}, 16, "of the root")
+
 # ---- limits
 check(good("casemate.Limit", {"CID": "r", "Memory": 256 << 20, "Pids": 50}) == {"Memory": -1, "Pids": -1}, "... there was none")
 check(good("casemate.Limit", {"CID": "r", "Memory": -1}) == {"Memory": 256 << 20}, "... the one before")
@@ -221,6 +380,20 @@ for arg, errno, text in (({"CID": "x", "Signo": 15}, ENOENT, "to an unknown cont
     bad("containerManager.Signal", arg, errno, text)
 good("containerManager.Signal", {"CID": "r", "Signo": 0}, text="0 looks")
 good("containerManager.Signal", {"CID": "r", "Signo": 0, "Mode": 2}, text="to the foreground")
+bad("containerManager.Signal", {"CID": "r", "Signo": 15, "Mode": 3}, EINVAL, "to process group 0")
+bad("containerManager.Signal", {"CID": "r", "Signo": 15, "Mode": 3, "PID": 9999}, ESRCH, "to a process group that there is not")
+bad("containerManager.Signal", {"CID": "r", "Signo": 15, "Mode": 3, "PID": -5}, EINVAL, "to process group -5")
+group = call("containerManager.ExecuteAsync", {"CID": "r", "Process": {"args": ["/bin/sh", "-c", "sleep 1000 & sleep 1000 & wait"], "cwd": "/"}})["result"]
+end = time.time() + 10 * patience
+while len([p for p in call("containerManager.ProcfsDump")["result"] if p["stat"]["pgid"] == group]) < 3 and time.time() < end:
+    time.sleep(0.1)
+good("containerManager.Signal", {"CID": "r", "Signo": 0, "Mode": 3, "PID": group}, text="0 to a process group")
+good("containerManager.Signal", {"CID": "r", "Signo": 9, "Mode": 3, "PID": group}, text="to a process group")
+check(good("containerManager.WaitPID", {"CID": "r", "PID": group}) == 9, "... ends its leader")
+end = time.time() + 10 * patience
+while [p for p in call("containerManager.ProcfsDump")["result"] if p["stat"]["pgid"] == group] and time.time() < end:
+    time.sleep(0.1)
+check(not [p for p in call("containerManager.ProcfsDump")["result"] if p["stat"]["pgid"] == group], "... and the others")
 bad("Lifecycle.SignalContainer", {"container_id": "x", "signo": 15}, ENOENT, "of an unknown container")
 good("Lifecycle.SignalContainer", {"container_id": "r", "signo": 28, "signalAll": True})
 

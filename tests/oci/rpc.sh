@@ -7,8 +7,13 @@ setup_bundle
 cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$top_builddir/casemate-debug" "$tmp/libexec/"
 mkdir "$tmp/libexec/guest" && cp "$top_builddir/guest/sentry.elf" "$tmp/libexec/guest/"
 config /bin/sh -c 'trap "exit 5" TERM; echo up; while :; do sleep 0.1; done'
-$cm create -b "$bundle" r >"$tmp/out" 2>&1 </dev/null
-python3 "$top_srcdir/tests/oci/rpc.py" "$tmp/state/r/control.sock" "$tmp/out" "$top_srcdir/docs/RPC.md" >"$tmp/rpc" 2>&1
+mkdir -p "$bundle/rootfs/etc" "$bundle/rootfs/proc" "$bundle/rootfs/dev"
+echo one two three >"$bundle/rootfs/etc/words"
+ln -s /etc/words "$bundle/rootfs/etc/link"
+mkfifo "$bundle/rootfs/etc/fifo"
+ln -s busybox "$bundle/rootfs/bin/mkdir"
+$cm --debug create -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
+python3 "$top_srcdir/tests/oci/rpc.py" "$tmp/state/r/control.sock" "$tmp/out" "$top_srcdir/docs/RPC.md" "$tmp/log" "$busybox" >"$tmp/rpc" 2>&1
 while read -r verdict text; do
 	case "$verdict" in ok) ok 0 "$text" ;; not) ok 1 "$text" ;; *) echo "# $verdict $text" ;; esac
 done <"$tmp/rpc"

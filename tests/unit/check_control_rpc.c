@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "control/rpc_client.h"
 #include "control/rpc_start.h"
 #include "guest/agent/rpc_decode.h"
 
@@ -86,6 +87,46 @@ START_TEST(start_round_trip)
 	ck_assert_str_eq(s.masked, "/proc/kcore");
 	ck_assert_str_eq(s.readonly, "/proc/sys");
 	cm_buf_fini(&b);
+}
+END_TEST
+
+/* Put a reply into what was read from the guest: what next says to it. */
+static int reply_arrives(struct cm_rpc_client *c, uint16_t type, uint32_t id)
+{
+	struct cm_rpc_hdr h = { .magic = CM_RPC_MAGIC, .version = CM_RPC_VERSION, .type = type };
+	struct cm_rpc_frame f;
+	int n;
+
+	h.id = id;
+	cm_buf_add(&c->rx, &h, sizeof(h));
+	n = cm_rpc_client_next(c, &f);
+	cm_rpc_client_drop(c, (int)sizeof(h));
+	return n;
+}
+
+START_TEST(replies_match_requests)
+{
+	const uint16_t ps = CM_RPC_PS | CM_RPC_REPLY, usage = CM_RPC_USAGE | CM_RPC_REPLY;
+	struct cm_rpc_client c;
+	int64_t a, b, id = 0;
+
+	cm_rpc_client_init(&c);
+	c.up = true;
+	a = cm_rpc_client_request(&c, CM_RPC_PS, NULL, 0);
+	b = cm_rpc_client_request(&c, CM_RPC_USAGE, NULL, 0);
+	ck_assert(a > 0 && b > 0 && a != b);
+	/* In another order is fine, of another type or of no request is not, and neither is one more. */
+	ck_assert_int_eq(reply_arrives(&c, ps, (uint32_t)b), -EPROTO);
+	ck_assert_int_gt(reply_arrives(&c, usage, (uint32_t)b), 0);
+	ck_assert_int_eq(reply_arrives(&c, usage, (uint32_t)b), -EPROTO);
+	ck_assert_int_eq(reply_arrives(&c, ps, (uint32_t)b + 1), -EPROTO);
+	ck_assert_int_gt(reply_arrives(&c, ps, (uint32_t)a), 0);
+	for (int i = 0; i < CM_RPC_CLIENT_OPEN; i++)
+		ck_assert_int_gt(id = cm_rpc_client_request(&c, CM_RPC_PS, NULL, 0), 0);
+	ck_assert_int_eq(cm_rpc_client_request(&c, CM_RPC_PS, NULL, 0), -ENOBUFS);
+	ck_assert_int_gt(reply_arrives(&c, ps, (uint32_t)id), 0);
+	ck_assert_int_gt(cm_rpc_client_request(&c, CM_RPC_PS, NULL, 0), 0);
+	cm_rpc_client_fini(&c);
 }
 END_TEST
 
@@ -397,6 +438,7 @@ int main(void)
 	SRunner *sr = srunner_create(suite);
 	int failed;
 
+	tcase_add_test(t, replies_match_requests);
 	tcase_add_test(t, start_round_trip);
 	tcase_add_test(t, start_with_volumes);
 	tcase_add_loop_test(t, mounts_that_make_no_sense, 0, 6);

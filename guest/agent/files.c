@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files and mounts of a container for the host. FILE copies a regular file into a stream, in a thread of its own: a reader that is slow holds up
+ * nobody else, and the reply comes when the last byte is out. Names are resolved inside the container's root, whatever links lie there.
+ */
+#include "agent/internal.h"
+
+#include <linux/mount.h>
+
+#include "fs/internal.h"
+#include "fs/mode.h"
+#include "fs/mount.h"
+#include "kernel/sched.h"
+#include "lib/atomic.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+#define FILES_COPIES 16u /* at a time */
+#define FILES_CHUNK  (64u << 10)
+#define FILES_LOOKUP (LOOKUP_FOLLOW | LOOKUP_IN_ROOT)
+#define FILES_FLAGS  (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME)
+
+struct files_copy {
+	struct cm_rpc_hdr hdr; /* of the request: for the reply */
+	struct file *file;
+	struct agent_stream *to;
+	u64 offset, left;
+	struct files_slot *slot;
+};
+
+/* A thread that copies, or did: whoever needs its slot puts it away. */
+static struct files_slot {
+	struct thread *thread; /* NULL = never used; agent's thread */
+	u32 done; /* atomic: nothing but its end remains */
+} files_slots[FILES_COPIES];
+
+static struct files_slot *files_slot_get(void)
+{
+	u32 i;
+
+	for (i = 0; i < FILES_COPIES; i++) {
+		struct files_slot *s = &files_slots[i];
+
+		if (s->thread && !atomic_load(&s->done))
+			continue;
+		while (s->thread && READ_ONCE(s->thread->state) != THREAD_DEAD)
+			sched_yield_cpu();
+		if (s->thread)
+			thread_destroy(s->thread);
+		s->thread = NULL;
+		return s;
+	}
+	return NULL;
+}
+
+static int files_copy_all(struct files_copy *c, void *buf)
+{
+	while (c->left > 0) {
+		s64 n = file_read_kernel(c->file, buf, MIN(c->left, FILES_CHUNK), c->offset);
+		struct iov iov = { (u64)buf, n > 0 ? (u64)n : 0 };
+		int ret;
+
+		if (n <= 0)
+			return (int)n;
+		ret = agent_send_all(c->to->sock, &iov, 1);
+		if (ret < 0)
+			return ret;
+		c->offset += (u64)n;
+		c->left -= (u64)n;
+	}
+	return 0;
+}
+
+static void files_copy_thread(void *arg)
+{
+	struct files_copy *c = arg;
+	u64 begin = c->offset, sent;
+	void *buf = kmalloc(FILES_CHUNK);
+	int ret = buf ? files_copy_all(c, buf) : -ENOMEM;
+	struct files_slot *slot = c->slot;
+	struct cm_rpc_hdr h = {
+		.type = c->hdr.type | CM_RPC_REPLY,
+		.id = c->hdr.id,
+		.error = ret < 0 ? -ret : 0,
+		.len = ret < 0 ? 0 : sizeof(sent),
+	};
+
+	sent = c->offset - begin;
+	kfree(buf);
+	agent_stream_put(c->to);
+	file_put(c->file);
+	kfree(c);
+	agent_send(&h, &sent);
+	atomic_store(&slot->done, 1);
+	thread_exit();
+}
+
+/* A regular file: anything else could block the reader, or do something by being read. */
+static int files_open_regular(struct mount_ns *ns, const char *name, struct file **out)
+{
+	struct path root, at;
+	int ret;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = path_lookup(&root, name, FILES_LOOKUP, &at);
+	path_put(&root);
+	if (ret < 0)
+		return ret;
+	if (S_ISDIR(at.dentry->inode->mode))
+		ret = -EISDIR;
+	else if (!S_ISREG(at.dentry->inode->mode))
+		ret = -EINVAL;
+	else
+		ret = file_open_path(&at, O_RDONLY, out);
+	path_put(&at);
+	return ret;
+}
+
+int agent_file_read(
+	const struct cm_rpc_hdr *hdr, const struct rpc_file *q, struct vsock_listener *streams)
+{
+	const u64 tokens[3] = { q->fixed.token, 0, 0 };
+	struct mount_ns *ns = agent_container_ns(q->fixed.container);
+	struct files_slot *slot = files_slot_get();
+	struct files_copy *c = kzalloc(sizeof(*c));
+	int ret = !ns ? -ESRCH : !slot ? -EAGAIN : !c ? -ENOMEM : 0;
+
+	if (ret == 0)
+		ret = files_open_regular(ns, q->path, &c->file);
+	if (ret < 0) {
+		agent_stream_drop(tokens);
+		kfree(c);
+		return ret;
+	}
+	*c = (struct files_copy){ .hdr = *hdr,
+		.file = c->file,
+		.offset = q->fixed.offset,
+		.left = q->fixed.size ? q->fixed.size : ~0UL,
+		.slot = slot,
+		.to = agent_stream_get(streams, q->fixed.token) };
+	atomic_store(&slot->done, 0);
+	slot->thread = c->to ? kthread_run(files_copy_thread, c, "copy") : NULL;
+	if (slot->thread)
+		return 0;
+	ret = c->to ? -ENOMEM : -ETIMEDOUT;
+	if (c->to)
+		agent_stream_put(c->to);
+	file_put(c->file);
+	kfree(c);
+	return ret;
+}
+
+/* ---- mounts ---- */
+
+static int files_bind(const struct path *root, const struct rpc_mount *q)
+{
+	struct path from, at;
+	int ret = path_lookup(root, q->source, FILES_LOOKUP, &from);
+
+	if (ret < 0)
+		return ret;
+	ret = path_lookup(root, q->target, FILES_LOOKUP, &at);
+	if (ret == 0) {
+		ret = mount_bind(&at, &from, false);
+		path_put(&at);
+	}
+	path_put(&from);
+	if (ret < 0 || !(q->fixed.flags & FILES_FLAGS))
+		return ret;
+	ret = path_lookup(root, q->target, FILES_LOOKUP, &at);
+	if (ret < 0)
+		return ret;
+	ret = mount_remount(&at, q->fixed.flags & FILES_FLAGS, true);
+	path_put(&at);
+	return ret;
+}
+
+static int files_umount(const struct path *root, const struct rpc_mount *q)
+{
+	struct path at;
+	int ret = path_lookup(root, q->target, FILES_LOOKUP, &at);
+
+	if (ret < 0)
+		return ret;
+	ret = mount_umount(&at, (u32)q->fixed.flags);
+	path_put(&at);
+	return ret;
+}
+
+/* The target is made when it is missing, in a parent that is there. */
+static int files_mount(struct mount_ns *ns, const struct path *root, const struct rpc_mount *q)
+{
+	struct path at;
+	int ret = path_lookup(root, q->target, FILES_LOOKUP, &at);
+
+	if (ret == 0)
+		path_put(&at);
+	else if (ret == -ENOENT)
+		ret = vfs_mkdir(root, q->target, 0755);
+	if (ret < 0)
+		return ret;
+	return vfs_mount(ns, q->type, q->source[0] ? q->source : "none", q->target,
+		q->fixed.flags & FILES_FLAGS, q->data);
+}
+
+int agent_mount(const struct rpc_mount *q)
+{
+	struct mount_ns *ns = agent_container_ns(q->fixed.container);
+	struct path root;
+	int ret;
+
+	if (!ns)
+		return -ESRCH;
+	if (q->target[0] != '/' ||
+		(q->fixed.what != CM_RPC_UNMOUNT && q->fixed.flags & ~(u64)FILES_FLAGS) ||
+		(q->fixed.what == CM_RPC_UNMOUNT && q->fixed.flags & ~(u64)UMOUNT_DETACH))
+		return -EINVAL;
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	if (q->fixed.what == CM_RPC_UNMOUNT)
+		ret = files_umount(&root, q);
+	else if (q->fixed.what == CM_RPC_MOUNT_BIND)
+		ret = files_bind(&root, q);
+	else
+		ret = files_mount(ns, &root, q);
+	path_put(&root);
+	return ret;
+}
