@@ -47,6 +47,10 @@ void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_ur
 void call_request(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
 	enum call_kind kind, uint16_t type, const void *payload, uint32_t len);
 
+/* ---- call_events.c ---- */
+void call_events(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_reap(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+
 /* ---- call_log.c ---- */
 void call_log_change(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 

@@ -32,9 +32,10 @@ void call_exit_status(struct sandbox *s, struct cm_urpc_client *c, const json_t 
 
 	if (!k)
 		return;
-	if (k->status == CM_STOPPED)
+	if (k->status == CM_STOPPED) {
+		cm_events_exited(&s->events, k->id, k->wait_status);
 		cm_urpc_reply(c, 0, NULL, json_integer(k->wait_status));
-	else
+	} else
 		cm_urpc_reply(c, EAGAIN, "the container has not exited yet", NULL);
 }
 
@@ -103,7 +104,6 @@ static const char *const later[] = {
 	"Cgroups.ReadControlFiles",
 	"Cgroups.WriteControlFiles",
 	"Fs.TarRootfsUpperLayer",
-	"Lifecycle.Reap",
 	"Lifecycle.StartContainer",
 	"State.Save",
 	"containerManager.Checkpoint",

@@ -394,6 +394,7 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	}
 	if (broken) {
 		sandbox_container_stopped(root, SIGKILL);
+		cm_events_exited(&s->events, root->id, SIGKILL);
 		sandbox_call_end(s, root);
 		if (!s->killed)
 			sandbox_report(s, why);
@@ -426,6 +427,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	s.done_fd = s.signal_fd = s.vsock_fd = s.pause.fd = -1;
 	s.stacks.spawner = s.stacks.fd = -1;
+	cm_events_init(&s.events);
 	cm_urpc_init(&s.urpc, sandbox_call, sandbox_call_gone, &s);
 	s.c.dirfd = s.c.rootfd = -1;
 	s.log_left = SANDBOX_LOG_MAX;

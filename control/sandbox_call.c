@@ -128,6 +128,7 @@ static void call_start_root(struct sandbox *s, struct cm_urpc_client *c, const j
 		return;
 	}
 	q.container = k->number;
+	clock_gettime(CLOCK_REALTIME, &k->requested);
 	k->release_id = cm_rpc_client_request(&s->rpc, CM_RPC_RELEASE, &q, sizeof(q));
 	if (k->release_id < 0) {
 		k->release_id = 0;
@@ -359,6 +360,7 @@ static const struct {
 	{ "Lifecycle.GetExitStatus", call_exit_status },
 	{ "Lifecycle.IsContainerRunning", call_is_running },
 	{ "Lifecycle.Pause", call_pause },
+	{ "Lifecycle.Reap", call_reap },
 	{ "Lifecycle.Resume", call_resume },
 	{ "Lifecycle.Shutdown", call_shutdown },
 	{ "Lifecycle.SignalContainer", call_signal_container },
@@ -369,6 +371,7 @@ static const struct {
 	{ "Usage.Collect", call_usage },
 	{ "Usage.UsageFD", call_usage_fd },
 	{ "casemate.Cancel", call_cancel },
+	{ "casemate.Events", call_events },
 	{ "casemate.Limit", call_limit },
 	{ "casemate.Process", call_process },
 	{ "casemate.WindowSize", call_winsize },

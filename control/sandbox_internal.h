@@ -7,6 +7,7 @@
 
 #include "control/cgroup.h"
 #include "control/container.h"
+#include "control/events.h"
 #include "control/relay.h"
 #include "control/rpc_client.h"
 #include "control/sandbox.h"
@@ -46,6 +47,7 @@ struct sandbox_container {
 	struct cm_seccomp_program filter; /* of the configuration, until it is sent */
 	int console_fd; /* slave side of its terminal, when an engine has the master; -1 = none */
 	int64_t start_id, release_id; /* open START and RELEASE, 0 = none */
+	struct timespec requested; /* wall clock: when its start was asked for */
 	int wait_status; /* wait(2) encoding, once stopped */
 	bool oom_killed;
 	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
@@ -90,6 +92,7 @@ struct sandbox {
 		uint32_t open; /* id of the request without reply, 0 = none */
 		unsigned count; /* pauses that were not taken back */
 	} pause;
+	struct cm_events events;
 	struct {
 		int fd; /* memfd; valid with page */
 		struct cm_usage_page *page; /* NULL = nobody asked yet */

@@ -142,6 +142,7 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 static int loop_released(struct sandbox *s, struct sandbox_container *k,
 	const struct cm_rpc_frame *f, struct cm_err *err)
 {
+	struct timespec now;
 	struct cm_err why;
 
 	k->release_id = 0;
@@ -155,11 +156,14 @@ static int loop_released(struct sandbox *s, struct sandbox_container *k,
 		cm_err_wrap(&why, "unable to start container process");
 		sandbox_call_released(s, k, why.code, why.msg);
 		sandbox_container_stopped(k, LOOP_NO_EXEC << 8);
+		cm_events_exited(&s->events, k->id, LOOP_NO_EXEC << 8);
 		return 0;
 	}
 	if (k->status != CM_STOPPED &&
 		(sandbox_container_change(k, CM_RUNNING, err) < 0 || sandbox_save(s, err) < 0))
 		return -err->code;
+	clock_gettime(CLOCK_REALTIME, &now);
+	cm_events_started(&s->events, k->id, &k->requested, &now);
 	sandbox_call_released(s, k, 0, NULL);
 	return 0;
 }
@@ -186,6 +190,7 @@ static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct c
 		return 0;
 	k->oom_killed = e.flags & CM_RPC_EXITED_OOM;
 	sandbox_container_stopped(k, sandbox_status(e.status));
+	cm_events_exited(&s->events, k->id, k->wait_status);
 	return 0;
 }
 

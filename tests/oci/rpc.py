@@ -72,7 +72,59 @@ bad("containerManager.StartRoot", "other", ENOENT, "of an unknown container")
 bad("containerManager.StartRoot", None, ENOENT, "without argument")
 bad("containerManager.StartRoot", 7, ENOENT, "with a number")
 bad("containerManager.Pause", "r", EINVAL, "of a created container")
+# ---- events
+def varint(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 0x7f) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 0x80:
+            return value, at
+
+
+def message(data):
+    fields, at = {}, 0
+    while at < len(data):
+        key, at = varint(data, at)
+        value, at = varint(data, at)
+        if key & 7 == 2:
+            value, at = data[at:at + value], at + value
+        fields[key >> 3] = value
+    return fields
+
+
+class Events:
+    def __init__(self):
+        self.s, other = socket.socketpair()
+        self.s.settimeout(20 * patience)
+        check(call("casemate.Events", {}, [other.fileno()])["success"], "casemate.Events takes a socket")
+        other.close()
+
+    def next(self):
+        length = self.s.recv(1)
+        if not length:
+            return None
+        while length[-1] >= 0x80:
+            length += self.s.recv(1)
+        data = self.s.recv(varint(length, 0)[0], socket.MSG_WAITALL)
+        event = message(data)
+        return event[1].decode().rsplit(".", 1)[1], message(event[2])
+
+
+bad("Lifecycle.Reap", {"container_id": "r"}, 107, "without a channel")
+events = Events()
+bad("casemate.Events", {}, EINVAL, "without descriptor")
+bad("casemate.Events", {}, 88, "with a file", [sys.stdout.fileno()])
+bad("Lifecycle.Reap", {"container_id": "x"}, ENOENT, "of an unknown container")
+bad("Lifecycle.Reap", {}, ENOENT, "of no container")
+good("Lifecycle.Reap", {"container_id": "r"})
+started = time.time()
 good("containerManager.StartRoot", "r")
+name_, event = events.next()
+stamps = [message(event[i]) for i in (3, 4)]
+check(name_ == "ContainerStartedEvent" and event[1] == 1 and event[2] == b"r", "... and an event says so")
+check(started - 1 <= stamps[0][1] <= stamps[1][1] <= time.time() + 1, "... with the times")
 bad("containerManager.StartRoot", "r", EINVAL, "again")
 end = time.time() + 10 * patience
 while "up" not in open(output).read() and time.time() < end:
@@ -438,6 +490,7 @@ twice = [request(method="Lifecycle.Shutdown", arg={}) for i in range(2)]
 check(all(c.receive()["success"] for c in twice), "Lifecycle.Shutdown, and again")
 called.add("Lifecycle.Shutdown")
 check(all(c.receive()["result"] == 9 for c in crowd), "100 waiters get the status")
+check(events.next() == ("ContainerExitEvent", {1: b"r", 2: 9}) and events.next() is None, "an event tells the end, and is the last")
 called.add("containerManager.Wait")
 missing = [m for m, state in table if state.startswith("works") and m not in called]
 check(not missing and len(table) > 30, "every method of docs/RPC.md was called: %s" % missing)
