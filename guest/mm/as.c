@@ -22,6 +22,7 @@
 #define STACK_ROOM_MIN	   (128UL << 20)
 #define STACK_ROOM_MAX	   (USER_TOP / 6 * 5)
 #define PIE_BASE	   (USER_TOP / 3 * 2)
+#define PIE_BASE_FIXED	   0x555555554000UL /* where debuggers are used to see it */
 
 enum as_region {
 	AS_STACK,
@@ -95,6 +96,8 @@ void as_set_brk(struct as *as, uaddr_t end)
 
 uaddr_t as_pie_base(struct as *as)
 {
+	if (as->no_random)
+		return PIE_BASE_FIXED;
 	return ALIGN_DOWN(PIE_BASE, PTE_TABLE_SPAN) +
 	       as_random_pages(as, AS_PIE, RANDOM_MMAP_PAGES);
 }

@@ -105,6 +105,11 @@ static int advise_flags(struct as *as, uaddr_t start, uaddr_t end, u32 set, u32 
 
 	list_init(&dead);
 	rwsem_write_lock(&as->lock);
+	for (struct vma *v = clear & VMA_DONTDUMP ? as_find_vma(as, start) : NULL;
+		v && v->start < end; v = vma_next(v)) {
+		if (v->flags & VMA_SPECIAL)
+			ret = -EINVAL;
+	}
 	if (set & VMA_WIPEONFORK) {
 		for (struct vma *v = as_find_vma(as, start); v && v->start < end; v = vma_next(v)) {
 			if (v->file || v->shm || (v->flags & VMA_SHARED))
@@ -165,6 +170,10 @@ int as_madvise(struct as *as, uaddr_t start, u64 len, int advice)
 		return len ? advise_flags(as, start, end, VMA_WIPEONFORK, 0) : 0;
 	case MADV_KEEPONFORK:
 		return len ? advise_flags(as, start, end, 0, VMA_WIPEONFORK) : 0;
+	case MADV_DONTDUMP:
+		return len ? advise_flags(as, start, end, VMA_DONTDUMP, 0) : 0;
+	case MADV_DODUMP:
+		return len ? advise_flags(as, start, end, 0, VMA_DONTDUMP) : 0;
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		return len ? advise_populate(as, start, end, advice == MADV_POPULATE_WRITE) : 0;
@@ -174,8 +183,6 @@ int as_madvise(struct as *as, uaddr_t start, u64 len, int advice)
 	case MADV_WILLNEED:
 	case MADV_HUGEPAGE:
 	case MADV_NOHUGEPAGE:
-	case MADV_DONTDUMP:
-	case MADV_DODUMP:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return len ? advise_mapped(as, start, end) : 0;

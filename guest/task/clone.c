@@ -153,6 +153,7 @@ static int clone_group(struct task *t, struct task *parent, const struct clone_r
 	g->oom_score_adj = from->oom_score_adj;
 	g->has_subreaper = from->subreaper || from->has_subreaper;
 	g->dumpable = from->dumpable;
+	g->dump_filter = from->dump_filter;
 	g->container = from->container;
 	clone_copy_limits(g, from);
 	return clone_sighand(g, from, req->flags);

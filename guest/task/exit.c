@@ -10,6 +10,7 @@
 #include "ipc/ipc.h"
 #include "mm/as.h"
 #include "syscall/trace.h"
+#include "task/coredump.h"
 #include "task/ptrace.h"
 
 void (*task_session_exit)(struct group *leader);
@@ -183,6 +184,9 @@ void task_exit(int status)
 	struct group *g = t->group;
 	bool last;
 
+	coredump_park(t);
+	if (t->parked)
+		status = g->exit_code;
 	ptrace_exit(t, status);
 	last = exit_begin(t, status);
 	if (trace_calls_on())

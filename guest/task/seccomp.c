@@ -8,6 +8,7 @@
 #include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "task/coredump.h"
 #include "task/internal.h"
 #include "task/ptrace.h"
 #include "task/signal.h"
@@ -92,19 +93,7 @@ static void seccomp_log(const struct task *t, u64 nr, u32 verdict)
 		verdict & SECCOMP_RET_ACTION_FULL);
 }
 
-__noreturn static void seccomp_kill(struct task *t, bool process)
-{
-	bool last;
-	u64 flags = sig_lock(t->group);
-
-	last = t->group->nlive <= 1;
-	sig_unlock(t->group, flags);
-	if (process || last)
-		task_exit_group(SIGSYS);
-	task_exit(SIGSYS);
-}
-
-static void seccomp_trap(struct task *t, const struct regs *r, u32 data)
+static siginfo_t seccomp_info(const struct regs *r, u32 data)
 {
 	siginfo_t info;
 
@@ -115,6 +104,26 @@ static void seccomp_trap(struct task *t, const struct regs *r, u32 data)
 	info.si_call_addr = (void *)r->rip;
 	info.si_syscall = (int)r->orig_rax;
 	info.si_arch = AUDIT_ARCH_X86_64;
+	return info;
+}
+
+__noreturn static void seccomp_kill(struct task *t, const struct regs *r, bool process)
+{
+	siginfo_t info = seccomp_info(r, 0);
+	bool last;
+	u64 flags = sig_lock(t->group);
+
+	last = t->group->nlive <= 1;
+	sig_unlock(t->group, flags);
+	if (process || last)
+		task_exit_group(coredump(t, SIGSYS, &info));
+	task_exit(SIGSYS);
+}
+
+static void seccomp_trap(const struct regs *r, u32 data)
+{
+	siginfo_t info = seccomp_info(r, data);
+
 	signal_force(SIGSYS, &info);
 }
 
@@ -156,7 +165,7 @@ static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool agai
 	case SECCOMP_RET_TRAP:
 		if (f->log)
 			seccomp_log(t, r->orig_rax, verdict);
-		seccomp_trap(t, r, verdict & SECCOMP_RET_DATA);
+		seccomp_trap(r, verdict & SECCOMP_RET_DATA);
 		*ret = (s64)r->orig_rax; /* as if it had not been made */
 		return false;
 	case SECCOMP_RET_TRACE:
@@ -166,7 +175,7 @@ static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool agai
 		return false;
 	default:
 		seccomp_log(t, r->orig_rax, verdict);
-		seccomp_kill(t, (verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_KILL_THREAD);
+		seccomp_kill(t, r, (verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_KILL_THREAD);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "cgroup/cgroup.h"
 #include "lib/string.h"
 #include "syscall/trace.h"
+#include "task/coredump.h"
 #include "task/ptrace.h"
 #include "task/rseq.h"
 
@@ -122,7 +123,7 @@ static bool signal_other_work(struct task *t, u64 flags)
 }
 
 /* The default action of sig, which was taken when cont_seq was seq. */
-static void signal_default(struct task *t, int sig, u32 seq)
+static void signal_default(struct task *t, int sig, const siginfo_t *info, u32 seq)
 {
 	struct group *g = t->group;
 
@@ -137,8 +138,9 @@ static void signal_default(struct task *t, int sig, u32 seq)
 			signal_begin_stop(t, sig, seq);
 		return;
 	case SIG_ACT_TERM:
-	case SIG_ACT_CORE:
 		task_exit_group(sig);
+	case SIG_ACT_CORE:
+		task_exit_group(coredump(t, sig, info));
 	}
 }
 
@@ -178,7 +180,7 @@ static bool signal_next(struct task *t, struct sig_frame_args *f)
 			trace_signal(
 				t, f->sig, f->info.si_code, (u64)f->info.si_addr, f->info.si_pid);
 		if (f->action.handler == (u64)SIG_DFL)
-			signal_default(t, f->sig, seq);
+			signal_default(t, f->sig, &f->info, seq);
 		else if (f->action.handler != (u64)SIG_IGN)
 			return true;
 	}

@@ -263,7 +263,8 @@ static int signal_enqueue_locked(
 /* True when the signal goes on to the queue. */
 static bool signal_prepare_locked(struct group *g, struct task *t, int sig, bool force)
 {
-	if (g->state == GROUP_ZOMBIE || g->group_exit)
+	/* A process that ends takes no signal, but SIGKILL breaks off its core dump. */
+	if (g->state == GROUP_ZOMBIE || (g->group_exit && !(g->core && sig == SIGKILL)))
 		return false;
 	if (sig_is_stop(sig) && !signal_immune(g, sig, force))
 		signal_flush_group_locked(g, SIGMASK(SIGCONT));

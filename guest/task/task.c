@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making and freeing tasks and thread groups, the process tree's links, and the thread that frees what ended. */
+#include "task/coredump.h"
 #include "task/ptrace.h"
 #include "task/seccomp.h"
 #include "task/signal.h"
@@ -76,8 +77,10 @@ struct group *group_create(void)
 	waitq_init(&g->exec_wq);
 	waitq_init(&g->stop_wq);
 	waitq_init(&g->exit_wq);
+	waitq_init(&g->core_wq);
 	sigpending_init(&g->pending);
 	g->dumpable = true;
+	g->dump_filter = CORE_FILTER;
 	g->exit_signal = SIGCHLD;
 	itimers_init(g);
 	return g;

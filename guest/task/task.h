@@ -23,6 +23,7 @@
 
 struct as;
 struct cgroup;
+struct core_dump;
 struct futex_wait;
 struct group;
 struct mq_create;
@@ -105,6 +106,7 @@ struct task {
 	bool restore_blocked; /* sigsuspend, ppoll: put saved_blocked back after delivery; own */
 	bool stop_pending, stopped; /* job control; lock: sig_lock */
 	bool stop_counted; /* stop_pending is part of group->stop_count */
+	bool parked; /* sleeps until the core of its process is written; lock: sig_lock */
 	bool exiting; /* no signal is delivered any more; lock: sig_lock */
 	bool dead; /* a zombie, or about to be freed; lock: task_tree_lock */
 	bool tell_end; /* the reaper calls on_exit of its process first; lock: task_tree_lock */
@@ -190,6 +192,9 @@ struct group {
 	bool unkillable; /* init of a container: default actions from inside do not apply */
 	bool subreaper, has_subreaper, did_exec, dumpable;
 	u32 exit_signal; /* to the parent; 0 = none */
+	struct core_dump *core; /* is being written; lock: sig_lock */
+	struct waitq core_wq;
+	u32 dump_filter; /* /proc/PID/coredump_filter */
 	struct task *exec_task; /* wants to be the only thread; lock: sig_lock */
 	struct waitq exec_wq, stop_wq;
 	struct waitq exit_wq; /* woken when the process is a zombie: pidfd */

@@ -50,6 +50,29 @@ static bool parse_int(const char *s, s64 *out)
 	return !*s;
 }
 
+/* A number below 2^32 in decimal, octal or hexadecimal, as strtoul takes it with base 0. */
+static bool proc_parse_u32(const char *s, u64 *out)
+{
+	u64 base = 10, v = 0;
+
+	if (*s == '0')
+		base = s[1] == 'x' || s[1] == 'X' ? 16 : 8;
+	s += base == 16 ? 2 : 0;
+	if (!*s || *s == '\n')
+		return false;
+	for (; *s && *s != '\n'; s++) {
+		u64 d = *s >= '0' && *s <= '9'		       ? (u64)(*s - '0')
+			: (*s | 32) >= 'a' && (*s | 32) <= 'f' ? (u64)((*s | 32) - 'a' + 10)
+							       : 16;
+
+		if (d >= base || v >> 32)
+			return false;
+		v = v * base + d;
+	}
+	*out = v;
+	return !(v >> 32);
+}
+
 static s64 pid_oom_write(struct proc_ctx *c, char *text, size_t len)
 {
 	struct group *g = c->task->group;
@@ -78,6 +101,22 @@ static s64 pid_timerslack_write(struct proc_ctx *c, char *text, size_t len)
 	if (c->task != task_current() && !fs_capable(CAP_SYS_NICE))
 		return -EPERM;
 	c->task->timer_slack = v ? (u64)v : c->task->timer_slack_default;
+	return (s64)len;
+}
+
+static int pid_dump_filter(struct proc_buf *b, struct proc_ctx *c)
+{
+	proc_printf(b, "%08x\n", READ_ONCE(c->task->group->dump_filter));
+	return 0;
+}
+
+static s64 pid_dump_filter_write(struct proc_ctx *c, char *text, size_t len)
+{
+	u64 v;
+
+	if (!proc_parse_u32(text, &v))
+		return -EINVAL;
+	WRITE_ONCE(c->task->group->dump_filter, (u32)v & 0x1ff);
 	return (s64)len;
 }
 
@@ -337,8 +376,10 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 #define PID_COMMON \
 	PROC_FILE("auxv", proc_pid_auxv), PROC_FILE("cgroup", pid_cgroup), \
 		PROC_FILE("cmdline", proc_pid_cmdline), \
-		PROC_TUNE("comm", pid_comm, pid_comm_write), PROC_MAGIC("cwd", cwd), \
-		PROC_FILE("environ", proc_pid_environ), PROC_MAGIC("exe", exe), \
+		PROC_TUNE("comm", pid_comm, pid_comm_write), \
+		PROC_TUNE("coredump_filter", pid_dump_filter, pid_dump_filter_write), \
+		PROC_MAGIC("cwd", cwd), PROC_FILE("environ", proc_pid_environ), \
+		PROC_MAGIC("exe", exe), \
 		{ .name = "fd", .mode = S_IFDIR | 0500, .dyn = &proc_fd_dyn }, \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dyn = &proc_fdinfo_dyn }, \
 		PROC_FILE("gid_map", pid_idmap), PROC_FILE("io", pid_io), \

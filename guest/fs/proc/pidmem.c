@@ -81,6 +81,7 @@ static void smaps_flags(struct proc_buf *b, const struct vma *v)
 		{ VMA_GROWSDOWN, "gd" },
 		{ VMA_LOCKED, "lo" },
 		{ VMA_NORESERVE, "nr" },
+		{ VMA_DONTDUMP, "dd" },
 	};
 
 	proc_printf(b, "VmFlags: ");

@@ -260,7 +260,8 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 		status_memory(b, as);
 		as_put(as);
 	}
-	proc_printf(b, "CoreDumping:\t0\nTHP_enabled:\t0\nThreads:\t%u\n", g->ntasks);
+	proc_printf(
+		b, "CoreDumping:\t%d\nTHP_enabled:\t0\nThreads:\t%u\n", g->core != NULL, g->ntasks);
 	proc_printf(b, "SigQ:\t0/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
 		rlimit_soft(g, RLIMIT_SIGPENDING), s.pending, s.shared, s.blocked);
 	proc_printf(b, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);

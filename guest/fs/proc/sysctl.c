@@ -11,6 +11,7 @@
 #include "lib/printf.h"
 #include "mm/as.h"
 #include "mm/reclaim.h"
+#include "task/coredump.h"
 #include "task/internal.h"
 #include "task/uts.h"
 
@@ -34,7 +35,28 @@ SHOW_NUMBER(show_ngroups_max, 65536)
 SHOW_NUMBER(show_zero, 0)
 SHOW_NUMBER(show_one, 1)
 SHOW_NUMBER(show_two, 2)
-SHOW_TEXT(show_core_pattern, "%s", "core")
+
+static int show_core_pattern(struct proc_buf *b, struct proc_ctx *c)
+{
+	char text[CORE_PATTERN_MAX];
+
+	(void)c;
+	core_pattern_get(text);
+	proc_printf(b, "%s\n", text);
+	return 0;
+}
+
+static s64 write_core_pattern(struct proc_ctx *c, char *text, size_t len)
+{
+	size_t n = len;
+
+	(void)c;
+	if (n && text[n - 1] == '\n')
+		n--;
+	return core_pattern_set(text, n) ?: (s64)len;
+}
+
+static const struct proc_tunable core_pid_tunable = { &core_uses_pid, 0, 1 };
 
 static int show_hostname(struct proc_buf *b, struct proc_ctx *c)
 {
@@ -124,7 +146,8 @@ static const struct proc_entry random_table[] = {
 
 static const struct proc_entry kernel_table[] = {
 	PROC_FILE("cap_last_cap", show_cap_last_cap),
-	PROC_FILE("core_pattern", show_core_pattern),
+	PROC_TUNE("core_pattern", show_core_pattern, write_core_pattern),
+	PROC_TUNABLE("core_uses_pid", &core_pid_tunable),
 	PROC_TUNE("domainname", show_domainname, write_domainname),
 	PROC_TUNE("hostname", show_hostname, write_hostname),
 	PROC_FILE("dmesg_restrict", show_one),
