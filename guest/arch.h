@@ -99,6 +99,8 @@ void pgt_activate(struct pgtable *pt);
  * returns; CPUs that do not have pt loaded are skipped, so ~0UL is a fine mask. May wait for other CPUs: interrupts enabled, no
  * spinlock held. One flush for the whole batch. */
 void tlb_flush(struct pgtable *pt, u64 cpumask, uaddr_t start, uaddr_t end);
+/* Every other CPU that runs a program was interrupted when it returns, which orders its memory accesses. As tlb_flush. */
+void arch_sync_cpus(void);
 
 /* ---- user memory, raw: addresses were range-checked by mm/usercopy.c; a fault goes through the exception table ---- */
 /* Bytes not copied (0 = all). */

@@ -189,6 +189,8 @@ static int open_tmpfile(struct path *dir, struct open_how_k *h, struct file **ou
 	h->created = true;
 	h->flags &= ~(u32)O_DIRECTORY;
 	err = open_finish(&p, h, out);
+	if (!err)
+		(*out)->flags |= O_DIRECTORY; /* part of O_TMPFILE, as F_GETFL shows it */
 	path_put(&p);
 	return err;
 }

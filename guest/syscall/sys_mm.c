@@ -8,7 +8,7 @@
 #include "mm/as.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
-#include "task/task.h"
+#include "task/signal.h"
 
 #define MM_PAGE_OFFSET(x) ((x) & (PAGE_SIZE - 1))
 #define MMAP_KNOWN_FLAGS \
@@ -117,30 +117,71 @@ s64 sys_munlockall(struct task *t, const struct sysargs *a)
 
 /* ---- membarrier ---- */
 
-/* The commands that reach one process: a TLB flush interrupts every CPU that runs it and waits for the answer, which orders memory there,
- * and the return from the interrupt serialises the core. */
-s64 sys_membarrier(struct task *t, const struct sysargs *a)
-{
-	const u32 private = MEMBARRIER_CMD_PRIVATE_EXPEDITED,
-		  core = MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE,
-		  reg_private = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
-		  reg_core = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
-	u32 cmd = (u32)a->a[0];
+/* An interrupt on every CPU that runs a program orders memory there; the return from it serialises the core and, where `resumed` is set, starts
+ * a restartable sequence again. */
 
-	if (a->a[1])
-		return -EINVAL;
-	if (cmd == MEMBARRIER_CMD_QUERY)
-		return private | core | reg_private | reg_core;
-	if (cmd == reg_private || cmd == reg_core) {
-		atomic_or(&t->as->membarrier, cmd);
+/* What a private command must have been registered with; 0: it is none. */
+static u32 membarrier_register(u32 cmd)
+{
+	switch (cmd) {
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		return MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		return MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ:
+		return MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+	default:
 		return 0;
 	}
-	if (cmd != private && cmd != core)
-		return -EINVAL;
-	if (!(atomic_load(&t->as->membarrier) & (cmd == private ? reg_private : reg_core)))
+}
+
+static void membarrier_restart(struct group *g)
+{
+	u64 flags = sig_lock(g);
+	struct task *t;
+
+	list_for_each_entry (t, &g->tasks, group_link) {
+		if (t->thread && t->thread->rseq)
+			WRITE_ONCE(t->thread->resumed, true);
+	}
+	sig_unlock(g, flags);
+}
+
+static s64 membarrier_private(struct task *t, u32 cmd)
+{
+	if (!(atomic_load(&t->as->membarrier) & membarrier_register(cmd)))
 		return -EPERM;
+	if (cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)
+		membarrier_restart(t->group);
 	tlb_flush(&t->as->pt, ~0UL, 0, PAGE_SIZE);
 	return 0;
+}
+
+s64 sys_membarrier(struct task *t, const struct sysargs *a)
+{
+	const u32 all = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ * 2 - 1;
+	u32 cmd = (u32)a->a[0];
+
+	/* The flag names one CPU to restart sequences on: all are. */
+	if (a->a[1] && !(cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ &&
+			       a->a[1] == MEMBARRIER_CMD_FLAG_CPU))
+		return -EINVAL;
+	switch (cmd) {
+	case MEMBARRIER_CMD_QUERY:
+		return all;
+	case MEMBARRIER_CMD_GLOBAL:
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+		arch_sync_cpus();
+		return 0;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ:
+		atomic_or(&t->as->membarrier, cmd);
+		return 0;
+	default:
+		return membarrier_register(cmd) ? membarrier_private(t, cmd) : -EINVAL;
+	}
 }
 
 /* ---- protection keys: the processor has none ---- */

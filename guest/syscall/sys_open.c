@@ -107,10 +107,10 @@ s64 sys_openat2(struct task *t, const struct sysargs *a)
 			lookup |= map[i].lookup;
 		how.resolve &= ~(u64)map[i].resolve;
 	}
-	if (how.resolve & RESOLVE_CACHED)
-		return -EAGAIN; /* never answered from the cache alone */
-	if (how.resolve)
+	if (how.resolve & ~(u64)RESOLVE_CACHED)
 		return -EINVAL;
+	if (how.resolve)
+		return -EAGAIN; /* never answered from the cache alone */
 	return do_open((int)a->a[0], a->a[1], (u32)how.flags, (u32)how.mode, lookup);
 }
 

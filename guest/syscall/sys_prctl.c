@@ -211,7 +211,7 @@ s64 sys_prctl(struct task *t, const struct sysargs *a)
 		v = PR_TSC_ENABLE;
 		return put_user(v, arg);
 	case PR_GET_THP_DISABLE:
-		return 0;
+		return a->a[1] || a->a[2] || a->a[3] || a->a[4] ? -EINVAL : 0;
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_GET_SECCOMP:

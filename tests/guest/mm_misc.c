@@ -52,6 +52,16 @@ static void test_membarrier(void)
 	ok(!syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) &&
 			!syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0),
 		"and works then");
+	ok(!syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) &&
+			!syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) &&
+			!syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0),
+		"membarrier: global");
+	ok(fails(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0), EPERM) &&
+			!syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0,
+				0) &&
+			!syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
+				MEMBARRIER_CMD_FLAG_CPU, 0),
+		"membarrier: restartable sequences, on one CPU");
 	ok(fails(syscall(SYS_membarrier, 1 << 30, 0, 0), EINVAL),
 		"an unknown command gives EINVAL");
 	ok(fails(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 77, 0), EINVAL),

@@ -71,7 +71,7 @@ static void tlb_wait(const u64 *serial, u64 asked)
 	}
 }
 
-/* Ask the CPUs of mask, but this one, that have root loaded. Lazy ones are asked, but waited for only when `all`. */
+/* Ask the CPUs of mask, but this one, that have root loaded (0: any). Lazy ones are asked, but waited for only when `all`. */
 static void tlb_ask(paddr_t root, u64 mask, bool all)
 {
 	u64 serial[CM_MAX_CPUS], asked = 0;
@@ -80,7 +80,8 @@ static void tlb_ask(paddr_t root, u64 mask, bool all)
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
 		struct pcpu *pc = &pcpus[cpu];
 
-		if (cpu == cpu_id() || !(mask >> cpu & 1) || atomic_load(&pc->root) != root)
+		if (cpu == cpu_id() || !(mask >> cpu & 1) ||
+			(root && atomic_load(&pc->root) != root))
 			continue;
 		serial[cpu] = atomic_add(&pc->tlb_request, 1);
 		if (atomic_load(&pc->lazy) && !all)
@@ -105,6 +106,12 @@ void tlb_flush(struct pgtable *pt, u64 cpumask, uaddr_t start, uaddr_t end)
 	}
 	if (cpu_count() > 1)
 		tlb_ask(pt->root, cpumask, false);
+}
+
+void arch_sync_cpus(void)
+{
+	if (cpu_count() > 1)
+		tlb_ask(0, ~0UL, false);
 }
 
 void tlb_forget(paddr_t root)
