@@ -383,7 +383,9 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	struct sandbox_container *root = sandbox_root(s);
 	bool started = root->id && root->status != CM_CREATING;
 	bool broken = started && root->status != CM_STOPPED;
-	bool keep = started && (s->o->keep || (broken && !s->killed));
+	/* Hooks that are due at the end are run by the command, or by whoever finds the record: one of both must be there. */
+	bool orphan = s->cli_fd < 0 && s->c.st.hooks;
+	bool keep = started && (s->o->keep || (broken && !s->killed) || orphan);
 	struct cm_err ignored;
 
 	/* They die while the directory is removed. */
