@@ -12,37 +12,49 @@
 #include "lib/string.h"
 #include "task/signal.h"
 
-#define CPU_TICK_MIN  (4 * NSEC_PER_MSEC)
-#define CPU_TICK_MAX  NSEC_PER_SEC
-#define ITIMER_REPEAT (50 * NSEC_PER_USEC) /* shortest distance of two expiries */
+#define CPU_TICK_MIN   (4 * NSEC_PER_MSEC)
+#define CPU_TICK_MAX   NSEC_PER_SEC
+#define ITIMER_IGNORED (4 * NSEC_PER_MSEC) /* shortest period while SIGALRM is ignored */
 
-static u64 itimer_next(u64 expired, u64 interval)
+/* The next of the period whose last expiry is over. */
+static void itimer_forward_locked(struct group *g, u64 now)
 {
-	u64 now = clock_monotonic();
-	u64 next = expired + interval;
+	u64 interval = g->itimer_real_interval;
 
-	if (next < now + ITIMER_REPEAT)
-		next = now + MAX(interval, ITIMER_REPEAT);
-	return next;
+	if (g->itimer_due && interval && now >= g->itimer_due)
+		g->itimer_due += ((now - g->itimer_due) / interval + 1) * interval;
+}
+
+/* Only now the next expiry may come: the process has its turn between two of them, however short the interval. */
+static void itimer_real_taken(struct sigqueue *q)
+{
+	struct group *g = container_of(q, struct group, itimer_sig);
+
+	itimer_forward_locked(g, clock_monotonic());
+	if (g->itimer_due && g->itimer_real_interval)
+		ktimer_arm(&g->itimer_real, g->itimer_due);
 }
 
 static void itimer_real_fired(struct ktimer *k)
 {
 	struct group *g = container_of(k, struct group, itimer_real);
 	u64 flags = sig_lock(g);
+	u64 now = clock_monotonic();
+	bool waits;
 
 	/* Switched off or set anew while we waited for the lock. */
-	if (!g->itimer_due || clock_monotonic() < g->itimer_due) {
+	if (!g->itimer_due || now < g->itimer_due) {
 		sig_unlock(g, flags);
 		return;
 	}
 	g->itimer_sig.info = signal_info(SIGALRM, SI_KERNEL, 0, 0);
-	if (list_empty(&g->itimer_sig.link))
+	waits = !list_empty(&g->itimer_sig.link) ||
 		signal_queue_entry_locked(g, NULL, &g->itimer_sig);
-	g->itimer_due = 0;
-	if (g->itimer_real_interval) {
-		g->itimer_due = itimer_next(k->expires, g->itimer_real_interval);
-		ktimer_arm(k, g->itimer_due);
+	if (!g->itimer_real_interval) {
+		g->itimer_due = 0;
+	} else if (!waits) {
+		itimer_forward_locked(g, now);
+		ktimer_arm(k, MAX(g->itimer_due, now + ITIMER_IGNORED));
 	}
 	sig_unlock(g, flags);
 }
@@ -141,6 +153,7 @@ void itimers_init(struct group *g)
 	ktimer_init(&g->cpu_tick, cpu_tick_fired);
 	list_init(&g->itimer_sig.link);
 	g->itimer_sig.user = NULL;
+	g->itimer_sig.taken = itimer_real_taken;
 }
 
 void itimers_exit(struct group *g)
@@ -165,6 +178,7 @@ static void itimer_read_locked(struct group *g, int which, struct itimer_value *
 
 	memset(v, 0, sizeof(*v));
 	if (which == ITIMER_REAL) {
+		itimer_forward_locked(g, now);
 		if (g->itimer_due)
 			v->left = g->itimer_due > now ? g->itimer_due - now : 1;
 		v->interval = g->itimer_real_interval;

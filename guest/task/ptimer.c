@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POSIX timers (timer_create). Each has one preallocated signal: while it waits to be taken, further expiries only count as overruns. All
- * state is under the group's sig_lock; the callback runs in interrupt context.
+ * POSIX timers (timer_create). Each has one preallocated signal: while it waits to be taken, the timer of a period is not armed, and what it
+ * missed counts as overruns. So no interval is too short for the machine: the next interrupt comes after the process had its turn. All state is under the
+ * group's sig_lock; the callback runs in interrupt context.
  */
 #include "task/itimer.h"
 
@@ -12,7 +13,7 @@
 #include "mm/slab.h"
 #include "task/signal.h"
 
-#define PTIMER_REPEAT (50 * NSEC_PER_USEC)
+#define PTIMER_IGNORED (4 * NSEC_PER_MSEC) /* shortest period of a timer whose signal is ignored */
 
 struct ptimer {
 	struct list_head link; /* group->posix_timers */
@@ -21,9 +22,10 @@ struct ptimer {
 	struct ktimer timer;
 	struct sigqueue sig;
 	int id, clock, notify;
-	u64 due; /* CLOCK_MONOTONIC, 0 = disarmed */
+	u64 due; /* CLOCK_MONOTONIC, 0 = disarmed; in the past while the signal waits */
 	u64 interval;
-	int overrun_last; /* of the signal taken last */
+	u64 missed; /* periods since the expiry whose signal waits */
+	int overrun; /* of the signal taken last */
 };
 
 /* CLOCK_REALTIME never jumps here: the distance to CLOCK_MONOTONIC is fixed. */
@@ -37,21 +39,39 @@ static u64 ptimer_to_monotonic(int clock, u64 at)
 	return at > offset ? at - offset : 1;
 }
 
-static void ptimer_notify_locked(struct ptimer *p)
+/* Move a period that is over to the next one. */
+static void ptimer_forward(struct ptimer *p, u64 now)
 {
-	struct group *g = p->group;
+	u64 n;
 
-	if (p->notify == SIGEV_NONE)
+	if (!p->due || !p->interval || now < p->due)
 		return;
-	if (!list_empty(&p->sig.link)) {
-		if (p->sig.info.si_overrun < INT_MAX)
-			p->sig.info.si_overrun++;
-		return;
-	}
-	p->overrun_last = p->sig.info.si_overrun;
-	p->sig.info.si_overrun = 0;
-	if (!p->target || !p->target->exiting)
-		signal_queue_entry_locked(g, p->target, &p->sig);
+	n = (now - p->due) / p->interval + 1;
+	p->due += n * p->interval;
+	p->missed += n;
+}
+
+static void ptimer_taken(struct sigqueue *q)
+{
+	struct ptimer *p = container_of(q, struct ptimer, sig);
+
+	ptimer_forward(p, clock_monotonic());
+	/* the first of them is the expiry itself */
+	p->overrun = p->missed ? (int)MIN(p->missed - 1, (u64)INT_MAX) : 0;
+	p->missed = 0;
+	q->info.si_overrun = p->overrun;
+	if (p->due && p->interval)
+		ktimer_arm(&p->timer, p->due);
+}
+
+/* True when the signal waits to be taken. */
+static bool ptimer_notify_locked(struct ptimer *p)
+{
+	if (!list_empty(&p->sig.link))
+		return true;
+	if (p->target && p->target->exiting)
+		return false;
+	return signal_queue_entry_locked(p->group, p->target, &p->sig);
 }
 
 static void ptimer_fired(struct ktimer *k)
@@ -65,18 +85,13 @@ static void ptimer_fired(struct ktimer *k)
 		sig_unlock(g, flags);
 		return;
 	}
-	ptimer_notify_locked(p);
-	if (p->interval) {
-		u64 missed = (now - p->due) / p->interval;
-
-		p->due += (missed + 1) * p->interval;
-		if (!list_empty(&p->sig.link) && missed)
-			p->sig.info.si_overrun =
-				(int)MIN((u64)p->sig.info.si_overrun + missed, (u64)INT_MAX);
-		ktimer_arm(k, MAX(p->due, now + PTIMER_REPEAT));
-	} else {
-		p->due = 0;
+	if (!ptimer_notify_locked(p) && p->interval) {
+		ptimer_forward(p, now);
+		p->missed = 0;
+		ktimer_arm(k, MAX(p->due, now + PTIMER_IGNORED));
 	}
+	if (!p->interval)
+		p->due = 0;
 	sig_unlock(g, flags);
 }
 
@@ -163,6 +178,7 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 	p->notify = ev->sigev_notify;
 	ktimer_init(&p->timer, ptimer_fired);
 	list_init(&p->sig.link);
+	p->sig.taken = ptimer_taken;
 	p->sig.info = signal_info(ev->sigev_signo, SI_TIMER, 0, 0);
 	p->sig.info.si_value = ev->sigev_value;
 	flags = sig_lock(g);
@@ -178,14 +194,17 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 	return ret;
 }
 
-static void ptimer_read_locked(const struct ptimer *p, struct itimer_value *v)
+static void ptimer_read_locked(struct ptimer *p, struct itimer_value *v)
 {
 	u64 now = clock_monotonic();
 
+	ptimer_forward(p, now);
 	v->interval = p->interval;
 	v->left = 0;
-	if (p->due)
-		v->left = p->due > now ? p->due - now : 1;
+	if (p->due > now)
+		v->left = p->due - now;
+	else if (p->due && p->notify != SIGEV_NONE)
+		v->left = 1; /* about to fire */
 }
 
 s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value *v,
@@ -202,12 +221,14 @@ s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value 
 	ptimer_read_locked(p, old);
 	p->interval = v->interval;
 	p->due = 0;
-	p->overrun_last = 0;
-	p->sig.info.si_overrun = 0;
+	p->missed = 0;
+	p->overrun = 0;
 	if (v->left) {
 		p->due = absolute ? ptimer_to_monotonic(p->clock, v->left)
 				  : clock_monotonic() + v->left;
-		ktimer_arm(&p->timer, p->due);
+		/* One that notifies nobody is only looked at. */
+		if (p->notify != SIGEV_NONE)
+			ktimer_arm(&p->timer, p->due);
 	}
 	sig_unlock(g, flags);
 	return 0;
@@ -231,7 +252,7 @@ s64 ptimer_overrun(struct task *t, int id)
 	s64 n = -EINVAL;
 
 	if (p)
-		n = list_empty(&p->sig.link) ? p->sig.info.si_overrun : p->overrun_last;
+		n = p->overrun;
 	sig_unlock(t->group, flags);
 	return n;
 }

@@ -103,6 +103,8 @@ void signal_flush_locked(struct sigpending *p, u64 mask)
 	sigpending_remove(p, mask, &out);
 	list_for_each_entry_safe (q, next, &out, link) {
 		list_del(&q->link);
+		if (q->taken)
+			q->taken(q);
 		sigqueue_free(q);
 	}
 }
@@ -230,6 +232,7 @@ static struct sigqueue *sigqueue_create(struct group *g, struct task *t)
 	if (q) {
 		user_ref(u);
 		q->user = u;
+		q->taken = NULL;
 		list_init(&q->link);
 	} else {
 		atomic_sub(&u->nsignals, 1);
@@ -402,6 +405,8 @@ int signal_dequeue_locked(struct task *t, u64 mask, siginfo_t *info)
 	if (!sig)
 		return 0;
 	q = sigpending_take(p, sig);
+	if (q && q->taken)
+		q->taken(q);
 	*info = q ? q->info : signal_info(sig, SI_USER, 0, 0);
 	if (q)
 		sigqueue_free(q);

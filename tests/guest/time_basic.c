@@ -190,6 +190,55 @@ static void test_posix_timers(void)
 		"unknown clock: EINVAL");
 }
 
+/* Intervals that no machine can keep: the process still gets its turns. */
+static void test_short_intervals(void)
+{
+	struct itimerspec its = { { 0, 1 }, { 0, 1 } };
+	struct itimerval it = { { 0, 1 }, { 0, 1 } };
+	struct sigevent ev;
+	timer_t id[32];
+	sigset_t set, old;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.sigev_notify = SIGEV_SIGNAL;
+	ev.sigev_signo = SIGUSR1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	for (int i = 0; i < 32; i++) {
+		timer_create(CLOCK_MONOTONIC, &ev, &id[i]);
+		timer_settime(id[i], 0, &its, NULL);
+	}
+	for (int i = 0; i < 200; i++)
+		sigwaitinfo(&set, NULL);
+	for (int i = 0; i < 32; i++)
+		timer_delete(id[i]);
+	ok(1, "32 timers of one nanosecond");
+	setitimer(ITIMER_REAL, &it, NULL);
+	for (int i = 0; i < 200; i++)
+		sigwaitinfo(&set, NULL);
+	memset(&it, 0, sizeof(it));
+	setitimer(ITIMER_REAL, &it, NULL);
+	/* takes those that wait */
+	signal(SIGALRM, SIG_IGN);
+	signal(SIGALRM, SIG_DFL);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR1, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	ok(1, "an interval timer of one microsecond");
+	ev.sigev_notify = SIGEV_NONE;
+	its.it_interval.tv_nsec = 1000;
+	ok(timer_create(CLOCK_MONOTONIC, &ev, &id[0]) == 0 &&
+			timer_settime(id[0], 0, &its, NULL) == 0,
+		"one that notifies nobody");
+	usleep(1000);
+	ok(timer_gettime(id[0], &its) == 0 && its.it_value.tv_nsec >= 1 &&
+			its.it_value.tv_nsec <= 1000,
+		"... runs on");
+	timer_delete(id[0]);
+}
+
 static volatile int notified;
 
 static void on_notify(union sigval v)
@@ -275,6 +324,7 @@ int main(void)
 	test_sleep();
 	test_itimers();
 	test_posix_timers();
+	test_short_intervals();
 	test_thread_notify();
 	test_usage();
 	test_cpu_limit();
