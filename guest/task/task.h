@@ -43,7 +43,8 @@ struct sigqueue {
 	struct list_head link;
 	siginfo_t info;
 	struct user_acct *user; /* charged for it; NULL: preallocated, owned by a timer */
-	void (*taken)(struct sigqueue *q); /* of a timer: it leaves the queue, delivered or not; sig_lock held */
+	void (*taken)(struct sigqueue
+			*q); /* of a timer: it leaves the queue, delivered or not; sig_lock held */
 };
 struct sigpending {
 	struct list_head queue;

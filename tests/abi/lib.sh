@@ -116,3 +116,19 @@ looped() {
 		esac
 	done
 }
+
+# compare NAME: what $out/NAME.{native,inside}.log say about each entry; the points of the test, its status.
+compare() {
+	local leg passed both
+
+	for leg in native inside; do
+		sed -n 's/^@@END [0-9]* \([^ ]*\) \([0-9]*\) .*/\1 \2/p' "$out/$1.$leg.log" | sort >"$out/$1.$leg"
+	done
+	passed=$(grep -c ' 0$' "$out/$1.native")
+	both=$(grep ' 0$' "$out/$1.native" | comm -12 - "$out/$1.inside" | wc -l)
+	grep ' 0$' "$out/$1.native" | comm -23 - "$out/$1.inside" | sed 's/^/# natively well, not inside: /'
+	echo "1..2"
+	[ "$broken" -eq 0 ] && echo "ok 1 - no entry ended the sandbox" || echo "not ok 1 - $broken entries ended the sandbox"
+	[ "$both" -eq "$passed" ] && echo "ok 2 - $both of the $passed that run natively" || echo "not ok 2 - $both of the $passed that run natively"
+	[ "$broken" -eq 0 ] && [ "$passed" -gt 0 ] && [ "$both" -eq "$passed" ]
+}

@@ -24,7 +24,7 @@ cat >"$work/rootfs/suite/loop" <<'SH'
 # loop DIRECTORY: each file of the list in a directory of its own; its lines with the file's name in front
 while read -r t; do
 	mkdir -m 755 "$1/pjd" && cd "$1/pjd" || exit 1
-	timeout -k 5 300 bash "/suite/tests/$t" </dev/null 2>&1 | sed "s|^|$t |"
+	timeout -k 5 1800 bash "/suite/tests/$t" </dev/null 2>&1 | sed "s|^|$t |"
 	cd / && rm -rf "$1/pjd"
 done </suite/list
 echo "@@DONE"
