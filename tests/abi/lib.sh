@@ -23,7 +23,7 @@ setup_rootfs() {
 	debian=$("$top_srcdir/tests/lib/debian-rootfs" "$@") || fail "$debian"
 	mkdir -p "$out" || exit 2
 	work=$(mktemp -d "$(dirname "$debian")/abi.XXXXXX") || exit 2
-	trap 'rm -rf "$work"' EXIT
+	trap '"$casemate" --root "$work/state" delete --force "abi-$$" >/dev/null 2>&1; rm -rf "$work"' EXIT
 	trap 'exit 1' HUP INT TERM
 	cp -a --reflink=auto "$debian" "$work/rootfs"
 	mkdir -p "$work/rootfs/volume" "$work/rootfs/suite" "$work/volume"

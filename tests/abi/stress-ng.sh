@@ -30,6 +30,7 @@ while read -r number name <&3; do
 	setsid timeout -k 10 $(($1 * 4 + 50)) stress-ng "--$name" 1 -t "$1" --temp-path /root/stress 3<&- </dev/null 2>&1
 	rc=$?
 	kill -9 -1 2>/dev/null
+	chattr -R -ia /root/stress 2>/dev/null
 	rm -rf /root/stress/*
 	sync
 	printf '\n@@END %s %s %s %s %s\n' "$number" "$name" $rc $((SECONDS - begin)) "$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)"
@@ -41,7 +42,7 @@ SH
 if [ -n "${STRESS_NG_NATIVE:-}" ]; then
 	cp "$STRESS_NG_NATIVE" "$out/stress-ng.native.log"
 else
-	native 86400 bash /suite/loop "$seconds" 'cpu-online|softlockup|resources|full|oom-pipe|clock|binderfs' 1 >"$out/stress-ng.native.log" 2>&1
+	native 86400 bash /suite/loop "$seconds" 'cpu-online|softlockup|resources|full|bigheap|oom-pipe|clock|binderfs|loadavg' 1 >"$out/stress-ng.native.log" 2>&1
 fi
 looped $((seconds * 4 + 120)) "$total" "$out/stress-ng.inside.log" bash /suite/loop "$seconds" -
 compare stress-ng
