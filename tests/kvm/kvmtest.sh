@@ -15,7 +15,7 @@ files=100 runs=200
 [ -z "${CASEMATE_TEST_EMULATED:-}" ] || files=20 runs=20
 
 [ -w /dev/kvm ] || { echo "1..0 # SKIP no /dev/kvm"; exit 0; }
-echo "1..46"
+echo "1..48"
 
 # run [option]... IMAGE [word]...: $status, console in $TMP/out, messages in $TMP/err, both in $TMP/log
 run() {
@@ -178,7 +178,24 @@ point $? "nothing is overwritten"
 # --- suites
 mkdir "$TMP/suite"
 for i in $(seq $runs); do printf '[t%d]\nfile = %s\n' "$i" "$(realpath "$EXAMPLE")"; done >"$TMP/suite/kvmtest.cfg"
-"$CASEMATE" kvmtest suite -j 2 --tap --junit "$TMP/junit.xml" "$TMP/suite" >"$TMP/log" 2>&1
+ls -A "$TMP" >"$TMP.before"
+"$CASEMATE" kvmtest suite -j 2 --tap --junit "$TMP/junit.xml" "$TMP/suite" >"$TMP/log" 2>&1 &
+suite=$!
+# Meanwhile: how many machines are there at a time, and which processors do their threads run on?
+most=0 seen=" "
+while kill -0 $suite 2>/dev/null; do
+	machines=$(pgrep -P $suite)
+	n=0
+	for p in $machines; do
+		n=$((n + 1))
+		for stat in /proc/"$p"/task/*/stat; do
+			cpu=$(sed 's/.*) //' "$stat" 2>/dev/null | cut -d ' ' -f 37)
+			case "$seen" in *" $cpu "*) ;; *) seen="$seen$cpu " ;; esac
+		done
+	done
+	[ $n -le $most ] || most=$n
+done
+wait $suite
 [ $? -eq 0 ] && [ "$(grep -c '^ok' "$TMP/log")" -eq $runs ] && grep -q "tests=\"$runs\" failures=\"0\" errors=\"0\" skipped=\"0\"" "$TMP/junit.xml"
 point $? "a suite of $runs runs"
 left=0
@@ -186,6 +203,17 @@ for p in /proc/[0-9]*; do
 	[ "$(readlink "$p/exe")" = "$(realpath "$VMM")" ] && grep -qz -- --machine=pc "$p/cmdline" && grep -q "^PPid:	1$" "$p/status" && left=1
 done
 point $left "it leaves no process behind"
+[ "$(ls -A "$TMP" | grep -v -e '^junit.xml$' -e '^log$')" = "$(grep -v -e '^junit.xml$' -e '^log$' "$TMP.before")" ] && [ "$(ls -A "$TMP/suite")" = kvmtest.cfg ]
+point $? "nor a file that nobody asked for"
+rm -f "$TMP.before"
+if [ "$(nproc)" -ge 2 ]; then
+	# shellcheck disable=SC2086
+	set -- $seen
+	[ $most -eq 2 ] && [ $# -ge 2 ]
+	point $? "with -j 2 it runs two machines at a time, on more than one processor"
+else
+	skip "with -j 2 it runs two machines at a time, on more than one processor" "there is one"
+fi
 cat >"$TMP/mixed.cfg" <<SUITE
 [good]
 file = $(realpath "$EXAMPLE")

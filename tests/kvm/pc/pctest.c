@@ -360,7 +360,7 @@ static unsigned iommu_dma(void)
 /* A level-triggered input through an entry: it comes again until the device takes it back. Then a message in the old format, which is blocked. */
 static unsigned iommu(void)
 {
-	unsigned r = edu_find() && read32(UNIT) == 0x10 ? iommu_dma() : 2;
+	unsigned r = edu_find() && read32(UNIT) == 0x10 ? iommu_dma() : 2, seen, spins;
 
 	if (r != KT_PASS)
 		return r;
@@ -376,16 +376,22 @@ static unsigned iommu(void)
 	write32(edu + 0x60, 1);
 	if (wait_for_interrupts(3) != KT_PASS)
 		return 5;
+	/* The software KVM may report an end twice, and late: then the line, which was high still, brings one more. */
+	do {
+		seen = interrupts;
+		for (spins = 0; spins < 5000; spins++)
+			__asm__ volatile("pause");
+	} while (interrupts != seen);
 	pci_write(0x44, LAPIC);
 	pci_write(0x4c, VECTOR);
 	pci_write(0x40, 1u << 16);
 	write32(edu + 0x60, 1);
-	if (interrupts != 3 || read32(UNIT + 0x34) != 0x102 ||
+	if (interrupts != seen || read32(UNIT + 0x34) != 0x102 ||
 		(read32(UNIT + 0x21c) & 0xff) != 0x25)
 		return 6;
 	pci_write(0x44, LAPIC | 1 << 5 | 0x10);
 	write32(edu + 0x60, 1);
-	return wait_for_interrupts(4);
+	return wait_for_interrupts(seen + 1);
 }
 
 static unsigned fault(void)
