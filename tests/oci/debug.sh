@@ -102,6 +102,30 @@ if [ -z "${CASEMATE_TEST_EMULATED:-}" ]; then
 	is "$rc" 1 "another file than the sentry is refused"
 fi
 
+# ---- the prompt: a command by its first letters and Tab, the same again from the history
+HOME=$tmp timeout -k 5 $((60 * patience)) python3 - "$casemate" --root "$tmp/state" debug r >"$tmp/out" 2>&1 <<'P'
+import os, pty, select, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "vt100"
+    os.execvp(sys.argv[1], sys.argv[1:])
+seen, limit = "", 20 * int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
+def wait(text, times=1):
+    global seen
+    while seen.count(text) < times:
+        if not select.select([fd], [], [], limit)[0]:
+            sys.exit("no '%s' in %r" % (text, seen))
+        seen += os.read(fd, 4096).decode(errors="replace")
+wait("> ")
+os.write(fd, b"stat\t\r")
+wait("backend ")
+os.write(fd, b"\x1b[A\r")
+wait("backend ", 2)
+os.write(fd, b"quit\r")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+P
+is "$? $(cat "$tmp/out")" "0 " "a prompt with completion and history"
+
 # ---- traces, log, NMI
 printf 'trace on calls exits vsock fuse\n' >"$tmp/in"
 (

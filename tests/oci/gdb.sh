@@ -219,11 +219,17 @@ info threads
 bt
 cm-tasks
 cm-bt 1
+cm-vmas 1
+cm-pgtable &pcpus
+cm-virtqueue
 END
 has ' 2 +LWP 2' "has the vCPUs"
 has '#[0-9] .* in (sched_idle|syscall_dispatch|trap_user|kthread_entry) ' "and their stacks"
 has ' 1 +1 +0 . +[0-9] sh +sys_wait4' "and the tasks"
 has 'trap_syscall\+0x.* at .*trap.c:' "and the stacks of those that sleep"
+has ' r-xp .* /bin/busybox' "and mappings"
+has 'a page of (4|2048) KiB' "and page tables"
+has 'vsock 0: size 16' "and rings"
 debug p core -p 1 "$tmp/p.core"
 is "$rc" 0 "a core of python"
 session "$python" "$tmp/p.core" <<END
