@@ -25,6 +25,7 @@ enum call_kind {
 	CALL_USAGE_FD,
 	CALL_DUMP,
 	CALL_FILE,
+	CALL_CGROUP,
 	CALL_EXEC, /* the start of a process */
 	CALL_EXEC_WAIT, /* the same, and then its end */
 };
@@ -46,6 +47,12 @@ void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_ur
 /* Send a request about container k; the call waits for the reply. */
 void call_request(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
 	enum call_kind kind, uint16_t type, const void *payload, uint32_t len);
+
+/* ---- call_cgroups.c ---- */
+void call_read_control(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_write_control(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+/* A reply to one of their requests. */
+void call_controlled(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
 
 /* ---- call_events.c ---- */
 void call_events(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

@@ -353,6 +353,8 @@ static const struct {
 	const char *method;
 	void (*run)(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 } calls[] = {
+	{ "Cgroups.ReadControlFiles", call_read_control },
+	{ "Cgroups.WriteControlFiles", call_write_control },
 	{ "Fs.Cat", call_fs_cat },
 	{ "Fs.Mount", call_fs_mount },
 	{ "Fs.Read", call_fs_read },
@@ -467,6 +469,8 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 		call_executed(s, c && c->call >= CALL_EXEC ? c : NULL, f);
 	else if (c && c->call == CALL_DUMP)
 		call_dumped(s, c, f);
+	else if (c && c->call == CALL_CGROUP)
+		call_controlled(s, c, f);
 	else if (c && c->call == CALL_FILE)
 		call_copied(s, c, f);
 	else if (c && c->call == CALL_USAGE_FD && f->hdr.error == 0)

@@ -232,6 +232,19 @@ static void agent_mount_request(struct request *q)
 	agent_reply(q, ret == 0 ? agent_mount(&m) : ret, NULL, 0);
 }
 
+static void agent_cgroup_request(struct request *q)
+{
+	char *buf = kmalloc(CM_RPC_CGROUP_TEXT);
+	struct rpc_cgroup g;
+	s64 ret = buf ? rpc_decode_cgroup(q->payload, q->hdr->len, &g) : -ENOMEM;
+
+	if (ret == 0)
+		ret = agent_cgroup(&g, buf, CM_RPC_CGROUP_TEXT);
+	agent_reply(q, ret < 0 ? (int)ret : 0, buf,
+		ret > 0 ? (u32)MIN(ret, CM_RPC_CGROUP_TEXT - 1) : 0);
+	kfree(buf);
+}
+
 static void agent_shutdown(struct request *q)
 {
 	const struct cm_rpc_shutdown *s = q->payload;
@@ -261,6 +274,7 @@ static const struct {
 	[CM_RPC_PROCESS] = { agent_process, sizeof(struct cm_rpc_process) },
 	[CM_RPC_FILE] = { agent_file, 0 },
 	[CM_RPC_MOUNT] = { agent_mount_request, 0 },
+	[CM_RPC_CGROUP] = { agent_cgroup_request, 0 },
 	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
 };
 

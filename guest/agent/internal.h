@@ -120,6 +120,8 @@ int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r);
 /* Bytes of memory and tasks of the container; 0 = no limit. */
 void agent_limit_set(u64 memory, u32 pids);
 /* Change what q names. 0 with what was set before, or -EINVAL. */
+/* Read a control file of any cgroup into buf, or write one: bytes, 0, or -errno. */
+s64 agent_cgroup(const struct rpc_cgroup *q, char *buf, size_t size);
 int agent_limit_change(const struct cm_rpc_limit *q, struct cm_rpc_limit *before);
 
 /* ---- process.c ---- */

@@ -53,6 +53,19 @@ static void limit_make_room(void)
 	mm_thread_kick();
 }
 
+s64 agent_cgroup(const struct rpc_cgroup *q, char *buf, size_t size)
+{
+	struct cgroup *cg;
+	s64 ret = cgroup_open(q->path, false, &cg);
+
+	if (ret < 0)
+		return ret;
+	ret = q->fixed.write ? cgroup_write_file(cg, q->file, q->value)
+			     : cgroup_read_file(cg, q->file, buf, size);
+	cgroup_put(cg);
+	return ret;
+}
+
 int agent_limit_change(const struct cm_rpc_limit *q, struct cm_rpc_limit *before)
 {
 	if (q->container != 1 || (q->which & ~(CM_RPC_LIMIT_MEMORY | CM_RPC_LIMIT_PIDS)) ||

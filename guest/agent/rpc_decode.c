@@ -211,6 +211,31 @@ int rpc_decode_mount(const void *p, u32 len, struct rpc_mount *out)
 	return 0;
 }
 
+/* Does a path lead upwards? */
+static bool rpc_leads_up(const char *path)
+{
+	for (; *path; path++) {
+		if (path[0] == '.' && path[1] == '.')
+			return true;
+	}
+	return false;
+}
+
+int rpc_decode_cgroup(const void *p, u32 len, struct rpc_cgroup *out)
+{
+	struct cursor c = { p, len };
+	const char *word = rpc_take_call(&c, &out->fixed, sizeof(out->fixed), 3);
+	char *v[4];
+
+	if (!word || out->fixed.write > 1 || out->fixed.reserved)
+		return -EPROTO;
+	rpc_strings(word, v, 3);
+	out->path = v[0];
+	out->file = v[1];
+	out->value = v[2];
+	return rpc_leads_up(out->path) || strchr(out->file, '/') ? -EINVAL : 0;
+}
+
 const char *rpc_strings(const char *s, char **v, u32 n)
 {
 	u32 i;

@@ -47,7 +47,12 @@ struct rpc_mount {
 	struct cm_rpc_mount_call fixed;
 	const char *type, *source, *target, *data;
 };
-/* The payloads of FILE and MOUNT: 0 or -EPROTO. */
+struct rpc_cgroup {
+	struct cm_rpc_cgroup fixed;
+	const char *path, *file, *value;
+};
+/* The payloads of FILE, MOUNT and CGROUP: 0 or -EPROTO. */
+int rpc_decode_cgroup(const void *p, u32 len, struct rpc_cgroup *out);
 int rpc_decode_file(const void *p, u32 len, struct rpc_file *out);
 int rpc_decode_mount(const void *p, u32 len, struct rpc_mount *out);
 

@@ -51,6 +51,8 @@ enum cm_rpc_type {
 		14, /* struct cm_rpc_file + path with NUL; reply: uint64_t bytes, when the stream has them all */
 	CM_RPC_MOUNT =
 		15, /* struct cm_rpc_mount_call + type, source, target, data, each with NUL; reply: empty */
+	CM_RPC_CGROUP =
+		16, /* struct cm_rpc_cgroup + path, file, value, each with NUL; reply: text of the file, empty for a write */
 	CM_RPC_EXITED =
 		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
 	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
@@ -346,6 +348,12 @@ struct cm_rpc_mount_call {
 	uint32_t container;
 	uint32_t what; /* enum cm_rpc_mount_what */
 	uint64_t flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
+};
+
+#define CM_RPC_CGROUP_TEXT 16384 /* bytes of a control file that are read */
+struct cm_rpc_cgroup {
+	uint32_t write; /* 1: value goes into the file, 0: value is empty */
+	uint32_t reserved; /* 0 */
 };
 
 enum cm_rpc_stream_kind {

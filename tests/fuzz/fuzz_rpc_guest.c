@@ -34,13 +34,16 @@ static void walk_calls(const void *p, u32 len)
 {
 	struct rpc_file f;
 	struct rpc_mount m;
+	struct rpc_cgroup g;
 	size_t sum = 0;
 
 	if (rpc_decode_file(p, len, &f) == 0)
 		sum += strlen(f.path);
 	if (rpc_decode_mount(p, len, &m) == 0)
 		sum += strlen(m.type) + strlen(m.source) + strlen(m.target) + strlen(m.data);
-	if (sum > len)
+	if (rpc_decode_cgroup(p, len, &g) == 0)
+		sum += strlen(g.path) + strlen(g.file) + strlen(g.value);
+	if (sum > 3 * (size_t)len)
 		abort();
 }
 

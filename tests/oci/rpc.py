@@ -366,6 +366,29 @@ bad("Fs.Umount", {"container_id": "r"}, EINVAL, "of nothing")
 bad("Fs.Umount", {"container_id": "x", "target": "/"}, ENOENT, "in an unknown container")
 bad("Fs.Umount", {"container_id": "r", "target": "/"}, 16, "of the root")
 
+# ---- control groups
+def control(*files, value=None):
+    args = [{"file": dict(zip(("controller", "path", "name"), f))} for f in files]
+    for a in args:
+        if value is not None:
+            a["value"] = value
+    results = good("Cgroups.ReadControlFiles" if value is None else "Cgroups.WriteControlFiles", {"args": args})["results"]
+    return [(r["value"], r["is_error"]) for r in results]
+
+
+check(control(("pids", "/r", "pids.max"), ("memory", "/r", "memory.max"), ("cpu", "/r", "cgroup.procs"))[2][0].split()[0] == "1", "... has the container's processes")
+check(control(("pids", "/r", "pids.max"), value="123") == [("", False)], "... takes a value")
+check(control(("pids", "/r", "pids.max")) == [("123\n", False)], "... which is there then")
+check(control(("pids", "/r", "pids.max"), value="max") == [("", False)], "... and goes")
+errors = control(("pids", "/r", "pids.frob"), ("pids", "/none", "pids.max"), ("job", "/", "job.id"), ("pids", "/r", "memory.max"), ("pids", "/../r", "pids.max"), ("pids", "/r", "pids.current"))
+check([e[1] for e in errors] == [True] * 5 + [False] and all(e[0] for e in errors), "... what fails fails alone")
+check(control(("pids", "/r", "pids.max"), value="many")[0][1] and control(("pids", "/r", "pids.max"), value="x" * 100000)[0][1], "... as does a value that makes no sense")
+for method in ("Cgroups.ReadControlFiles", "Cgroups.WriteControlFiles"):
+    for arg, text in ((None, "of nothing"), ({"args": 1}, "of a number"), ({"args": [1]}, "of a list of numbers"), ({"args": [{"file": {"controller": "pids", "path": 1, "name": "pids.max"}}]}, "of a number as path"),
+                      ({"args": [{"file": {"controller": "pids", "path": "/", "name": "pids.max"}}] * 65}, "of too many files")):
+        bad(method, arg, EINVAL, text)
+check(good("Cgroups.ReadControlFiles", {"args": []}) == {"results": []}, "... of no files are none")
+
 # ---- limits
 check(good("casemate.Limit", {"CID": "r", "Memory": 256 << 20, "Pids": 50}) == {"Memory": -1, "Pids": -1}, "... there was none")
 check(good("casemate.Limit", {"CID": "r", "Memory": -1}) == {"Memory": 256 << 20}, "... the one before")
