@@ -80,7 +80,7 @@ json_t *cm_state_json(const struct cm_state *st)
 	return o;
 }
 
-/* #syscalls:sandbox openat write rename renameat close fsync */
+/* #syscalls:sandbox openat write rename renameat close */
 static int state_write(int fd, const char *text, size_t len)
 {
 	while (len > 0) {
@@ -94,12 +94,6 @@ static int state_write(int fd, const char *text, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
-}
-
-/* Bring what must outlive a power failure to the disk: 0 or -1. A file system without sync keeps it in memory anyhow. */
-static int state_sync(const struct cm_state *st, int fd)
-{
-	return st->hooks && fsync(fd) < 0 && errno != EINVAL ? -1 : 0;
 }
 
 int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
@@ -127,9 +121,7 @@ int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
 	if (fd < 0)
 		return cm_err_set(err, errno, "write state of '%s'", st->id);
 	r = state_write(fd, text, strlen(text));
-	if (r == 0 &&
-		(state_sync(st, fd) < 0 || renameat(dirfd, "state.tmp", dirfd, "state.json") < 0 ||
-			state_sync(st, dirfd) < 0))
+	if (r == 0 && renameat(dirfd, "state.tmp", dirfd, "state.json") < 0)
 		r = -errno;
 	return r < 0 ? cm_err_set(err, -r, "write state of '%s'", st->id) : 0;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The on-disk record of a container: ROOT/ID/state.json, replaced as a whole (temporary file + rename). It describes processes, which a power
- * failure ends too, and one that is not readable then counts as stopped; so only a record with hooks that are still due is synced to the disk,
- * file and directory: the rest is not worth the 30 ms that it takes where ROOT is on one.
+ * The on-disk record of a container: ROOT/ID/state.json, replaced as a whole (temporary file + rename). There is no fsync: the record
+ * describes processes, which a power failure ends too.
  *
  * The directory ROOT/ID is locked (flock) by the sandbox process for as long as it lives, so whoever can take the lock knows that the
  * sandbox is gone, whatever the record says: no pid is ever compared. ROOT/.lock is held while a container directory is made or removed.

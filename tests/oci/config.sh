@@ -99,14 +99,6 @@ kill -9 $foreground
 wait $foreground 2>/dev/null
 $cm delete -f h
 is "$(grep -c ^poststop "$tmp/hooks"):$(state_entries)" "1:" "so does delete --force of a run whose command was killed"
-if command -v strace >/dev/null; then
-	syncs() { strace -f -qq -e trace=fsync,renameat -o "$tmp/strace" $casemate --root "$tmp/state" run -b "$bundle" h </dev/null >/dev/null 2>&1; sed -n 's/.* \(fsync\|renameat\)(.*/\1/p' "$tmp/strace" | uniq | head -n 3 | tr '\n' ' '; }
-	script 'sleep 0.3'
-	hooks
-	case "$(syncs)" in "renameat fsync renameat "*) ok 0 "a record with hooks is on the disk before and after it gets its name" ;; *) ok 1 "a record with hooks: $(syncs)" ;; esac
-	script 'sleep 0.3'
-	is "$(syncs)" "renameat " "one without costs no sync"
-fi
 edit "c['hooks'] = {'prestart': [{'path': '/bin/sleep', 'args': ['sleep', '1000'], 'timeout': 1}]}"
 run h </dev/null
 case "$rc:$(err)" in 1:*"hooks.prestart[0]: '/bin/sleep' after 1 s: Connection timed out"*) ok 0 "a hook has its time" ;; *) ok 1 "a hook has its time ($rc: $(err))" ;; esac
