@@ -56,15 +56,15 @@ static void agent_hello(struct request *q)
 	agent_reply(q, 0, &hello, sizeof(hello));
 }
 
-static void agent_reply_started(const struct request *q, int ret, const struct cm_rpc_error *e,
-	const struct cm_rpc_started *started)
+static void agent_reply_started(const struct request *q, u32 container, int ret,
+	const struct cm_rpc_error *e, const struct cm_rpc_started *started)
 {
 	if (ret < 0) {
 		agent_reply(q, ret, e, sizeof(*e));
 		return;
 	}
 	agent_reply(q, 0, started, sizeof(*started));
-	agent_container_announced(started->pid);
+	agent_container_announced(container, started->pid);
 }
 
 static void agent_start(struct request *q)
@@ -76,7 +76,7 @@ static void agent_start(struct request *q)
 
 	if (ret == 0)
 		ret = agent_container_start(&s, &q->payload, agent_streams, &e, &started.pid);
-	agent_reply_started(q, ret, &e, &started);
+	agent_reply_started(q, s.fixed.container, ret, &e, &started);
 }
 
 static void agent_exec(struct request *q)
@@ -88,23 +88,25 @@ static void agent_exec(struct request *q)
 
 	if (ret == 0)
 		ret = agent_container_exec(&s, agent_streams, &e, &started.pid);
-	agent_reply_started(q, ret, &e, &started);
+	agent_reply_started(q, s.fixed.container, ret, &e, &started);
 }
 
 static void agent_release(struct request *q)
 {
+	const struct cm_rpc_container *c = q->payload;
 	struct cm_rpc_error e = { 0 };
-	int ret = agent_container_release(&e);
+	int ret = agent_container_release(c->container, &e);
 
 	agent_reply(q, ret, &e, ret < 0 ? sizeof(e) : 0);
 }
 
 static void agent_usage(struct request *q)
 {
+	const struct cm_rpc_container *c = q->payload;
 	struct cm_rpc_usage u;
+	int ret = agent_container_usage(c->container, &u);
 
-	agent_container_usage(&u);
-	agent_reply(q, 0, &u, sizeof(u));
+	agent_reply(q, ret, &u, ret < 0 ? 0 : sizeof(u));
 }
 
 static void agent_winsize(struct request *q)
@@ -125,8 +127,8 @@ static void agent_signal(struct request *q)
 	const struct cm_rpc_signal *s = q->payload;
 	int ret = -EINVAL;
 
-	if (s->container == 1 && s->signo >= 0 && s->signo <= SIG_MAX && s->pid >= 0 &&
-		s->mode <= CM_RPC_SIGNAL_PGRP && (s->mode != CM_RPC_SIGNAL_ALL || s->pid == 0) &&
+	if (s->signo >= 0 && s->signo <= SIG_MAX && s->pid >= 0 && s->mode <= CM_RPC_SIGNAL_PGRP &&
+		(s->mode != CM_RPC_SIGNAL_ALL || s->pid == 0) &&
 		(s->mode != CM_RPC_SIGNAL_PGRP || s->pid != 0))
 		ret = agent_container_signal(s);
 	agent_reply(q, ret, NULL, 0);
@@ -135,6 +137,7 @@ static void agent_signal(struct request *q)
 static void agent_ps(struct request *q)
 {
 	u32 max = CM_RPC_EVENT_MAX / sizeof(struct cm_rpc_proc);
+	const struct cm_rpc_container *c = q->payload;
 	struct cm_rpc_proc *p;
 
 	max = MIN(max, CM_RPC_PROCS_MAX);
@@ -143,7 +146,7 @@ static void agent_ps(struct request *q)
 		agent_reply(q, -ENOMEM, NULL, 0);
 		return;
 	}
-	agent_reply(q, 0, p, agent_container_ps(p, max) * (u32)sizeof(*p));
+	agent_reply(q, 0, p, agent_container_ps(c->container, p, max) * (u32)sizeof(*p));
 	kfree(p);
 }
 

@@ -121,13 +121,15 @@ int agent_file_read(
 	const struct cm_rpc_hdr *hdr, const struct rpc_file *q, struct vsock_listener *streams)
 {
 	const u64 tokens[3] = { q->fixed.token, 0, 0 };
-	struct mount_ns *ns = agent_container_ns(q->fixed.container);
+	struct agent_container *k = agent_container_enter(q->fixed.container);
 	struct files_slot *slot = files_slot_get();
 	struct files_copy *c = kzalloc(sizeof(*c));
-	int ret = !ns ? -ESRCH : !slot ? -EAGAIN : !c ? -ENOMEM : 0;
+	int ret = !k ? -ESRCH : !slot ? -EAGAIN : !c ? -ENOMEM : 0;
 
 	if (ret == 0)
-		ret = files_open_regular(ns, q->path, &c->file);
+		ret = files_open_regular(k->ns, q->path, &c->file);
+	if (k)
+		agent_container_leave(k);
 	if (ret < 0) {
 		agent_stream_drop(tokens);
 		kfree(c);
@@ -204,14 +206,11 @@ static int files_mount(struct mount_ns *ns, const struct path *root, const struc
 		q->fixed.flags & FILES_FLAGS, q->data);
 }
 
-int agent_mount(const struct rpc_mount *q)
+static int files_change(struct mount_ns *ns, const struct rpc_mount *q)
 {
-	struct mount_ns *ns = agent_container_ns(q->fixed.container);
 	struct path root;
 	int ret;
 
-	if (!ns)
-		return -ESRCH;
 	if (q->target[0] != '/' ||
 		(q->fixed.what != CM_RPC_UNMOUNT && q->fixed.flags & ~(u64)FILES_FLAGS) ||
 		(q->fixed.what == CM_RPC_UNMOUNT && q->fixed.flags & ~(u64)UMOUNT_DETACH))
@@ -225,5 +224,17 @@ int agent_mount(const struct rpc_mount *q)
 	else
 		ret = files_mount(ns, &root, q);
 	path_put(&root);
+	return ret;
+}
+
+int agent_mount(const struct rpc_mount *q)
+{
+	struct agent_container *c = agent_container_enter(q->fixed.container);
+	int ret;
+
+	if (!c)
+		return -ESRCH;
+	ret = files_change(c->ns, q);
+	agent_container_leave(c);
 	return ret;
 }

@@ -104,16 +104,16 @@ static void inspect_one(struct inspect_reply *r, struct proc_ctx *c, u32 kind)
 	kfree(b.text);
 }
 
-int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r)
+static int inspect_process(struct agent_container *container, int pid, struct inspect_reply *r)
 {
-	struct group *g = q->pid > 0 ? agent_container_group(q) : NULL;
-	struct proc_ctx c = { .ns = agent_container_pid_ns(q->container) };
+	struct group *g = pid > 0 ? agent_container_group(container, pid) : NULL;
+	struct proc_ctx c = { .ns = container->set->pid };
 	u32 kind;
 	u64 start;
 
 	if (!g)
 		return -ESRCH;
-	c.task = task_find_in(c.ns, q->pid);
+	c.task = task_find_in(c.ns, pid);
 	group_put(g);
 	if (!c.task)
 		return -ESRCH;
@@ -127,4 +127,16 @@ int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r)
 	}
 	task_put(c.task);
 	return 0;
+}
+
+int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r)
+{
+	struct agent_container *c = agent_container_enter(q->container);
+	int ret;
+
+	if (!c)
+		return -ESRCH;
+	ret = inspect_process(c, q->pid, r);
+	agent_container_leave(c);
+	return ret;
 }

@@ -9,6 +9,7 @@
 #include "task/task.h"
 
 #define AGENT_STREAMS VSOCK_SOCKS
+#define CM_AGENT_TAG  40
 
 /* A vsock stream that serves as a file, or carries a terminal's bytes. */
 struct agent_stream {
@@ -22,31 +23,50 @@ struct agent_stream {
 /* What task_spawn borrows, in one allocation's care: lives until the program is executed. */
 struct agent_launch;
 
+struct agent_container;
+
 /* A process that the host asked for, until its end was told. */
 struct agent_process {
-	struct list_head link; /* agent_container.lock */
-	int pid; /* 0 = not started yet; agent_container.lock */
+	struct agent_container *container;
+	struct list_head link; /* the container's lock */
+	int pid; /* in the container's pid namespace; 0 = not started yet; the container's lock */
 	bool init; /* the container's first */
 	bool announced; /* the host knows of the start: it may be told of the end */
 	u64 token[3];
 	struct file *tty; /* master side of its terminal, or NULL */
 };
 
-/* The container. */
+/*
+ * A container. Slot i of the table is number i + 1 of the protocol. The agent's thread makes it (START) and is the only one that looks for it; the thread of
+ * its first process's last task takes it apart, up to the moment in which `used` is false again: then nothing of it is left. Until then that thread and
+ * the agent's share it under its lock, and the agent's finds it ended. The root container, number 1, is never taken apart.
+ */
 struct agent_container {
-	struct spinlock lock; /* protects: pid, exited, processes */
-	struct nsproxy *set; /* its namespaces; as ns */
-	struct mount_ns *ns; /* set once, before the first task; NULL = there is no container */
-	struct cgroup *cgroup; /* of all its processes; set once, before the first task */
+	bool used; /* atomic */
+	u32 number;
+	struct spinlock lock; /* protects: pid, exited, busy, processes */
+	struct nsproxy *set; /* its namespaces, mounts included */
+	struct mount_ns *ns; /* those mounts */
+	struct cgroup *cgroup; /* of all its processes */
+	char tag[CM_AGENT_TAG]; /* of its file server's device */
 	int pid; /* of the first task; 0 = none yet */
-	bool exited;
-	struct waitq wq; /* a process was announced */
+	bool exited; /* its first process ended, or START did not get so far */
+	bool busy; /* the agent's thread works in it */
+	struct waitq wq; /* a process was announced, or left the list */
 	struct list_head processes;
 	struct seccomp_filter
 		*filter; /* of all its processes; set once, before the first; NULL: none */
 	struct agent_launch *held; /* the first program, until RELEASE */
 };
-extern struct agent_container agent_container;
+
+/*
+ * The agent's thread works in the container with this number, in its namespaces, until agent_container_leave: its end waits for that. NULL: there is none, or
+ * it ended.
+ */
+struct agent_container *agent_container_enter(u32 number);
+void agent_container_leave(struct agent_container *c);
+/* It ended: kill what is left of it, wait for that, and let go of all it has. Not for the root container. May sleep long. */
+void agent_container_end(struct agent_container *c);
 
 /* ---- agent.c ---- */
 /* Send a frame (h->len bytes of payload); waits for room. Any thread. */
@@ -80,25 +100,22 @@ int agent_make_dir(struct mount_ns *ns, const char *path);
 int agent_container_start(const struct rpc_start *s, void **payload, struct vsock_listener *streams,
 	struct cm_rpc_error *e, int *pid);
 /* Execute the program of a held start. */
-int agent_container_release(struct cm_rpc_error *e);
+int agent_container_release(u32 number, struct cm_rpc_error *e);
 /* One more process: 0 with the pid in *pid, or -errno. */
 int agent_container_exec(const struct rpc_start *s, struct vsock_listener *streams,
 	struct cm_rpc_error *e, int *pid);
 /* The host has been told of the start of this process. */
-void agent_container_announced(int pid);
+void agent_container_announced(u32 number, int pid);
 int agent_container_signal(const struct cm_rpc_signal *q);
 /* Records of the container's processes into out[max]; how many. */
-u32 agent_container_ps(struct cm_rpc_proc *out, u32 max);
-void agent_container_usage(struct cm_rpc_usage *u);
-/* The mounts of a container, or NULL. They stay until the sandbox ends. */
-struct mount_ns *agent_container_ns(u32 container);
-/* Its numbers of processes. */
-struct pid_ns *agent_container_pid_ns(u32 container);
-/* A process of a container, with a reference, or NULL. */
-struct group *agent_container_group(const struct cm_rpc_process *q);
+u32 agent_container_ps(u32 number, struct cm_rpc_proc *out, u32 max);
+/* 0 or -ESRCH. */
+int agent_container_usage(u32 number, struct cm_rpc_usage *u);
+/* A process of a container, with a reference, or NULL. The agent works in it. */
+struct group *agent_container_group(struct agent_container *c, int pid);
 /* Window size of the terminal of process pid (0: the first one). */
 int agent_container_winsize(const struct cm_rpc_winsize *w);
-/* Write back its file systems. 0, or the first error; 0 without a container. */
+/* Write back all file systems. 0, or the first error. */
 int agent_container_sync(void);
 
 /* ---- files.c ---- */
@@ -127,15 +144,15 @@ int agent_limit_change(const struct cm_rpc_limit *q, struct cm_rpc_limit *before
 /* ---- process.c ---- */
 /* Start the program of s in the container; the process appears on its list. The pid, or -errno. held: as task_spawn's, the launch to release;
  * everything that s points into must stay until then. */
-int agent_process_start(const struct rpc_start *s, bool init, struct vsock_listener *streams,
-	struct agent_launch **held, struct cm_rpc_error *e);
+int agent_process_start(struct agent_container *c, const struct rpc_start *s, bool init,
+	struct vsock_listener *streams, struct agent_launch **held, struct cm_rpc_error *e);
 /* Execute a held program; frees the launch and the payload that it was given. */
 int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e);
 void agent_launch_keep(struct agent_launch *l, void *payload);
 
 /* ---- tty.c ---- */
 /* A terminal of the container whose other end is the stream s (consumed): the master in *master, the slave as three descriptors. */
-int agent_tty_create(struct agent_stream *s, u32 uid, u16 rows, u16 cols, struct file **master,
-	struct file *stdio[3]);
+int agent_tty_create(const struct agent_container *c, struct agent_stream *s, u32 uid, u16 rows,
+	u16 cols, struct file **master, struct file *stdio[3]);
 
 #endif

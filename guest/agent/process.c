@@ -22,42 +22,60 @@ struct agent_launch {
 
 static void process_unlink(struct agent_process *p)
 {
-	spin_lock(&agent_container.lock);
+	struct agent_container *c = p->container;
+
+	spin_lock(&c->lock);
 	list_del(&p->link);
-	spin_unlock(&agent_container.lock);
+	spin_unlock(&c->lock);
 	if (p->tty)
 		file_put(p->tty);
 	kfree(p);
+	waitq_wake_all(&c->wq);
 }
 
-static void process_exit_init(struct cm_rpc_exited *e)
+static void process_exit_init(struct agent_container *c, struct cm_rpc_exited *e)
 {
-	spin_lock(&agent_container.lock);
-	agent_container.exited = true;
-	spin_unlock(&agent_container.lock);
-	agent_trace_end();
+	spin_lock(&c->lock);
+	c->exited = true;
+	spin_unlock(&c->lock);
+	if (c->number == 1)
+		agent_trace_end();
 	/* To the host, not to its disk: that is for programs that ask. */
 	if (filemap_sync_all() == 0)
 		e->flags |= CM_RPC_EXITED_SYNCED;
-	if (cgroup_oom_kills(agent_container.cgroup))
+	if (cgroup_oom_kills(c->cgroup))
 		e->flags |= CM_RPC_EXITED_OOM;
 }
 
 static void process_exit(void *arg, int pid, int status)
 {
 	struct agent_process *p = arg;
-	struct cm_rpc_exited e = { .container = 1, .pid = pid, .status = status };
+	struct agent_container *c = p->container;
+	struct cm_rpc_exited e = { .container = c->number, .pid = pid, .status = status };
 	struct cm_rpc_hdr h = { .type = CM_RPC_EXEC_EXITED, .len = sizeof(e) };
+	u64 out = p->token[1], err = p->token[2];
+	bool init = p->init;
 
 	/* A short program ends before the agent's thread has said that it began. */
-	wait_event(&agent_container.wq, atomic_load(&p->announced));
-	e.sent[0] = agent_stream_sent(p->token[1]);
-	e.sent[1] = agent_stream_sent(p->token[2]);
-	if (p->init) {
+	wait_event(&c->wq, atomic_load(&p->announced));
+	e.sent[0] = agent_stream_sent(out);
+	e.sent[1] = agent_stream_sent(err);
+	if (init) {
 		h.type = CM_RPC_EXITED;
-		process_exit_init(&e);
+		process_exit_init(c, &e);
+	} else {
+		/* Before it is off the list: nothing of a container is told after its end. */
+		agent_send(&h, &e);
 	}
 	process_unlink(p);
+	if (!init)
+		return;
+	if (c->number != 1) {
+		agent_container_end(c);
+		/* What others wrote to the same streams until now. */
+		e.sent[0] = agent_stream_sent(out);
+		e.sent[1] = agent_stream_sent(err);
+	}
 	agent_send(&h, &e);
 }
 
@@ -95,12 +113,12 @@ static void process_limits(const struct rpc_start *s, struct rlimit64 *rlim)
 }
 
 /* The container's own null device, or nothing: an image without /dev starts with the descriptor closed. */
-static int process_null(u32 flags, struct file **out)
+static int process_null(const struct agent_container *c, u32 flags, struct file **out)
 {
 	struct path root;
 	int ret;
 
-	if (!mount_ns_root(agent_container.ns, &root))
+	if (!mount_ns_root(c->ns, &root))
 		return -ENOENT;
 	ret = file_open(&root, "/dev/null", flags, 0, LOOKUP_FOLLOW | LOOKUP_IN_ROOT, out);
 	path_put(&root);
@@ -123,11 +141,11 @@ static int process_stdio(const struct rpc_start *s, struct vsock_listener *l,
 			return -ETIMEDOUT;
 		p->token[i] = token;
 		if (s->fixed.flags & CM_RPC_START_TTY)
-			return st ? agent_tty_create(st, s->fixed.uid, s->fixed.rows, s->fixed.cols,
-					    &p->tty, stdio)
+			return st ? agent_tty_create(p->container, st, s->fixed.uid, s->fixed.rows,
+					    s->fixed.cols, &p->tty, stdio)
 				  : -EINVAL;
 		if (!st)
-			ret = process_null(flags, &stdio[i]);
+			ret = process_null(p->container, flags, &stdio[i]);
 		else if (!(stdio[i] = agent_stream_file(st, flags, s->fixed.uid)))
 			ret = -ENOMEM;
 		if (ret < 0)
@@ -137,14 +155,14 @@ static int process_stdio(const struct rpc_start *s, struct vsock_listener *l,
 }
 
 /* Does argv[0] name a file? Then a failure is the program's and not the search's. */
-static u32 process_exec_stage(const char *arg, int error)
+static u32 process_exec_stage(const struct agent_container *c, const char *arg, int error)
 {
 	struct path root, at;
 	int ret = -ENOENT;
 
 	if (error != -ENOENT && error != -EACCES)
 		return CM_RPC_STAGE_EXEC;
-	if (error == -EACCES || !strchr(arg, '/') || !mount_ns_root(agent_container.ns, &root))
+	if (error == -EACCES || !strchr(arg, '/') || !mount_ns_root(c->ns, &root))
 		return CM_RPC_STAGE_LOOKUP;
 	ret = path_lookup(&root, arg, LOOKUP_FOLLOW | LOOKUP_IN_ROOT, &at);
 	path_put(&root);
@@ -164,7 +182,7 @@ static void launch_free(struct agent_launch *l)
 	kfree(l);
 }
 
-static struct agent_launch *launch_create(const struct rpc_start *s)
+static struct agent_launch *launch_create(struct agent_container *c, const struct rpc_start *s)
 {
 	struct agent_launch *l = kzalloc(sizeof(*l));
 
@@ -190,12 +208,12 @@ static struct agent_launch *launch_create(const struct rpc_start *s)
 		.umask = s->fixed.umask,
 		.groups = s->groups,
 		.ngroups = s->fixed.ngroups,
-		.ns = agent_container.set,
+		.ns = c->set,
 		.rlim = l->rlim,
-		.cgroup = agent_container.cgroup,
-		.container = &agent_container,
+		.cgroup = c->cgroup,
+		.container = c,
 		.oom_score_adj = (s16)s->fixed.oom_score_adj,
-		.seccomp = agent_container.filter,
+		.seccomp = c->filter,
 		.ctty = s->fixed.flags & CM_RPC_START_TTY,
 		.on_exit = process_exit,
 		.arg = l->process,
@@ -222,25 +240,26 @@ static int launch_prepare(struct agent_launch *l, const struct rpc_start *s,
 	return ret;
 }
 
-int agent_process_start(const struct rpc_start *s, bool init, struct vsock_listener *streams,
-	struct agent_launch **held, struct cm_rpc_error *e)
+int agent_process_start(struct agent_container *c, const struct rpc_start *s, bool init,
+	struct vsock_listener *streams, struct agent_launch **held, struct cm_rpc_error *e)
 {
-	struct agent_launch *l = launch_create(s);
+	struct agent_launch *l = launch_create(c, s);
 	struct agent_process *p;
 	int ret;
 
 	if (!l)
 		return -ENOMEM;
 	p = l->process;
+	p->container = c;
 	p->init = init;
-	spin_lock(&agent_container.lock);
-	list_add_tail(&agent_container.processes, &p->link);
-	spin_unlock(&agent_container.lock);
+	spin_lock(&c->lock);
+	list_add_tail(&c->processes, &p->link);
+	spin_unlock(&c->lock);
 	ret = launch_prepare(l, s, streams, e);
 	if (ret == 0) {
 		ret = task_spawn(&l->spawn, held ? &l->held : NULL);
 		if (ret < 0)
-			e->stage = process_exec_stage(l->argv[0], ret);
+			e->stage = process_exec_stage(c, l->argv[0], ret);
 	}
 	if (ret < 0) {
 		process_unlink(p);
@@ -266,7 +285,7 @@ int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e)
 	int ret = task_spawn_release(l->held);
 
 	if (ret < 0 && ret != -EINTR) {
-		e->stage = process_exec_stage(l->argv[0], ret);
+		e->stage = process_exec_stage(p->container, l->argv[0], ret);
 		process_unlink(p);
 	}
 	launch_free(l);

@@ -116,10 +116,38 @@ u64 agent_stream_sent(u64 token)
 	return sent;
 }
 
+/* One that nobody took before the host hung up: its container failed to start. */
+static struct vsock *stream_stale_locked(struct agent_stream *s)
+{
+	struct vsock *sock = s->sock;
+
+	if (!sock || s->opens || !(vsock_events(sock) & POLLHUP))
+		return NULL;
+	s->sock = NULL;
+	return sock;
+}
+
+static void stream_sweep(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(streams); i++) {
+		struct vsock *sock;
+
+		spin_lock(&streams_lock);
+		sock = stream_stale_locked(&streams[i]);
+		spin_unlock(&streams_lock);
+		if (sock)
+			vsock_put(sock);
+	}
+}
+
 static bool stream_insert(struct vsock *sock, const struct cm_rpc_stream_hello *h)
 {
 	bool done = false;
 	size_t i;
+
+	stream_sweep();
 
 	spin_lock(&streams_lock);
 	for (i = 0; !stream_find_locked(h->token) && i < ARRAY_SIZE(streams); i++) {

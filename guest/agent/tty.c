@@ -74,8 +74,8 @@ static void agent_tty_keyboard(void *arg)
 	agent_tty_put(t);
 }
 
-int agent_tty_create(struct agent_stream *s, u32 uid, u16 rows, u16 cols, struct file **master,
-	struct file *stdio[3])
+int agent_tty_create(const struct agent_container *c, struct agent_stream *s, u32 uid, u16 rows,
+	u16 cols, struct file **master, struct file *stdio[3])
 {
 	struct agent_tty *t = kzalloc(sizeof(*t));
 	struct file *slave;
@@ -83,7 +83,7 @@ int agent_tty_create(struct agent_stream *s, u32 uid, u16 rows, u16 cols, struct
 	int ret = -ENOENT;
 	u32 i;
 
-	if (t && mount_ns_root(agent_container.ns, &root)) {
+	if (t && mount_ns_root(c->ns, &root)) {
 		ret = pty_create(&root, master, &slave);
 		path_put(&root);
 	}

@@ -360,18 +360,6 @@ int signal_send_pgrp(const struct pid *pgrp, int sig, const siginfo_t *info)
 	return ret;
 }
 
-void signal_kill_all(struct group *init)
-{
-	u64 flags = tree_lock();
-	struct group *g;
-
-	list_for_each_entry (g, &pid_ns_root.groups, ns_link) {
-		if (g->container == init->container)
-			signal_send_group(g, SIGKILL, NULL);
-	}
-	tree_unlock(flags);
-}
-
 bool signal_is_held(int sig)
 {
 	struct task *t = task_current();

@@ -259,8 +259,6 @@ int signal_send_pgrp(const struct pid *pgrp, int sig, const siginfo_t *info);
 /* A synchronous fault of the current task: cannot be blocked or ignored. */
 void signal_force(int sig, const siginfo_t *info); /* even where it is blocked or ignored */
 void signal_force_fault(int sig, int code, uaddr_t addr);
-/* SIGKILL to every process of the container that `init` leads; any context. */
-void signal_kill_all(struct group *init);
 /* Is it blocked or ignored by the current task (terminal: SIGTTIN, SIGTTOU)? */
 bool signal_is_held(int sig);
 /* No member of the process group has a parent in another group of its session. */
