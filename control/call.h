@@ -13,6 +13,8 @@ enum call_kind {
 	CALL_RELEASE, /* the start of its program */
 	CALL_STACKS, /* the text of the debugger */
 	CALL_STREAM, /* the end of a stream whose bytes the guest has sent */
+	CALL_START, /* its own start */
+	CALL_DESTROY, /* its end */
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_GUEST, /* an empty reply */
 	CALL_KILL, /* the same, or the end of the container */
@@ -98,6 +100,13 @@ void call_signal_process(struct sandbox *s, struct cm_urpc_client *c, const json
 json_t *call_ps_string(const struct sandbox *s, const struct cm_rpc_frame *f, bool json);
 /* A method that there will be. */
 bool call_is_later(const char *method);
+
+/* ---- call_subcontainer.c ---- */
+void call_create_sub(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_start_sub(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_destroy_sub(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+/* The VMM has taken its file server, or not. */
+void call_plugged(struct sandbox *s, struct sandbox_container *k, int status);
 
 /* ---- call_exec.c ---- */
 void call_execute_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

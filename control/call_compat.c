@@ -105,11 +105,8 @@ static const char *const later[] = {
 	"Lifecycle.StartContainer",
 	"State.Save",
 	"containerManager.Checkpoint",
-	"containerManager.CreateSubcontainer",
-	"containerManager.DestroySubcontainer",
 	"containerManager.PortForward",
 	"containerManager.Restore",
-	"containerManager.StartSubcontainer",
 };
 
 bool call_is_later(const char *method)

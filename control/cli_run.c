@@ -24,6 +24,7 @@
 #include "control/container.h"
 #include "control/hooks.h"
 #include "control/host.h"
+#include "control/member.h"
 
 static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 	SIGIO, SIGPWR, SIGSYS, SIGWINCH };
@@ -203,7 +204,7 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 	pid = fork();
 	if (pid == 0) {
 		close(sp[0]);
-		_exit(cm_sandbox_main(o, sp[1]));
+		_exit(o->sandbox ? cm_member_main(o, sp[1]) : cm_sandbox_main(o, sp[1]));
 	}
 	close(sp[1]);
 	fd = sp[0];

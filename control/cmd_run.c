@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "control/console.h"
 #include "control/parse.h"
+#include "control/pod.h"
 
 #define RUN_HELP_OPTIONS \
 	"  -b, --bundle DIR     the bundle (default: current directory)\n" \
@@ -104,6 +105,22 @@ static int run_option(struct cm_sandbox_options *o, struct run_words *w, int c, 
 	}
 }
 
+/* A container of a pod lives in the sandbox that its annotations name. */
+static int run_find_sandbox(struct cm_sandbox_options *o, struct cm_err *err)
+{
+	enum cm_pod_role role;
+
+	if (cm_spec_load_if(o->bundle_fd, CM_POD_WORD, &o->spec, err) < 0)
+		return -err->code;
+	if (!o->spec)
+		return 0;
+	if (cm_pod_role(o->spec->annotations, &role, &o->sandbox, err) < 0)
+		return cm_err_wrap(err, "config.json");
+	if (o->sandbox && o->trace_fd >= 0)
+		return cm_err_set(err, 0, "--trace: is of the sandbox that the container joins");
+	return 0;
+}
+
 static int run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o,
 	const struct run_words *w, struct cm_err *err)
 {
@@ -118,6 +135,8 @@ static int run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o,
 	o->bundle_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (o->bundle_fd < 0)
 		return cm_err_set(err, errno, "bundle '%s'", w->bundle);
+	if (run_find_sandbox(o, err) < 0)
+		return -err->code;
 	if (w->console) {
 		o->console_sock = cm_console_connect(w->console, err);
 		if (o->console_sock < 0)

@@ -308,12 +308,17 @@ static int container_load_settled(
 
 int cm_container_delete(const char *root, const char *id, bool force, struct cm_err *err)
 {
+	struct cm_err ignored;
 	struct cm_state st;
 	int r = container_load_settled(root, id, &st, err);
 
 	if (r < 0)
 		return r == -ENOENT && force ? 0 : r;
 	r = container_stop(root, id, &st, force, err);
+	/* Its sandbox forgets it, unless that is gone too. */
+	if (r == 0 && st.sandbox)
+		(void)cm_urpc_call(root, id, "containerManager.DestroySubcontainer",
+			json_string(id), NULL, &ignored);
 	if (r == 0)
 		r = container_delete_dir(root, id, err);
 	/* Who removed the record cleans up after it. */

@@ -3,6 +3,7 @@
 #include <config.h>
 #include "control/host.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "control/cgroup.h"
@@ -25,4 +26,22 @@ void cm_host_leave(const struct cm_state *st)
 	}
 	if (cm_hooks_run_state(st, CM_HOOK_POSTSTOP, CM_STOPPED, &err) < 0)
 		fprintf(stderr, "casemate: %s\n", err.msg);
+}
+
+int cm_host_keep_hooks(struct cm_state *st, const struct cm_spec *spec, struct cm_err *err)
+{
+	static const enum cm_hook_kind later[] = { CM_HOOK_POSTSTART, CM_HOOK_POSTSTOP };
+	json_t *hooks = json_object_get(spec->doc, "hooks");
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		const char *name = cm_hook_name(later[i]);
+
+		if (!spec->hooks[later[i]].n)
+			continue;
+		if (!st->hooks)
+			st->hooks = json_object();
+		if (json_object_set(st->hooks, name, json_object_get(hooks, name)) < 0)
+			return cm_err_set(err, ENOMEM, "keep hooks");
+	}
+	return 0;
 }

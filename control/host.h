@@ -3,6 +3,7 @@
 #ifndef CM_CONTROL_HOST_H
 #define CM_CONTROL_HOST_H
 
+#include "control/spec.h"
 #include "control/state.h"
 
 /*
@@ -10,5 +11,14 @@
  * was removed. Failures are told on standard error: the container is gone all the same.
  */
 void cm_host_leave(const struct cm_state *st);
+
+/* The hooks of spec that other commands run later, into the record. */
+int cm_host_keep_hooks(struct cm_state *st, const struct cm_spec *spec, struct cm_err *err);
+
+/*
+ * Whoever joins this process's mount namespace, or looks at its /proc/PID/root, finds the container's root directory from now on. The working directory
+ * becomes cwd.
+ */
+int cm_host_show_rootfs(int bundle_fd, const char *root_path, int cwd, struct cm_err *err);
 
 #endif

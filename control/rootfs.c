@@ -100,3 +100,25 @@ int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err)
 	umask(old);
 	return r;
 }
+
+int cm_rootfs_mount_points(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
+	struct cm_err *err)
+{
+	for (size_t i = 0; i < spec->nmounts; i++) {
+		const char *at = spec->mounts[i].destination;
+		bool inside = false;
+		unsigned v;
+
+		for (size_t j = 0; j < i; j++) {
+			const char *other = spec->mounts[j].destination;
+			size_t n = strlen(other);
+
+			inside |= strncmp(at, other, n) == 0 && at[n] == '/';
+		}
+		v = cm_volumes_number(volumes, i);
+		if (!inside &&
+			cm_rootfs_make(rootfs, at, v && !volumes->v[v - 1].directory, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include "common/err.h"
+#include "control/volumes.h"
 
 /*
  * O_PATH descriptor of the root directory `path` of config.json. A relative path must stay below the bundle directory, symbolic links
@@ -18,5 +19,12 @@ int cm_rootfs_open(int bundle, const char *path, struct cm_err *err);
  * path of any kind is fine.
  */
 int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err);
+
+/*
+ * cm_rootfs_make for every mount of the configuration: the guest cannot make mount points in a root that is read-only. Those inside another mount are not in
+ * the root.
+ */
+int cm_rootfs_mount_points(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
+	struct cm_err *err);
 
 #endif

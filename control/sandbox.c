@@ -30,6 +30,9 @@
 #include "common/cleanup.h"
 #include "common/seccomp.h"
 #include "control/console.h"
+#include "control/host.h"
+#include "control/pod.h"
+#include "control/process.h"
 #include "control/rootfs.h"
 #include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
@@ -67,41 +70,13 @@ int cm_sandbox_receive(int fd, struct cm_sandbox_msg *m)
 	return 1;
 }
 
-/* Close every inherited descriptor above 2 that is not in keep. */
-static void sandbox_close_others(const int *keep, int n)
-{
-	unsigned from = 3;
-
-	for (;;) {
-		unsigned next = ~0U;
-
-		for (int i = 0; i < n; i++) {
-			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
-				next = (unsigned)keep[i];
-		}
-		if (next > from)
-			syscall(SYS_close_range, from, next == ~0U ? next : next - 1, 0);
-		if (next == ~0U)
-			return;
-		from = next + 1;
-	}
-}
-
-/* Signals come through a descriptor; a session of its own keeps those of the terminal away and lets it read from any terminal. */
 static int sandbox_signals(struct sandbox *s, struct cm_err *err)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	sigset_t all;
-
-	prctl(PR_SET_NAME, "casemate-sandbo");
-	setsid();
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	sigdelset(&all, SIGCHLD);
-	s->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->signal_fd = cm_process_detach("casemate-sandbo", err);
+	if (s->signal_fd < 0)
+		return s->signal_fd;
 	s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->signal_fd < 0 || s->done_fd < 0)
+	if (s->done_fd < 0)
 		return cm_err_set(err, errno, "set up the sandbox process");
 	return 0;
 }
@@ -163,28 +138,6 @@ static int sandbox_launch_dumper(struct sandbox *s, struct cm_err *err)
 	return pid < 0 ? -err->code : 0;
 }
 
-/* The guest cannot make them in a read-only root; those inside another mount are not in the root. */
-static int sandbox_mount_points(const struct sandbox_container *k, int rootfs, struct cm_err *err)
-{
-	for (size_t i = 0; i < k->spec->nmounts; i++) {
-		const char *at = k->spec->mounts[i].destination;
-		bool inside = false;
-		unsigned v;
-
-		for (size_t j = 0; j < i; j++) {
-			const char *other = k->spec->mounts[j].destination;
-			size_t n = strlen(other);
-
-			inside |= strncmp(at, other, n) == 0 && at[n] == '/';
-		}
-		v = cm_volumes_number(&k->volumes, i);
-		if (!inside &&
-			cm_rootfs_make(rootfs, at, v && !k->volumes.v[v - 1].directory, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
-
 static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 {
 	struct sandbox_container *k = sandbox_root(s);
@@ -194,7 +147,8 @@ static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 		return cm_err_wrap(err, "config.json");
 	if (cm_volumes_open(&k->volumes, k->spec, s->o->bundle_fd, err) < 0)
 		return cm_err_wrap(err, "config.json");
-	if (k->spec->root_readonly && !s->o->overlay && sandbox_mount_points(k, rootfs, err) < 0)
+	if (k->spec->root_readonly && !s->o->overlay &&
+		cm_rootfs_mount_points(rootfs, k->spec, &k->volumes, err) < 0)
 		return cm_err_wrap(err, "config.json");
 	if (cm_launch_fsd(
 		    &s->l, rootfs, s->o->overlay || k->spec->root_readonly, &k->volumes, err) < 0)
@@ -311,6 +265,18 @@ static int sandbox_seal(struct sandbox *s, struct cm_err *err)
 	return CM_SECCOMP_INSTALL(seccomp_filter_sandbox, err);
 }
 
+/* Engines give a pod's namespaces names, under which its containers find them; any other path is of something that a guest cannot join. */
+static int sandbox_check_namespaces(const struct cm_spec *spec, struct cm_err *err)
+{
+	enum cm_pod_role role;
+	const char *sandbox;
+	int r = cm_pod_role(spec->annotations, &role, &sandbox, err);
+
+	if (r == 0 && role != CM_POD_SANDBOX)
+		r = cm_spec_refuse_joins(spec, err);
+	return r < 0 ? cm_err_wrap(err, "config.json") : 0;
+}
+
 static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 {
 	const struct cm_sandbox_options *o = s->o;
@@ -325,6 +291,7 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	if (r < 0)
 		return r;
 	k->spec = o->spec;
+	k->pid = getpid();
 	if (r == 0)
 		r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
 	if (r == 0)
@@ -333,6 +300,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = sandbox_launch_dumper(s, err);
 	if (r == 0 && !k->spec)
 		r = cm_spec_load(o->bundle_fd, &k->spec, err);
+	if (r == 0)
+		r = sandbox_check_namespaces(k->spec, err);
 	if (r == 0)
 		s->c.st.annotations = json_incref(k->spec->annotations);
 	if (r == 0 && sandbox_enter_host(s, err) < 0)
@@ -344,7 +313,7 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	if (r == 0)
 		r = sandbox_console(s, err);
 	if (r == 0 && o->create)
-		r = sandbox_show_rootfs(s, err);
+		r = cm_host_show_rootfs(o->bundle_fd, k->spec->root_path, s->c.dirfd, err);
 	if (r == 0)
 		r = sandbox_seal(s, err);
 	if (r == 0)
@@ -394,6 +363,14 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 		if (s->relays[i])
 			cm_relay_stop(s->relays[i]);
 	}
+	for (uint32_t i = 2; i <= CM_RPC_CONTAINERS; i++) {
+		struct sandbox_container *k = sandbox_container_at(s, i);
+
+		if (k && k->status != CM_STOPPED) {
+			sandbox_container_stopped(k, SIGKILL);
+			sandbox_call_end(s, k);
+		}
+	}
 	if (broken) {
 		sandbox_container_stopped(root, SIGKILL);
 		cm_events_exited(&s->events, root->id, SIGKILL);
@@ -426,7 +403,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	struct cm_err err = { 0 };
 	int r;
 
-	sandbox_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	cm_process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	s.done_fd = s.signal_fd = s.vsock_fd = s.pause.fd = -1;
 	s.stacks.spawner = s.stacks.fd = -1;
 	cm_events_init(&s.events);

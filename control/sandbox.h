@@ -19,6 +19,8 @@
 struct cm_sandbox_options {
 	const char *root; /* state directory */
 	const char *id;
+	const char
+		*sandbox; /* id of the container whose sandbox it lives in; NULL = one of its own */
 	const char *bundle; /* absolute path, for the record */
 	int bundle_fd; /* the bundle's directory */
 	struct cm_spec *spec; /* NULL: config.json of the bundle, parsed while the VMM starts */

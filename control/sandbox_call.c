@@ -139,15 +139,27 @@ static void call_start_root(struct sandbox *s, struct cm_urpc_client *c, const j
 	c->container = k->number;
 }
 
-void sandbox_call_released(
-	struct sandbox *s, const struct sandbox_container *k, int code, const char *text)
+static void call_answer(struct sandbox *s, const struct sandbox_container *k, enum call_kind kind,
+	int code, const char *text)
 {
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
 
-		if (c->fd >= 0 && c->call == CALL_RELEASE && c->container == k->number)
+		if (c->fd >= 0 && c->call == (int)kind && c->container == k->number)
 			cm_urpc_reply(c, code, text, NULL);
 	}
+}
+
+void sandbox_call_released(
+	struct sandbox *s, const struct sandbox_container *k, int code, const char *text)
+{
+	call_answer(s, k, CALL_RELEASE, code, text);
+}
+
+void sandbox_call_started(
+	struct sandbox *s, const struct sandbox_container *k, int code, const char *text)
+{
+	call_answer(s, k, CALL_START, code, text);
 }
 
 static void call_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -283,29 +295,12 @@ static void call_winsize(struct sandbox *s, struct cm_urpc_client *c, const json
 
 /*
  * A debugger: its connection goes to the VMM, which cannot see from its own user namespace who it is; cm_urpc_poll_serve has checked that.
- * #syscalls:sandbox sendmsg
  */
 int sandbox_hand_over(int to, int fd)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	const char byte = 0;
 
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
-	return sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return sandbox_send_fds(to, &byte, 1, &fd, 1);
 }
 
 static void call_attach(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -378,6 +373,8 @@ static const struct {
 	{ "casemate.Process", call_process },
 	{ "casemate.WindowSize", call_winsize },
 	{ "containerManager.ContainerRuntimeState", call_runtime_state },
+	{ "containerManager.CreateSubcontainer", call_create_sub },
+	{ "containerManager.DestroySubcontainer", call_destroy_sub },
 	{ "containerManager.Event", call_event },
 	{ "containerManager.ExecuteAsync", call_execute },
 	{ "containerManager.Mount", call_mount },
@@ -387,6 +384,7 @@ static const struct {
 	{ "containerManager.Resume", call_resume },
 	{ "containerManager.Signal", call_signal },
 	{ "containerManager.StartRoot", call_start_root },
+	{ "containerManager.StartSubcontainer", call_start_sub },
 	{ "containerManager.State", call_state },
 	{ "containerManager.Wait", call_wait },
 	{ "containerManager.WaitPID", call_wait_pid },
@@ -481,6 +479,8 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 
 void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p)
 {
+	struct sandbox_container *k;
+
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
 
@@ -491,6 +491,12 @@ void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p)
 		if (c->owns == p->id)
 			c->owns = 0;
 	}
+	if (!p->init)
+		return;
+	k = sandbox_container_at(s, p->container);
+	sandbox_call_end(s, k);
+	if (k->destroyed)
+		sandbox_container_free(s, k);
 }
 
 /* Status of the process that a client waits for, once the container is gone: what did not tell its end was killed with it. */
@@ -507,7 +513,8 @@ static int end_status(
 
 void sandbox_call_end(struct sandbox *s, const struct sandbox_container *k)
 {
-	bool flushed = !sandbox_has_output(s);
+	/* A further container has ended when its output is out. */
+	bool flushed = k != sandbox_root(s) || !sandbox_has_output(s);
 
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->urpc.clients[i];
@@ -519,7 +526,7 @@ void sandbox_call_end(struct sandbox *s, const struct sandbox_container *k)
 			continue;
 		if (c->call == CALL_WAIT || (c->call == CALL_WAIT_PID && flushed))
 			cm_urpc_reply(c, 0, NULL, json_integer(end_status(s, k, c)));
-		else if (c->call == CALL_KILL)
+		else if (c->call == CALL_KILL || c->call == CALL_DESTROY)
 			cm_urpc_reply(c, 0, NULL, NULL);
 		else if (c->call != CALL_WAIT_PID)
 			cm_urpc_reply(c, ESRCH, "container not running", NULL);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 #include "control/hooks.h"
+#include "control/host.h"
 #include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
 
@@ -43,26 +44,6 @@ static int host_cgroup(struct sandbox *s, struct cm_err *err)
 	return 0;
 }
 
-/* The hooks that other commands run later stay in the record. */
-static int host_keep_hooks(struct sandbox *s, struct cm_err *err)
-{
-	static const enum cm_hook_kind later[] = { CM_HOOK_POSTSTART, CM_HOOK_POSTSTOP };
-	const struct cm_spec *spec = sandbox_root(s)->spec;
-	json_t *hooks = json_object_get(spec->doc, "hooks");
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		const char *name = cm_hook_name(later[i]);
-
-		if (!spec->hooks[later[i]].n)
-			continue;
-		if (!s->c.st.hooks)
-			s->c.st.hooks = json_object();
-		if (json_object_set(s->c.st.hooks, name, json_object_get(hooks, name)) < 0)
-			return cm_err_set(err, ENOMEM, "keep hooks");
-	}
-	return 0;
-}
-
 int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
 {
 	struct sandbox_container *k = sandbox_root(s);
@@ -75,7 +56,7 @@ int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
 		host_oom_score(s->l.vmm_pid, k->spec->oom_score_adj);
 	}
 	if (r == 0)
-		r = host_keep_hooks(s, err);
+		r = cm_host_keep_hooks(&s->c.st, k->spec, err);
 	if (s->c.st.hooks || s->c.st.cgroups)
 		s->publish_first = true;
 	return r;

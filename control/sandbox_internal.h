@@ -48,6 +48,14 @@ struct sandbox_container {
 	int console_fd; /* slave side of its terminal, when an engine has the master; -1 = none */
 	int64_t start_id, release_id; /* open START and RELEASE, 0 = none */
 	struct timespec requested; /* wall clock: when its start was asked for */
+	/* Of a further container: */
+	pid_t pid; /* of the process that stands for it on the host */
+	int server_fd; /* socket to its file server; -1 = none */
+	struct cm_buf start; /* payload of START, until the server has its device */
+	bool plugging; /* the VMM was asked for that */
+	bool held; /* START asks for a held program */
+	bool destroyed; /* it is forgotten as soon as it has ended */
+	bool cut; /* its server was cut off, since it does not die */
 	int wait_status; /* wait(2) encoding, once stopped */
 	bool oom_killed;
 	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
@@ -156,8 +164,27 @@ int sandbox_container_change(struct sandbox_container *k, enum cm_status to, str
 void sandbox_container_stopped(struct sandbox_container *k, int wait_status);
 /* Its OCI state, and ours; a new reference. */
 json_t *sandbox_container_state(struct sandbox *s, const struct sandbox_container *k);
+/* It has ended, or was never started: close what it holds. */
+void sandbox_container_close(struct sandbox_container *k);
+/* The same, answer everybody who waits, and forget it. */
+void sandbox_container_free(struct sandbox *s, struct sandbox_container *k);
 /* Write the record. */
 int sandbox_save(struct sandbox *s, struct cm_err *err);
+
+/* ---- sandbox_plug.c ---- */
+/* n descriptors to whoever reads from the socket `to`, with len bytes of data. 0 or -errno. */
+int sandbox_send_fds(int to, const void *data, size_t len, const int *fds, int n);
+/* Make the server of a container a device; call_plugged is called later. 0 or -errno. */
+int sandbox_plug(struct sandbox *s, struct sandbox_container *k, struct cm_err *err);
+/* Something came from the VMM's end. */
+void sandbox_plug_serve(struct sandbox *s);
+/* The server of a container hung up, or is to be cut off: the container is killed. */
+void sandbox_server_hangup(struct sandbox *s, struct sandbox_container *k);
+
+/* ---- call_subcontainer.c ---- */
+/* The guest's reply to START of a further container. -errno when the guest makes no sense. */
+int sandbox_sub_started(struct sandbox *s, struct sandbox_container *k,
+	const struct cm_rpc_frame *f, struct cm_err *err);
 
 /* ---- sandbox_proc.c ---- */
 /*
@@ -171,7 +198,7 @@ int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], b
 	struct cm_err *err);
 /* Threads ended, or moved what was waited for. */
 void sandbox_streams_done(struct sandbox *s);
-/* Output streams that have not ended. */
+/* Output streams of the root container that have not ended. */
 bool sandbox_has_output(const struct sandbox *s);
 /* A slot for a new process; NULL: too many live. */
 struct sandbox_proc *sandbox_proc_new(struct sandbox *s, const struct sandbox_container *k);
@@ -213,13 +240,12 @@ void sandbox_call_ended(struct sandbox *s, const struct sandbox_proc *p);
 void sandbox_call_end(struct sandbox *s, const struct sandbox_container *k);
 /* Answer the clients whose time is over; the next time to call this, 0 = never. */
 long sandbox_call_deadlines(struct sandbox *s);
+/* A further container was started (code 0), or not. */
+void sandbox_call_started(
+	struct sandbox *s, const struct sandbox_container *k, int code, const char *text);
 /* The container's program was executed (code 0), or not. */
 void sandbox_call_released(
 	struct sandbox *s, const struct sandbox_container *k, int code, const char *text);
-
-/* ---- sandbox_ns.c ---- */
-/* Whoever joins this process's mount namespace finds the container's root. After the helpers were started. */
-int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err);
 
 /* ---- call_stacks.c ---- */
 /* To poll for the debugger's answer; -1 = nobody waits for one. */

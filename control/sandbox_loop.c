@@ -25,6 +25,7 @@
  */
 #define LOOP_START_MS 120000
 #define LOOP_FSD_MS   100 /* from the file server's end to the VMM's, when that is the cause */
+#define LOOP_CUT_MS   5000 /* from a file server's end to that of the container that waited for it */
 #define LOOP_NO_EXEC \
 	127 /* exit code of a created container whose program cannot be executed, as a shell's */
 #define LOOP_QUIET_MS 5 /* a program that still runs after this gets its record written */
@@ -41,7 +42,9 @@ enum loop_fd {
 	LOOP_SIGNAL,
 	LOOP_PAUSE,
 	LOOP_STACKS,
-	LOOP_URPC,
+	LOOP_PLUG,
+	LOOP_SERVER, /* of each container; the root's is watched as a process */
+	LOOP_URPC = LOOP_SERVER + CM_RPC_CONTAINERS,
 	LOOP_FDS = LOOP_URPC + CM_URPC_POLLFDS
 };
 
@@ -120,6 +123,8 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 	struct cm_rpc_started st;
 
 	k->start_id = 0;
+	if (k != sandbox_root(s))
+		return sandbox_sub_started(s, k, f, err);
 	if (f->hdr.error) {
 		cm_rpc_start_error(f, k->spec, err);
 		return cm_err_wrap(err, "unable to start container process");
@@ -135,6 +140,20 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 	s->deadline = sandbox_now_ms() + LOOP_QUIET_MS;
 	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(),
 		!s->o->create && s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
+	return 0;
+}
+
+/* A further container has ended: what it wrote may still be under way. */
+static int loop_sub_ended(struct sandbox *s, struct sandbox_container *k, const uint64_t sent[2])
+{
+	struct sandbox_proc *p = sandbox_proc_init(s, k);
+	struct cm_err ignored;
+
+	/* A record that cannot be written is no reason for the others to end. */
+	sandbox_save(s, &ignored);
+	sandbox_container_close(k);
+	if (p && !p->ended)
+		sandbox_proc_ended(s, p, k->wait_status, sent);
 	return 0;
 }
 
@@ -157,7 +176,7 @@ static int loop_released(struct sandbox *s, struct sandbox_container *k,
 		sandbox_call_released(s, k, why.code, why.msg);
 		sandbox_container_stopped(k, LOOP_NO_EXEC << 8);
 		cm_events_exited(&s->events, k->id, LOOP_NO_EXEC << 8);
-		return 0;
+		return k == sandbox_root(s) ? 0 : loop_sub_ended(s, k, (uint64_t[2]){ 0 });
 	}
 	if (k->status != CM_STOPPED &&
 		(sandbox_container_change(k, CM_RUNNING, err) < 0 || sandbox_save(s, err) < 0))
@@ -191,7 +210,7 @@ static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct c
 	k->oom_killed = e.flags & CM_RPC_EXITED_OOM;
 	sandbox_container_stopped(k, sandbox_status(e.status));
 	cm_events_exited(&s->events, k->id, k->wait_status);
-	return 0;
+	return k == sandbox_root(s) ? 0 : loop_sub_ended(s, k, e.sent);
 }
 
 /* A guest that tells of a process it was not asked for, or twice, is not listened to. */
@@ -376,6 +395,11 @@ static void loop_prepare(struct sandbox *s, struct pollfd *p)
 	p[LOOP_SIGNAL] = (struct pollfd){ s->signal_fd, POLLIN, 0 };
 	p[LOOP_PAUSE] = (struct pollfd){ s->pause.fd, POLLIN, 0 };
 	p[LOOP_STACKS] = (struct pollfd){ sandbox_stacks_fd(s), POLLIN, 0 };
+	p[LOOP_PLUG] = (struct pollfd){ s->l.plug_fd, POLLIN, 0 };
+	for (int i = 0; i < CM_RPC_CONTAINERS; i++)
+		p[LOOP_SERVER + i] =
+			(struct pollfd){ s->table[i].id && i ? s->table[i].server_fd : -1, POLLIN,
+				0 };
 	cm_urpc_poll_prepare(&s->urpc, p + LOOP_URPC);
 }
 
@@ -401,6 +425,12 @@ static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *
 		sandbox_pause_serve(s);
 	if (p[LOOP_STACKS].revents)
 		sandbox_stacks_serve(s);
+	if (p[LOOP_PLUG].revents)
+		sandbox_plug_serve(s);
+	for (int i = 1; i < CM_RPC_CONTAINERS; i++) {
+		if (p[LOOP_SERVER + i].revents && p[LOOP_SERVER + i].fd == s->table[i].server_fd)
+			sandbox_server_hangup(s, &s->table[i]);
+	}
 	cm_urpc_poll_serve(&s->urpc, p + LOOP_URPC);
 	if (s->rpc.fd >= 0 && cm_rpc_client_flush(&s->rpc) < 0)
 		cm_rpc_client_fini(&s->rpc);
@@ -439,6 +469,39 @@ static int loop_deadline(struct sandbox *s, struct cm_err *err)
 	return loop_broken(s, "the guest does not answer", err);
 }
 
+/* Is a further container being started? That may take its time, in which the guest answers nobody. */
+static bool loop_is_starting(const struct sandbox *s)
+{
+	for (int i = 1; i < CM_RPC_CONTAINERS; i++) {
+		if (s->table[i].id && s->table[i].start_id)
+			return true;
+	}
+	return false;
+}
+
+/* A container that does not die, or start, may wait for its files; the second time it is the guest that is stuck. true: that. */
+static bool loop_cut(struct sandbox *s, long now)
+{
+	bool starting = loop_is_starting(s);
+
+	for (int i = 0; i < CM_RPC_CONTAINERS; i++) {
+		struct sandbox_container *k = &s->table[i];
+
+		if (!k->id || !k->kill_deadline || now < k->kill_deadline)
+			continue;
+		if (starting && !k->start_id) {
+			k->kill_deadline = now + LOOP_CUT_MS;
+			continue;
+		}
+		if (k->server_fd < 0 || k->cut)
+			return true;
+		k->cut = true;
+		k->kill_deadline = now + LOOP_CUT_MS;
+		sandbox_server_hangup(s, k);
+	}
+	return false;
+}
+
 /* When the first SIGKILL must have shown effect; 0 = none was sent. */
 static long loop_kill_deadline(const struct sandbox *s)
 {
@@ -470,9 +533,9 @@ static long loop_patience(struct sandbox *s)
 /* What was due by now: 0, or -errno when that is the end. */
 static int loop_overdue(struct sandbox *s, struct cm_err *err)
 {
-	long now = sandbox_now_ms(), kill = loop_kill_deadline(s);
+	long now = sandbox_now_ms();
 
-	if (kill && now >= kill) {
+	if (loop_cut(s, now)) {
 		s->killed = true;
 		return cm_err_set(err, ETIMEDOUT, "the guest did not end when it was killed");
 	}

@@ -108,10 +108,26 @@ int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], b
 	return r;
 }
 
+/* Is the stream one of a further container? */
+static bool stream_is_sub(const struct sandbox *s, uint64_t token)
+{
+	for (int i = 0; i < SANDBOX_PROCS; i++) {
+		const struct sandbox_proc *p = &s->procs[i];
+
+		for (int k = 0; p->used && k < 3; k++) {
+			if (p->token[k] == token)
+				return p->container > 1;
+		}
+	}
+	return false;
+}
+
 bool sandbox_has_output(const struct sandbox *s)
 {
 	for (int i = 0; i < SANDBOX_RELAYS; i++) {
-		if (s->relays[i] && cm_relay_is_output(s->relays[i]))
+		const struct cm_relay *r = s->relays[i];
+
+		if (r && cm_relay_is_output(r) && !stream_is_sub(s, r->token))
 			return true;
 	}
 	return false;

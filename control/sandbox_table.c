@@ -4,6 +4,7 @@
 #include "control/sandbox_internal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/cleanup.h"
@@ -54,12 +55,38 @@ int sandbox_container_new(
 	memset(k, 0, sizeof(*k));
 	k->number = (uint32_t)(k - s->table) + 1;
 	k->status = CM_CREATING;
-	k->console_fd = -1;
+	k->console_fd = k->server_fd = -1;
 	k->id = strdup(id);
 	if (!k->id)
 		return cm_err_set(err, ENOMEM, "container '%s'", id);
 	*out = k;
 	return 0;
+}
+
+void sandbox_container_close(struct sandbox_container *k)
+{
+	cm_cleanup_closep(&k->console_fd);
+	cm_cleanup_closep(&k->server_fd);
+	k->console_fd = k->server_fd = -1;
+	cm_buf_fini(&k->start);
+}
+
+void sandbox_container_free(struct sandbox *s, struct sandbox_container *k)
+{
+	struct cm_err ignored;
+
+	sandbox_container_stopped(k, SIGKILL);
+	sandbox_call_end(s, k);
+	for (int i = 0; i < SANDBOX_PROCS; i++) {
+		if (s->procs[i].used && s->procs[i].container == k->number)
+			sandbox_proc_drop(s, &s->procs[i]);
+	}
+	sandbox_container_close(k);
+	cm_spec_destroy(k->spec);
+	free(k->filter.insn);
+	free(k->id);
+	memset(k, 0, sizeof(*k));
+	sandbox_save(s, &ignored);
 }
 
 int sandbox_container_change(struct sandbox_container *k, enum cm_status to, struct cm_err *err)
@@ -90,12 +117,41 @@ json_t *sandbox_container_state(struct sandbox *s, const struct sandbox_containe
 {
 	struct cm_state st = s->c.st;
 
+	if (k != sandbox_root(s)) {
+		/* What else is known of it is known to who made it. */
+		st = (struct cm_state){ .id = k->id, .pid = k->pid, .exit_status = -1 };
+		st.sandbox = sandbox_root(s)->id;
+		st.annotations = k->spec ? k->spec->annotations : NULL;
+	}
 	table_record(k, &st);
 	return cm_state_json(&st);
+}
+
+/* The others, for their own records: cm_state_load puts the two together. */
+static json_t *table_others(const struct sandbox *s)
+{
+	json_t *list = json_object();
+
+	for (int i = 1; i < CM_RPC_CONTAINERS; i++) {
+		const struct sandbox_container *k = &s->table[i];
+		json_t *o;
+
+		if (!k->id)
+			continue;
+		o = json_pack("{s:s}", "status", cm_status_name(k->status));
+		if (k->status == CM_STOPPED)
+			json_object_set_new(o, "exitStatus", json_integer(k->wait_status));
+		if (k->oom_killed)
+			json_object_set_new(o, "oomKilled", json_true());
+		json_object_set_new(list, k->id, o);
+	}
+	return list;
 }
 
 int sandbox_save(struct sandbox *s, struct cm_err *err)
 {
 	table_record(sandbox_root(s), &s->c.st);
+	json_decref(s->c.st.containers);
+	s->c.st.containers = table_others(s);
 	return cm_container_save(&s->c, err);
 }

@@ -501,7 +501,7 @@ static int spec_read(int fd, char **text, size_t *len, struct cm_err *err)
 	return 0;
 }
 
-int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
+int cm_spec_load_if(int dirfd, const char *word, struct cm_spec **spec, struct cm_err *err)
 {
 	cleanup_fd int fd = openat(dirfd, "config.json", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	cleanup_free char *text = NULL;
@@ -512,7 +512,14 @@ int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
 	if (fd < 0)
 		return cm_err_set(err, errno, "open 'config.json'");
 	r = spec_read(fd, &text, &len, err);
-	return r < 0 ? cm_err_wrap(err, "config.json") : cm_spec_parse(text, len, spec, err);
+	if (r < 0)
+		return cm_err_wrap(err, "config.json");
+	return memmem(text, len, word, strlen(word)) ? cm_spec_parse(text, len, spec, err) : 0;
+}
+
+int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
+{
+	return cm_spec_load_if(dirfd, "", spec, err);
 }
 
 /* What a pipe gives until its end. */

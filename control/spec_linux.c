@@ -99,10 +99,12 @@ static const struct spec_field namespace_fields[] = {
 	{ "path", SPEC_STRING, false, cm_spec_string, offsetof(struct cm_spec_namespace, path) },
 };
 
+#define NS_JOINABLE 4 /* the first of the known ones */
+
 static int namespace_check(
 	const struct cm_spec *spec, size_t i, const char *path, struct cm_err *err)
 {
-	static const char *const known[] = { "pid", "network", "mount", "ipc", "uts", "user",
+	static const char *const known[] = { "pid", "ipc", "uts", "network", "mount", "user",
 		"cgroup", "time" };
 	const struct cm_spec_namespace *ns = &spec->namespaces[i];
 	size_t k = 0;
@@ -111,13 +113,36 @@ static int namespace_check(
 		k++;
 	if (k == SPEC_COUNT(known))
 		return cm_err_set(err, 0, "%s[%zu].type: '%s' is no namespace", path, i, ns->type);
-	if (ns->path && strcmp(ns->type, "network") != 0)
+	/* Those of a container in the same sandbox: whoever starts it knows which that is, or refuses it. */
+	if (ns->path && k >= NS_JOINABLE)
 		return refuse(err, "%s[%zu].path: a guest cannot join a %s namespace of the host",
 			path, i, ns->type);
 	for (k = 0; k < i; k++) {
 		if (strcmp(ns->type, spec->namespaces[k].type) == 0)
 			return cm_err_set(
 				err, 0, "%s[%zu].type: '%s' is given twice", path, i, ns->type);
+	}
+	return 0;
+}
+
+const struct cm_spec_namespace *cm_spec_namespace_find(const struct cm_spec *spec, const char *type)
+{
+	for (size_t i = 0; i < spec->nnamespaces; i++) {
+		if (strcmp(spec->namespaces[i].type, type) == 0)
+			return &spec->namespaces[i];
+	}
+	return NULL;
+}
+
+int cm_spec_refuse_joins(const struct cm_spec *spec, struct cm_err *err)
+{
+	for (size_t i = 0; i < spec->nnamespaces; i++) {
+		const struct cm_spec_namespace *ns = &spec->namespaces[i];
+
+		if (ns->path && strcmp(ns->type, "network") != 0)
+			return refuse(err,
+				"linux.namespaces[%zu].path: a guest cannot join a %s namespace of the host",
+				i, ns->type);
 	}
 	return 0;
 }

@@ -59,6 +59,8 @@ void cm_state_fini(struct cm_state *st)
 	free(st->id);
 	free(st->bundle);
 	free(st->rootfs);
+	free(st->sandbox);
+	json_decref(st->containers);
 	json_decref(st->annotations);
 	json_decref(st->hooks);
 	json_decref(st->cgroups);
@@ -67,11 +69,11 @@ void cm_state_fini(struct cm_state *st)
 
 json_t *cm_state_json(const struct cm_state *st)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:s*, s:s*, s:s, s:i, s:O*}", "ociVersion",
-		"1.0.2", "id", st->id, "status", status_names[st->status], "pid",
+	json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:s*, s:s*, s:s*, s:s, s:i, s:O*}",
+		"ociVersion", "1.0.2", "id", st->id, "status", status_names[st->status], "pid",
 		st->status == CM_STOPPED ? 0 : (int)st->pid, "bundle", st->bundle, "rootfs",
-		st->rootfs, "created", st->created, "owner", (int)st->owner, "annotations",
-		st->annotations);
+		st->rootfs, "sandbox", st->sandbox, "created", st->created, "owner", (int)st->owner,
+		"annotations", st->annotations);
 
 	if (o && st->exit_status >= 0)
 		json_object_set_new(o, "exitStatus", json_integer(st->exit_status));
@@ -111,6 +113,8 @@ int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
 			json_object_set(o, "hooks", st->hooks);
 		if (st->cgroups)
 			json_object_set(o, "cgroups", st->cgroups);
+		if (st->containers)
+			json_object_set(o, "containers", st->containers);
 		text = json_dumps(o, JSON_COMPACT);
 		json_decref(o);
 	}
@@ -126,24 +130,30 @@ int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
 	return r < 0 ? cm_err_set(err, -r, "write state of '%s'", st->id) : 0;
 }
 
+/* CM_STATUS_COUNT for no name of a status. */
+static enum cm_status status_of_name(const char *name)
+{
+	int i = 0;
+
+	while (i < CM_STATUS_COUNT && strcmp(name, status_names[i]) != 0)
+		i++;
+	return (enum cm_status)i;
+}
+
 static int state_unpack(json_t *o, struct cm_state *st)
 {
-	const char *id, *status, *created, *bundle = NULL, *rootfs = NULL;
+	const char *id, *status, *created, *bundle = NULL, *rootfs = NULL, *sandbox = NULL;
 	int version, pid, vmm, fsd, owner, exit_status = -1;
 	json_t *annotations = NULL;
 
-	if (json_unpack(o, "{s:i, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s?s, s?s, s?i, s?o}",
+	if (json_unpack(o, "{s:i, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s?s, s?s, s?s, s?i, s?o}",
 		    "version", &version, "id", &id, "status", &status, "pid", &pid, "vmmPid", &vmm,
 		    "fsdPid", &fsd, "created", &created, "owner", &owner, "bundle", &bundle,
-		    "rootfs", &rootfs, "exitStatus", &exit_status, "annotations",
-		    &annotations) < 0 ||
+		    "rootfs", &rootfs, "sandbox", &sandbox, "exitStatus", &exit_status,
+		    "annotations", &annotations) < 0 ||
 		version != CM_STATE_VERSION)
 		return -EINVAL;
-	st->status = CM_STATUS_COUNT;
-	for (int i = 0; i < CM_STATUS_COUNT; i++) {
-		if (strcmp(status, status_names[i]) == 0)
-			st->status = (enum cm_status)i;
-	}
+	st->status = status_of_name(status);
 	if (st->status == CM_STATUS_COUNT)
 		return -EINVAL;
 	st->pid = pid;
@@ -156,10 +166,15 @@ static int state_unpack(json_t *o, struct cm_state *st)
 	st->hooks = json_incref(json_object_get(o, "hooks"));
 	st->cgroups = json_incref(json_object_get(o, "cgroups"));
 	st->oom_killed = json_is_true(json_object_get(o, "oomKilled"));
+	st->containers = json_incref(json_object_get(o, "containers"));
 	st->id = strdup(id);
 	st->bundle = bundle ? strdup(bundle) : NULL;
 	st->rootfs = rootfs ? strdup(rootfs) : NULL;
-	return st->id && (!bundle || st->bundle) && (!rootfs || st->rootfs) ? 0 : -ENOMEM;
+	st->sandbox = sandbox ? strdup(sandbox) : NULL;
+	return st->id && (!bundle || st->bundle) && (!rootfs || st->rootfs) &&
+			       (!sandbox || st->sandbox)
+		       ? 0
+		       : -ENOMEM;
 }
 
 int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err)
@@ -195,6 +210,32 @@ static bool state_locked(int dirfd)
 	return flock(dirfd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* What the record of the sandbox says of a container in it. One that it does not know is over. */
+static void state_in_sandbox(int rootfd, struct cm_state *st)
+{
+	cleanup_fd int dirfd =
+		openat(rootfd, st->sandbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct cm_state sandbox = { 0 };
+	const json_t *entry = NULL;
+	struct cm_err ignored;
+
+	if (dirfd >= 0 && state_locked(dirfd) && cm_state_read(dirfd, &sandbox, &ignored) == 0)
+		entry = json_object_get(sandbox.containers, st->id);
+	if (entry) {
+		const char *name = json_string_value(json_object_get(entry, "status"));
+		enum cm_status status = name ? status_of_name(name) : CM_STATUS_COUNT;
+
+		st->status = status == CM_STATUS_COUNT ? CM_STOPPED : status;
+		st->oom_killed = json_is_true(json_object_get(entry, "oomKilled"));
+		if (st->status == CM_STOPPED)
+			st->exit_status =
+				(int)json_integer_value(json_object_get(entry, "exitStatus"));
+	} else if (st->status != CM_CREATING) {
+		st->status = CM_STOPPED;
+	}
+	cm_state_fini(&sandbox);
+}
+
 int cm_state_load(const char *root, const char *id, struct cm_state *st, struct cm_err *err)
 {
 	cleanup_fd int rootfd = -1;
@@ -227,6 +268,8 @@ int cm_state_load(const char *root, const char *id, struct cm_state *st, struct 
 		if (!st->id)
 			return cm_err_set(err, ENOMEM, "container '%s'", id);
 	}
+	if (alive && st->sandbox)
+		state_in_sandbox(rootfd, st);
 	if (!alive) {
 		st->status = CM_STOPPED;
 		st->pid = 0;

@@ -47,6 +47,8 @@ struct cm_state {
 	json_t *annotations; /* a reference, or NULL */
 	json_t *hooks; /* those that are still to run, as in the configuration; a reference, or NULL */
 	json_t *cgroups; /* cm_cgroup_json; a reference, or NULL */
+	char *sandbox; /* id of the container whose sandbox this one lives in; NULL = its own */
+	json_t *containers; /* the others of this one's sandbox: {ID: {status, exitStatus, oomKilled}}; a reference, or NULL */
 	bool oom_killed; /* the guest killed a process of the container for want of memory */
 };
 
@@ -68,7 +70,8 @@ int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err);
 int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err);
 
 /*
- * The truth about container id below the directory root: the record, with the status stopped and pid 0 when the sandbox is gone. A
+ * The truth about container id below the directory root: the record, with the status stopped and pid 0 when the sandbox is gone. The status of a container
+ * that lives in another one's sandbox stands in that one's record, which the sandbox process alone writes. A
  * directory without a readable record counts as stopped. Errors: -ENOENT "container 'x' does not exist", -EINVAL for a bad id.
  */
 int cm_state_load(const char *root, const char *id, struct cm_state *st, struct cm_err *err);

@@ -125,6 +125,7 @@ static void urpc_accept(struct cm_urpc_server *s)
 			cm_buf_init(&c->tx, CM_URPC_REPLY);
 			c->tx_fd = -1;
 			c->fd = steal_fd(&fd);
+			c->pid = cred.pid;
 			return;
 		}
 	}

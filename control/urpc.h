@@ -37,6 +37,7 @@ enum cm_urpc_mode {
 
 struct cm_urpc_client {
 	int fd; /* -1 = free slot */
+	pid_t pid; /* of the process that connected */
 	struct cm_buf rx;
 	bool busy; /* a call has no reply yet: nothing more is read */
 	struct cm_buf tx; /* rest of a reply: nothing more is read before it is out */

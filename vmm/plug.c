@@ -53,8 +53,12 @@ static void plug_event(struct ev_source *src, uint32_t events)
 	if (n < 0)
 		return;
 	m.status = -EINVAL;
-	if (n == CM_FSDEV_PLUG_FDS && m.device >= 1 && m.device <= CM_FSDEV_SPARES)
+	if (m.device < 1 || m.device > CM_FSDEV_SPARES)
+		m.device = 0;
+	else if (n == CM_FSDEV_PLUG_FDS)
 		m.status = virtio_fs_plug(vm->spare[m.device - 1], fds[0], fds[1], fds[2]);
+	else if (n == 0)
+		m.status = virtio_fs_unplug(vm->spare[m.device - 1]);
 	for (int i = 0; m.status < 0 && i < n; i++)
 		close(fds[i]);
 	/* One that does not read its answers has no room for them. */

@@ -131,9 +131,7 @@ static int container_kernel(
 		if (ret < 0)
 			return ret;
 	}
-	/* Of the whole sandbox. */
-	if (c->number == 1)
-		agent_limit_set(s->fixed.memory, s->fixed.pids);
+	agent_limit_set(c, s->fixed.memory, s->fixed.pids);
 	if (!s->fixed.nfilter)
 		return 0;
 	e->stage = CM_RPC_STAGE_SECCOMP;

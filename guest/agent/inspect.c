@@ -10,6 +10,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "task/ns.h"
 
 #define INSPECT_FD_TEXT 12288u
 #define INSPECT_PATH	1024u

@@ -48,6 +48,10 @@ struct agent_container {
 	struct nsproxy *set; /* its namespaces, mounts included */
 	struct mount_ns *ns; /* those mounts */
 	struct cgroup *cgroup; /* of all its processes */
+	struct {
+		u64 memory; /* bytes, 0 = all there is */
+		u32 pids; /* 0 = no limit */
+	} limit; /* agent's thread */
 	char tag[CM_AGENT_TAG]; /* of its file server's device */
 	int pid; /* of the first task; 0 = none yet */
 	bool exited; /* its first process ended, or START did not get so far */
@@ -135,7 +139,7 @@ int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r);
 
 /* ---- limit.c ---- */
 /* Bytes of memory and tasks of the container; 0 = no limit. */
-void agent_limit_set(u64 memory, u32 pids);
+void agent_limit_set(struct agent_container *c, u64 memory, u32 pids);
 /* Change what q names. 0 with what was set before, or -EINVAL. */
 /* Read a control file of any cgroup into buf, or write one: bytes, 0, or -errno. */
 s64 agent_cgroup(const struct rpc_cgroup *q, char *buf, size_t size);

@@ -14,30 +14,27 @@
 #define LIMIT_STEP   1024u /* pages to ask for at a time */
 #define LIMIT_ROUNDS 256u
 
-static struct {
-	u64 memory; /* bytes, 0 = all there is */
-	u32 pids; /* 0 = no limit */
-} limit; /* agent's thread */
-
-static void limit_write(const char *file, u64 v)
+static void limit_write(const struct agent_container *c, const char *file, u64 v)
 {
 	char text[24] = "max";
 	int ret;
 
 	if (v)
 		str_format(text, sizeof(text), "%lu", (unsigned long)v);
-	ret = cgroup_write_file(agent_container.cgroup, file, text);
+	ret = cgroup_write_file(c->cgroup, file, text);
 	if (ret < 0)
 		log_warn("agent: %s: error %d", file, ret);
 }
 
-void agent_limit_set(u64 memory, u32 pids)
+void agent_limit_set(struct agent_container *c, u64 memory, u32 pids)
 {
-	limit.memory = memory;
-	limit.pids = pids;
-	page_set_limit(memory ? memory >> PAGE_SHIFT : ~0UL);
-	limit_write("memory.max", memory);
-	limit_write("pids.max", pids);
+	c->limit.memory = memory;
+	c->limit.pids = pids;
+	/* The root container's is also that of the sandbox. */
+	if (c->number == 1)
+		page_set_limit(memory ? memory >> PAGE_SHIFT : ~0UL);
+	limit_write(c, "memory.max", memory);
+	limit_write(c, "pids.max", pids);
 }
 
 /* Caches make room for a lower limit. */
@@ -68,16 +65,21 @@ s64 agent_cgroup(const struct rpc_cgroup *q, char *buf, size_t size)
 
 int agent_limit_change(const struct cm_rpc_limit *q, struct cm_rpc_limit *before)
 {
-	if (q->container != 1 || (q->which & ~(CM_RPC_LIMIT_MEMORY | CM_RPC_LIMIT_PIDS)) ||
-		q->reserved)
+	struct agent_container *c;
+
+	if ((q->which & ~(CM_RPC_LIMIT_MEMORY | CM_RPC_LIMIT_PIDS)) || q->reserved)
 		return -EINVAL;
+	c = agent_container_enter(q->container);
+	if (!c)
+		return -ESRCH;
 	*before = (struct cm_rpc_limit){ .container = q->container,
 		.which = q->which,
-		.memory = limit.memory,
-		.pids = limit.pids };
-	agent_limit_set(q->which & CM_RPC_LIMIT_MEMORY ? q->memory : limit.memory,
-		q->which & CM_RPC_LIMIT_PIDS ? q->pids : limit.pids);
+		.memory = c->limit.memory,
+		.pids = c->limit.pids };
+	agent_limit_set(c, q->which & CM_RPC_LIMIT_MEMORY ? q->memory : c->limit.memory,
+		q->which & CM_RPC_LIMIT_PIDS ? q->pids : c->limit.pids);
 	if (q->which & CM_RPC_LIMIT_MEMORY)
 		limit_make_room();
+	agent_container_leave(c);
 	return 0;
 }

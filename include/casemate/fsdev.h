@@ -20,7 +20,8 @@
 /*
  * Devices without a server: tags "s1" .. "s15", each for a further container of the sandbox. The sandbox process plugs a server in with
  * a struct cm_fsdev_plug to the VMM (sock, kick, call by SCM_RIGHTS, in this order; answered by the same struct with the status) and one to
- * the server (arena, sock, kick, call; no answer). A server that hangs up is unplugged: requests that are open fail, and the driver has to
+ * the server (arena, sock, kick, call; no answer). A server that hangs up is unplugged, and so is one for whose device the VMM gets a struct
+ * without descriptors: requests that are open fail, and the driver has to
  * reset the device before the next one comes.
  */
 #define CM_FSDEV_SPARES	    15

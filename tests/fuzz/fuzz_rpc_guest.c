@@ -69,15 +69,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rpc_decode_exec(copy, (u32)size, &s) == 0 && s.fixed.nmounts != 0)
 		abort();
 	walk_calls(copy, (u32)size);
-	if (rpc_decode_start(copy, (u32)size, &s) == 0)
+	if (rpc_decode_start(copy, (u32)size, &s) == 0) {
 		walk_start(&s);
+		/* Numbers index tables. */
+		for (int i = 0; i < CM_RPC_NS_KINDS; i++) {
+			if (s.fixed.join[i] > CM_RPC_CONTAINERS)
+				abort();
+		}
+		if (s.fixed.container < 1 || s.fixed.container > CM_RPC_CONTAINERS)
+			abort();
+	}
 	free(copy);
 	return 0;
 }
 
 size_t fuzz_seed(uint8_t *buf, size_t room)
 {
-	const struct cm_rpc_start_options o = { .container = 1, .id = "fuzz" };
+	const struct cm_rpc_start_options o = { .container = 2, .id = "fuzz", .join = { 1, 1, 0 } };
 	struct cm_buf payload, frame;
 	struct cm_spec *spec;
 	struct cm_err err;

@@ -160,6 +160,32 @@ is "$rc:$(status y)" 0:STOPPED "ctr task kill"
 ctr task rm y >/dev/null 2>&1
 c container rm y
 is "$rc" 0 "ctr container rm"
+# ---- a pod: what containerd's CRI writes into the annotations, which its shim reads too. One shim, one microVM.
+member="--annotation io.kubernetes.cri.sandbox-id=pod --annotation io.kubernetes.cri.container-type"
+c $run -d $member=sandbox "$image" pod sleep 1000
+is "$rc" 0 "ctr run of a pod's sandbox"
+c $run -d $member=container "$image" one sh -c 'trap "exit 4" TERM; while :; do sleep 0.1; done'
+is "$rc" 0 "ctr run of a container in it"
+c $run -d $member=container "$image" two sh -c 'while :; do sleep 0.1; done'
+vmms() { ls -d /proc/[0-9]*/exe | while read -r l; do readlink "$l"; done | grep -c "^$tmp/libexec/casemate-vmm"; }
+is "$rc:$(vmms)" 0:1 "another one: there is one VMM"
+c task exec --exec-id e3 one sh -c 'hostname; exit 8'
+is "$rc" 8 "ctr task exec in it"
+c task ps two
+is "$rc:$(echo "$out" | awk 'NR == 2 { print $1 }')" 0:1 "ctr task ps of it"
+c task kill -s TERM one
+task_is() { [ "$(status "$1")" = "$2" ]; }
+wait_for 10 task_is one STOPPED
+is "$(status one):$(status two):$(status pod)" STOPPED:RUNNING:RUNNING "ctr task kill of one"
+c task rm one
+c $run --rm $member=container "$image" three sh -c 'exit 5'
+is "$rc" 5 "ctr run in the foreground gives the exit code"
+c task kill -s KILL pod
+wait_for 10 task_is two STOPPED
+is "$(status two):$(status pod)" STOPPED:STOPPED "with the sandbox all end"
+for i in two pod; do ctr task rm $i; done >/dev/null 2>&1
+for i in one two pod; do ctr container rm $i; done >/dev/null 2>&1
+is "$(ctr container ls -q)" "" "ctr container rm of all"
 wait_for 5 no_leftover
 is "$(leftover)" "" "no process is left"
 plan

@@ -502,6 +502,11 @@ for c in crowd:
 bad("nosuch.Method", None, ENOSYS, "an unknown method")
 bad("containerManager.wait", "r", ENOSYS, "a method in other letters")
 
+# ---- further containers: rpc_pod.py
+bad("containerManager.CreateSubcontainer", {"CID": "r"}, 17, "of one that exists")
+bad("containerManager.StartSubcontainer", {"CID": "r"}, EINVAL, "of the root container")
+bad("containerManager.DestroySubcontainer", "r", EINVAL, "of the root container")
+
 # ---- what docs/RPC.md says
 table = re.findall(r"^\| `([\w.]+)` \|[^|]*\| ([^|]*) \|", open(doc).read(), re.M)
 for method, state in table:

@@ -90,6 +90,46 @@ START_TEST(start_round_trip)
 }
 END_TEST
 
+/* What a further container shares with others, and what no container may ask for. */
+START_TEST(joins)
+{
+	static const struct {
+		uint32_t container, pid, ipc, uts;
+		int want;
+	} cases[] = {
+		{ 2, 1, 1, 1, 0 },
+		{ 16, 0, 15, 1, 0 },
+		{ 1, 0, 0, 0, 0 },
+		{ 1, 2, 0, 0, -EINVAL }, /* the root container's are the first ones */
+		{ 2, 2, 0, 0, -EINVAL }, /* its own are not there yet */
+		{ 2, 0, 17, 0, -EINVAL },
+		{ 17, 0, 0, 0, -EINVAL },
+		{ 0, 0, 0, 0, -EINVAL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cm_rpc_start_options o = { .container = cases[i].container,
+			.id = "c",
+			.join = { cases[i].pid, cases[i].ipc, cases[i].uts } };
+		struct cm_spec *spec = spec_of(config);
+		struct cm_err err = { 0 };
+		struct rpc_start s;
+		struct cm_buf b;
+
+		cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+		ck_assert_int_eq(cm_rpc_start_build(&b, spec, &o, &err), 0);
+		ck_assert_msg(
+			rpc_decode_start(b.p, (u32)b.len, &s) == cases[i].want, "case %zu", i);
+		if (cases[i].want == 0) {
+			ck_assert_uint_eq(s.fixed.join[CM_RPC_NS_IPC], cases[i].ipc);
+			ck_assert_int_eq(strcmp(s.rootfs_tag, "root") == 0, s.fixed.container == 1);
+		}
+		cm_spec_destroy(spec);
+		cm_buf_fini(&b);
+	}
+}
+END_TEST
+
 /* Put a reply into what was read from the guest: what next says to it. */
 static int reply_arrives(struct cm_rpc_client *c, uint16_t type, uint32_t id)
 {
@@ -440,6 +480,7 @@ int main(void)
 
 	tcase_add_test(t, replies_match_requests);
 	tcase_add_test(t, start_round_trip);
+	tcase_add_test(t, joins);
 	tcase_add_test(t, start_with_volumes);
 	tcase_add_loop_test(t, mounts_that_make_no_sense, 0, 6);
 	tcase_add_test(t, start_of_wrong_length);

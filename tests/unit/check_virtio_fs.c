@@ -482,6 +482,8 @@ START_TEST(spare_device_outlives_servers)
 		expect_service();
 		/* Every other server dies before its driver lets go; one more is replaced alive. */
 		if (i % 2) {
+			if (i % 4 == 1)
+				ck_assert_int_eq(virtio_fs_unplug(dev), 0);
 			close(sock);
 			sock = -1;
 			pump();
@@ -504,6 +506,7 @@ END_TEST
 START_TEST(only_spare_devices_are_plugged)
 {
 	ck_assert_int_eq(virtio_fs_plug(dev, sock, kick, call), -EINVAL);
+	ck_assert_int_eq(virtio_fs_unplug(dev), -EINVAL);
 }
 END_TEST
 

@@ -52,4 +52,7 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
  */
 int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd);
 
+/* io thread: a spare device is without a server again, as if that had hung up. 0 or -EINVAL. */
+int virtio_fs_unplug(struct virtio_dev *dev);
+
 #endif

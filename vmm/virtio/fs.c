@@ -401,3 +401,13 @@ int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd
 	fs->connected = true;
 	return 0;
 }
+
+int virtio_fs_unplug(struct virtio_dev *dev)
+{
+	struct fsdev *fs = (struct fsdev *)dev;
+
+	if (dev->ops != &fsdev_ops || !fs->spare)
+		return -EINVAL;
+	fsdev_disconnect(fs, "casemate-fsd was cut off");
+	return 0;
+}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sandbox process: what engines see of a container's file systems. podman cp and its like join the mount namespace of the OCI process, or
- * go through its /proc/PID/root, and expect the container's files there. So a created container's sandbox process has a mount namespace of its
+ * What engines see of a container's file systems. podman cp and its like join the mount namespace of the OCI process, or
+ * go through its /proc/PID/root, and expect the container's files there. So a created container's process has a mount namespace of its
  * own, whose root is the bundle's root directory: what they read and write is the container's and never the host's.
  */
 #include <config.h>
-#include "control/sandbox_internal.h"
+#include "control/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +15,9 @@
 #include "common/cleanup.h"
 #include "control/rootfs.h"
 
-int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err)
+int cm_host_show_rootfs(int bundle_fd, const char *root_path, int cwd, struct cm_err *err)
 {
-	cleanup_fd int rootfs =
-		cm_rootfs_open(s->o->bundle_fd, sandbox_root(s)->spec->root_path, err);
+	cleanup_fd int rootfs = cm_rootfs_open(bundle_fd, root_path, err);
 	cleanup_fd int tree = -1;
 
 	if (rootfs < 0)
@@ -29,7 +28,7 @@ int sandbox_show_rootfs(struct sandbox *s, struct cm_err *err)
 		move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return cm_err_set(err, errno, "make a mount namespace");
 	/* Whoever joins starts at what lies upon the root; the directory to work in stays the container's record. */
-	if (fchdir(tree) < 0 || chroot(".") < 0 || fchdir(s->c.dirfd) < 0)
+	if (fchdir(tree) < 0 || chroot(".") < 0 || fchdir(cwd) < 0)
 		return cm_err_set(err, errno, "enter the mount namespace");
 	return 0;
 }
