@@ -151,8 +151,12 @@ static s64 remap_locked(struct remap *r, struct list_head *dead)
 	}
 	if (r->old_len == r->new_len && !(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
 		return (s64)r->old;
-	if (!v || v->end < old_end || (v->flags & VMA_SPECIAL))
+	if (!v || v->end < old_end)
 		return -EFAULT;
+	/* The vDSO moves as a whole. */
+	if ((v->flags & VMA_SPECIAL) && (r->new_len != r->old_len || v->start != r->old ||
+						v->end != old_end || (r->flags & MREMAP_DONTUNMAP)))
+		return -EINVAL;
 	if (!remap_may_grow(r, v))
 		return (v->flags & VMA_LOCKED) ? -EAGAIN : -ENOMEM;
 	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && v->end == old_end &&

@@ -4,6 +4,7 @@
 #
 # LTP_DIR      an installed LTP (testcases/bin, runtest/syscalls), built for Debian 12
 # LTP_RUNTIME  casemate (default), or an OCI runtime to compare with, such as runc
+# LTP_CAPS     capabilities of the container: default, or all (but for resource limits and what changes the machine)
 # LTP_ENTRIES  only the entries whose name matches this extended regular expression
 # LTP_LIMIT    seconds that one entry may take (120)
 # LTP_MEMORY   memory of the sandbox (4G); LTP_CPUS its virtual CPUs (2)
@@ -73,9 +74,12 @@ fi
 
 config() { # config FROM
 	python3 - "$work/config.json" /opt/ltp-loop /opt/list "$1" "$limit" "$kconfig" <<'PY'
-import json, sys
+import json, os, sys
 caps = ["CAP_" + c for c in ("CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT "
                              "KILL AUDIT_WRITE").split()]
+if os.environ.get("LTP_CAPS") == "all":
+    caps += ["CAP_" + c for c in ("DAC_READ_SEARCH LINUX_IMMUTABLE NET_BROADCAST NET_ADMIN IPC_LOCK IPC_OWNER SYS_PTRACE SYS_ADMIN SYS_NICE "
+                                  "SYS_TTY_CONFIG LEASE SYSLOG CHECKPOINT_RESTORE").split()]
 json.dump({
     "ociVersion": "1.0.2",
     "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": sys.argv[2:], "cwd": "/",

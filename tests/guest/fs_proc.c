@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "fs_tap.h"
 
@@ -90,6 +91,18 @@ static void test_self(const char *argv0)
 	close(p[1]);
 }
 
+/* The call that reads it. */
+static void test_syscall(void)
+{
+	char want[64], buf[256] = "";
+	int fd = open("/proc/self/syscall", O_RDONLY);
+
+	snprintf(want, sizeof(want), "0 0x%x %#lx 0xff ", fd, (unsigned long)buf);
+	ok(syscall(SYS_read, fd, buf, 255) > 0 && !strncmp(buf, want, strlen(want)),
+		"self/syscall");
+	close(fd);
+}
+
 static void test_maps(void)
 {
 	char want[64];
@@ -156,6 +169,7 @@ int main(int argc, char **argv)
 	scratch();
 	test_self(argv[0]);
 	test_maps();
+	test_syscall();
 	test_system();
 	return tap_end();
 }

@@ -2,7 +2,7 @@
 /*
  * Signal frames, laid out as Linux does on x86-64, from high to low addresses: red zone, FPU state (64-byte aligned), then
  * struct sig_frame so that the handler finds its stack as after a call. What a program gives back to rt_sigreturn is checked: only
- * user segments, harmless flags, an instruction pointer in the user half, and an FPU image that loads without a fault.
+ * user segments, harmless flags, and an FPU image that loads without a fault.
  */
 #include "task/signal.h"
 
@@ -246,7 +246,8 @@ static int sigframe_pop_fpu(struct task *t, u64 fp)
 
 static int sigframe_load_regs(struct regs *r, const struct sigcontext *sc, u64 uc_flags)
 {
-	if (sc->rip >= USER_TOP || (sc->cs | 3) != USER_CS)
+	/* An instruction pointer outside of the user half faults when it is reached (trap_exit). */
+	if ((sc->cs | 3) != USER_CS)
 		return -EFAULT;
 	if ((sc->ss | 3) != USER_SS && (uc_flags & UC_STRICT_RESTORE_SS))
 		return -EFAULT;

@@ -9,11 +9,11 @@
 #include "kernel/percpu.h"
 #include "task/task.h"
 
-/* What a program may have set in RFLAGS: CF PF AF ZF SF TF DF OF RF AC ID. */
-#define RFLAGS_USER  0x250dd5UL
+/* What a program may have set in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID. */
+#define RFLAGS_USER  0x254dd5UL
 #define RFLAGS_FIXED 0x202UL
 /* What SYSRETQ cannot restore or must not. */
-#define RFLAGS_NO_SYSRET (RFLAGS_TF | RFLAGS_RF)
+#define RFLAGS_NO_SYSRET (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
 
 enum trap_return {
 	TRAP_SYSRET = 0,

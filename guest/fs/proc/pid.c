@@ -191,6 +191,29 @@ static int pid_wchan(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+/* The call that a task sleeps in. A reader sees its own read. */
+static int pid_syscall(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct thread *t = c->task->thread;
+	const struct regs *r;
+
+	if (!task_may_access_fs(c->task))
+		return -EPERM;
+	if (!t ||
+		(t != thread_current() && (READ_ONCE(t->on_cpu) || t->state == THREAD_RUNNABLE))) {
+		proc_printf(b, "running\n");
+		return 0;
+	}
+	r = thread_user_regs(t);
+	if (r->orig_rax == ~0UL)
+		proc_printf(b, "-1 0x%lx 0x%lx\n", r->rsp, r->rip);
+	else
+		proc_printf(b, "%ld 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n",
+			(s64)r->orig_rax, r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9, r->rsp,
+			r->rip);
+	return 0;
+}
+
 static int pid_personality(struct proc_buf *b, struct proc_ctx *c)
 {
 	proc_printf(b, "%08x\n", c->task->personality);
@@ -403,8 +426,9 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_FILE("setgroups", pid_setgroups), PROC_FILE("smaps", proc_pid_smaps), \
 		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), \
 		PROC_FILE("stat", proc_pid_stat), PROC_FILE("statm", proc_pid_statm), \
-		PROC_FILE("status", proc_pid_status), PROC_FILE("uid_map", pid_idmap), \
-		PROC_FILE("wchan", pid_wchan)
+		PROC_FILE("status", proc_pid_status), \
+		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall }, \
+		PROC_FILE("uid_map", pid_idmap), PROC_FILE("wchan", pid_wchan)
 
 static const struct proc_entry tid_table[] = { PID_COMMON, { .name = NULL } };
 static const struct proc_entry tid_entry = PROC_DIR("tid", tid_table);
