@@ -47,6 +47,11 @@ void task_free(struct task *t);
 /* The same by the reaper thread: for the task itself, and where locks are held. */
 void task_free_later(struct task *t);
 void task_reaper_start(void);
+/* Of one that lives, ns. */
+static inline u64 task_cpu_time(const struct task *t)
+{
+	return READ_ONCE(t->thread->utime_ns) + READ_ONCE(t->thread->stime_ns);
+}
 /* CPU time of all threads, dead and alive, ns. sig_lock held. */
 void group_times_locked(struct group *g, u64 *utime, u64 *stime);
 void group_times(struct group *g, u64 *utime, u64 *stime);

@@ -3,6 +3,8 @@
  * POSIX timers (timer_create). Each has one preallocated signal: while it waits to be taken, the timer of a period is not armed, and what it
  * missed counts as overruns. So no interval is too short for the machine: the next interrupt comes after the process had its turn. All state is under the
  * group's sig_lock; the callback runs in interrupt context.
+ *
+ * A timer on a CPU-time clock looks at that clock at the earliest moment it could be due, and never more often than every PTIMER_TICK.
  */
 #include "task/itimer.h"
 
@@ -13,7 +15,11 @@
 #include "mm/slab.h"
 #include "task/signal.h"
 
-#define PTIMER_IGNORED (4 * NSEC_PER_MSEC) /* shortest period of a timer whose signal is ignored */
+/* How a C library names the CPU-time clocks of the caller: process or thread 0, scheduler's time. */
+#define PTIMER_OWN_PROCESS (-6)
+#define PTIMER_OWN_THREAD  (-2)
+#define PTIMER_TICK	   (4 * NSEC_PER_MSEC)
+#define PTIMER_IGNORED	   (4 * NSEC_PER_MSEC) /* shortest period of a timer whose signal is ignored */
 
 struct ptimer {
 	struct list_head link; /* group->posix_timers */
@@ -22,7 +28,8 @@ struct ptimer {
 	struct ktimer timer;
 	struct sigqueue sig;
 	int id, clock, notify;
-	u64 due; /* CLOCK_MONOTONIC, 0 = disarmed; in the past while the signal waits */
+	struct task *counted; /* CLOCK_THREAD_CPUTIME_ID: whose time, reference */
+	u64 due; /* CLOCK_MONOTONIC or CPU time, 0 = disarmed; in the past while the signal waits */
 	u64 interval;
 	u64 missed; /* periods since the expiry whose signal waits */
 	int overrun; /* of the signal taken last */
@@ -37,6 +44,35 @@ static u64 ptimer_to_monotonic(int clock, u64 at)
 		return at;
 	offset = clock_realtime() - clock_monotonic();
 	return at > offset ? at - offset : 1;
+}
+
+static bool ptimer_counts(const struct ptimer *p)
+{
+	return p->clock == CLOCK_PROCESS_CPUTIME_ID || p->clock == CLOCK_THREAD_CPUTIME_ID;
+}
+
+/* On the clock that `due` is of. */
+static u64 ptimer_now_locked(const struct ptimer *p)
+{
+	u64 utime, stime;
+
+	if (!ptimer_counts(p))
+		return clock_monotonic();
+	if (p->counted)
+		return p->counted->exiting ? 0 : task_cpu_time(p->counted);
+	group_times_locked(p->group, &utime, &stime);
+	return utime + stime;
+}
+
+/* The kernel timer, for `due` but not before `earliest`; now is ptimer_now_locked(). */
+static void ptimer_arm_locked(struct ptimer *p, u64 now, u64 earliest)
+{
+	u64 threads = p->counted ? 1 : MAX(MIN(p->group->nlive, cpu_count()), 1u);
+	u64 due = MAX(p->due, earliest), left = due > now ? due - now : 0;
+
+	if (ptimer_counts(p))
+		due = clock_monotonic() + MAX(left / threads, PTIMER_TICK);
+	ktimer_arm(&p->timer, due);
 }
 
 /* Move a period that is over to the next one. */
@@ -55,13 +91,15 @@ static void ptimer_taken(struct sigqueue *q)
 {
 	struct ptimer *p = container_of(q, struct ptimer, sig);
 
-	ptimer_forward(p, clock_monotonic());
+	u64 now = ptimer_now_locked(p);
+
+	ptimer_forward(p, now);
 	/* the first of them is the expiry itself */
 	p->overrun = p->missed ? (int)MIN(p->missed - 1, (u64)INT_MAX) : 0;
 	p->missed = 0;
 	q->info.si_overrun = p->overrun;
 	if (p->due && p->interval)
-		ktimer_arm(&p->timer, p->due);
+		ptimer_arm_locked(p, now, 0);
 }
 
 /* True when the signal waits to be taken. */
@@ -79,16 +117,18 @@ static void ptimer_fired(struct ktimer *k)
 	struct ptimer *p = container_of(k, struct ptimer, timer);
 	struct group *g = p->group;
 	u64 flags = sig_lock(g);
-	u64 now = clock_monotonic();
+	u64 now = ptimer_now_locked(p);
 
 	if (!p->due || now < p->due) {
+		if (p->due && ptimer_counts(p) && g->nlive)
+			ptimer_arm_locked(p, now, 0);
 		sig_unlock(g, flags);
 		return;
 	}
 	if (!ptimer_notify_locked(p) && p->interval) {
 		ptimer_forward(p, now);
 		p->missed = 0;
-		ktimer_arm(k, MAX(p->due, now + PTIMER_IGNORED));
+		ptimer_arm_locked(p, now, now + PTIMER_IGNORED);
 	}
 	if (!p->interval)
 		p->due = 0;
@@ -152,15 +192,17 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 	s64 ret;
 	u64 flags;
 
+	if (clock == PTIMER_OWN_PROCESS || clock == PTIMER_OWN_THREAD)
+		clock = clock == PTIMER_OWN_PROCESS ? CLOCK_PROCESS_CPUTIME_ID
+						    : CLOCK_THREAD_CPUTIME_ID;
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
-		break;
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID:
-		return -EOPNOTSUPP;
+		break;
 	default:
 		return -EINVAL;
 	}
@@ -175,6 +217,10 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 	p->group = g;
 	p->target = target;
 	p->clock = clock;
+	if (clock == CLOCK_THREAD_CPUTIME_ID) {
+		task_get(t);
+		p->counted = t;
+	}
 	p->notify = ev->sigev_notify;
 	ktimer_init(&p->timer, ptimer_fired);
 	list_init(&p->sig.link);
@@ -196,7 +242,7 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 
 static void ptimer_read_locked(struct ptimer *p, struct itimer_value *v)
 {
-	u64 now = clock_monotonic();
+	u64 now = ptimer_now_locked(p);
 
 	ptimer_forward(p, now);
 	v->interval = p->interval;
@@ -225,10 +271,10 @@ s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value 
 	p->overrun = 0;
 	if (v->left) {
 		p->due = absolute ? ptimer_to_monotonic(p->clock, v->left)
-				  : clock_monotonic() + v->left;
+				  : ptimer_now_locked(p) + v->left;
 		/* One that notifies nobody is only looked at. */
 		if (p->notify != SIGEV_NONE)
-			ktimer_arm(&p->timer, p->due);
+			ptimer_arm_locked(p, ptimer_now_locked(p), 0);
 	}
 	sig_unlock(g, flags);
 	return 0;
@@ -270,6 +316,7 @@ static void ptimer_destroy(struct ptimer *p)
 	list_del(&p->sig.link);
 	sig_unlock(g, flags);
 	task_put(p->target);
+	task_put(p->counted);
 	kfree(p);
 }
 

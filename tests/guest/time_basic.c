@@ -152,6 +152,37 @@ static void test_itimers(void)
 	ok(hits == 1, "so does ITIMER_PROF");
 }
 
+/* CPU time passes while the process runs, and not while it sleeps. */
+static void test_cpu_clock(clockid_t clock, const char *what)
+{
+	struct itimerspec its = { { 0, 0 }, { 0, 50000000 } }, cur;
+	struct timespec ts = { 0, 80000000 };
+	struct sigevent ev;
+	timer_t id;
+
+	memset(&ev, 0, sizeof(ev));
+	ev.sigev_notify = SIGEV_SIGNAL;
+	ev.sigev_signo = SIGUSR1;
+	handle(SIGUSR1);
+	hits = 0;
+	ok(timer_create(clock, &ev, &id) == 0 && timer_settime(id, 0, &its, NULL) == 0, what);
+	nanosleep(&ts, NULL);
+	ok(hits == 0 && timer_gettime(id, &cur) == 0 && cur.it_value.tv_nsec > 1000000 &&
+			cur.it_value.tv_nsec <= 50000000,
+		"stands still while nothing runs");
+	for (int i = 0; i < 100 && !hits; i++)
+		burn(0.05);
+	ok(hits == 1 && code == SI_TIMER, "and goes off in the end");
+	its.it_interval.tv_nsec = 10000000;
+	its.it_value.tv_nsec = 1;
+	hits = 0;
+	timer_settime(id, TIMER_ABSTIME, &its, NULL);
+	for (int i = 0; i < 100 && hits < 3; i++)
+		burn(0.05);
+	ok(hits >= 3, "again and again, from a time in the past");
+	timer_delete(id);
+}
+
 static void test_posix_timers(void)
 {
 	struct sigevent ev;
@@ -186,6 +217,8 @@ static void test_posix_timers(void)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	ok(syscall(SYS_timer_settime, 12345, 0, &its, NULL) == -1 && errno == EINVAL,
 		"an unknown timer: EINVAL");
+	test_cpu_clock(CLOCK_PROCESS_CPUTIME_ID, "a timer on the process's CPU time");
+	test_cpu_clock(CLOCK_THREAD_CPUTIME_ID, "a timer on the thread's CPU time");
 	ok(syscall(SYS_timer_create, 99, NULL, &id) == -1 && errno == EINVAL,
 		"unknown clock: EINVAL");
 }

@@ -197,6 +197,14 @@ if [ "$cgroups" = 1 ]; then
 	edit "c['linux']['resources'] = {'pids': {'limit': 20}}"
 	is "$(out | grep -c -e 'Resource temporarily' -e "can't fork")" 1 "pids.limit: more tasks than that are refused"
 
+	# ---- the container's own cgroup in the guest
+	script 'cd /sys/fs/cgroup; cat memory.max memory.low pids.max cpu.weight cpu.max /proc/self/cgroup; grep -c . cgroup.procs; mkdir x && echo made'
+	edit "c['linux']['resources'] = {'memory': {'limit': 128 << 20, 'reservation': 8 << 20}, 'pids': {'limit': 33},
+ 'cpu': {'shares': 512, 'quota': 50000, 'period': 100000}}"
+	edit "c['mounts'] = [m for m in c['mounts'] if m['destination'] != '/sys/fs/cgroup'] + [
+ {'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'source': 'cgroup', 'options': ['nosuid', 'noexec', 'nodev', 'rw']}]"
+	is "$(out | tr '\n' ' ')" "109051904 8388608 33 20 50000 100000 0::/ 2 made " "limits of the container's cgroup inside, which is the root there"
+
 	# ---- the cgroup of the host
 	base=/casemate-test-$$
 	script 'sleep 30'
