@@ -78,6 +78,8 @@ static const struct mount_option mount_options[] = {
 	{ "noiversion", 0, 0, 0 },
 	{ "silent", 0, 0, 0 },
 	{ "loud", 0, 0, 0 },
+	{ "shared", 0, 0, 0 },
+	{ "rshared", 0, 0, 0 },
 	{ "private", 0, 0, 0 },
 	{ "rprivate", 0, 0, 0 },
 	{ "slave", 0, 0, 0 },
@@ -85,9 +87,7 @@ static const struct mount_option mount_options[] = {
 	{ "unbindable", 0, 0, 0 },
 	{ "runbindable", 0, 0, 0 },
 	{ "tmpcopyup", 0, 0, WORD_COPY_UP },
-	/* Mounts of the guest cannot appear on the host, nor can ids be mapped by a file system of another machine. */
-	{ "shared", 0, 0, WORD_REFUSED },
-	{ "rshared", 0, 0, WORD_REFUSED },
+	/* Ids cannot be mapped by a file system of another machine. */
 	{ "idmap", 0, 0, WORD_REFUSED },
 	{ "ridmap", 0, 0, WORD_REFUSED },
 	{ "remount", 0, 0, WORD_REFUSED },
@@ -142,9 +142,9 @@ static int mount_word(const struct cm_spec_mount *m, size_t i, const char *word,
 {
 	const struct mount_option *o = mount_option(word);
 
-	if (!o && !w->volume)
-		return 0; /* data */
-	if (!o || o->word == WORD_REFUSED ||
+	if (!o)
+		return 0; /* data; a volume takes none, as bind mounts of Linux take none */
+	if (o->word == WORD_REFUSED ||
 		(o->word == WORD_COPY_UP && w->type != CM_RPC_MOUNT_TMPFS))
 		return cm_err_set(err, 0, "mounts[%zu].options: '%s' is not supported ('%s')", i,
 			word, m->destination);

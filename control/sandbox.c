@@ -76,7 +76,9 @@ static int sandbox_signals(struct sandbox *s, struct cm_err *err)
 	if (s->signal_fd < 0)
 		return s->signal_fd;
 	s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->done_fd < 0)
+	if (s->o->detached)
+		s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (s->done_fd < 0 || (s->o->detached && s->null_fd < 0))
 		return cm_err_set(err, errno, "set up the sandbox process");
 	return 0;
 }
@@ -179,6 +181,20 @@ static int sandbox_console(struct sandbox *s, struct cm_err *err)
 	return k->console_fd < 0 ? -err->code : 0;
 }
 
+/*
+ * Of a container that its command leaves alone, nobody but the program's streams holds the caller's files: who reads from them sees the end when
+ * the program closes them. Standard error stays, for what is to be told of a sandbox that breaks, until that stream ends. 0 or -errno.
+ */
+static int sandbox_own_stdio(struct sandbox *s, int fds[3], struct cm_err *err)
+{
+	for (int i = 0; i < 3; i++)
+		fds[i] = fcntl(i, F_DUPFD_CLOEXEC, 3);
+	if (fds[0] < 0 || fds[1] < 0 || fds[2] < 0 || dup2(s->null_fd, 0) < 0 ||
+		dup2(s->null_fd, 1) < 0)
+		return cm_err_set(err, errno, "take over the standard streams");
+	return 0;
+}
+
 /* Streams of the first process: its tokens and window size. */
 static int sandbox_init_stdio(
 	struct sandbox *s, struct cm_rpc_start_options *so, struct cm_err *err)
@@ -186,14 +202,17 @@ static int sandbox_init_stdio(
 	int fds[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
 	const struct sandbox_container *k = sandbox_root(s);
 	struct sandbox_proc *p = sandbox_proc_new(s, k);
+	bool own = s->o->detached && !k->spec->terminal;
 
 	p->init = true;
+	if (own && sandbox_own_stdio(s, fds, err) < 0)
+		return -err->code;
 	if (k->console_fd >= 0)
 		fds[0] = fds[1] = fds[2] = k->console_fd;
 	if (k->spec->terminal)
 		cm_console_size(k->console_fd >= 0 ? k->console_fd : cm_console_user(), &so->rows,
 			&so->cols);
-	if (sandbox_stdio(s, p, fds, k->spec->terminal, false, err) < 0)
+	if (sandbox_stdio(s, p, fds, k->spec->terminal, own, err) < 0)
 		return -err->code;
 	memcpy(so->token, p->token, sizeof(so->token));
 	return 0;
@@ -404,7 +423,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	int r;
 
 	cm_process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	s.done_fd = s.signal_fd = s.vsock_fd = s.pause.fd = -1;
+	s.done_fd = s.signal_fd = s.vsock_fd = s.null_fd = s.pause.fd = -1;
 	s.stacks.spawner = s.stacks.fd = -1;
 	cm_events_init(&s.events);
 	cm_urpc_init(&s.urpc, sandbox_call, sandbox_call_gone, &s);

@@ -153,6 +153,7 @@ static void proc_check(struct sandbox *s, struct sandbox_proc *p)
 	sandbox_call_ended(s, p);
 }
 
+/* #syscalls:sandbox dup2 */
 void sandbox_streams_done(struct sandbox *s)
 {
 	for (int i = 0; i < SANDBOX_RELAYS; i++) {
@@ -163,6 +164,8 @@ void sandbox_streams_done(struct sandbox *s)
 		s->relays[i] = NULL;
 		if (r->kind == CM_RPC_STREAM_FILE)
 			sandbox_call_stream_ended(s, r->token, atomic_load(&r->moved));
+		if (s->null_fd >= 0 && r->token == s->procs[0].token[2])
+			dup2(s->null_fd, STDERR_FILENO);
 		cm_relay_fini(r);
 		free(r);
 	}

@@ -236,15 +236,13 @@ static int linux_sysctl(json_t *v, const char *path, void *dst, struct cm_err *e
 static int linux_propagation(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	static const char *const without_effect[] = { "", "private", "rprivate", "slave", "rslave",
-		"unbindable", "runbindable" };
+		"unbindable", "runbindable", "shared", "rshared" };
 	const char *s = json_string_value(v);
 
 	for (size_t i = 0; i < SPEC_COUNT(without_effect); i++) {
 		if (strcmp(s, without_effect[i]) == 0)
 			return 0;
 	}
-	if (strcmp(s, "shared") == 0 || strcmp(s, "rshared") == 0)
-		return refuse(err, "%s: '%s' is not supported", path, s);
 	return cm_err_set(err, 0, "%s: '%s' is no propagation", path, s);
 }
 

@@ -210,9 +210,44 @@ static int rootfs_mount_cgroup(const struct rpc_start *s, struct mount_ns *ns,
 	return vfs_mount(ns, "cgroup2", "cgroup", at, m->flags & ROOTFS_FLAGS, data);
 }
 
+/*
+ * A container's /dev as runtimes make it: a tmpfs for those who read the table of mounts, and the multiplexer of terminals is that of the devpts
+ * below it.
+ */
+static int rootfs_mount_dev(struct mount_ns *ns, const char *source, const char *at, u64 flags,
+	const char *data)
+{
+	struct path root, dev;
+	int ret = vfs_mount(ns, "devtmpfs", source, at, flags, data);
+
+	if (ret < 0)
+		return ret;
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = path_lookup(&root, at, ROOTFS_LOOKUP, &dev);
+	path_put(&root);
+	if (ret < 0)
+		return ret;
+	dev.mnt->sb->fstype = "tmpfs";
+	ret = vfs_unlink(&dev, "ptmx");
+	if (ret == 0)
+		ret = vfs_symlink("pts/ptmx", &dev, "ptmx");
+	path_put(&dev);
+	return ret;
+}
+
+/* A tmpfs of a container is writable until all that lies in it is made. */
+static bool rootfs_late_readonly(const struct cm_rpc_mount *m)
+{
+	return (m->type == CM_RPC_MOUNT_TMPFS || m->type == CM_RPC_MOUNT_DEV) &&
+		m->flags & MS_RDONLY;
+}
+
 static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
 	const struct cm_rpc_mount *m, char *const words[3])
 {
+	u64 flags = m->flags & ROOTFS_FLAGS & ~(u64)(rootfs_late_readonly(m) ? MS_RDONLY : 0);
+	const char *source = words[1][0] ? words[1] : "none";
 	int ret = agent_make_dir(ns, words[0]);
 
 	if (ret < 0)
@@ -221,11 +256,12 @@ static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
 		return rootfs_mount_copy_up(ns, m, words);
 	if (m->type == CM_RPC_MOUNT_CGROUP2)
 		return rootfs_mount_cgroup(s, ns, m, words[0]);
-	ret = vfs_mount(ns, rootfs_types[m->type], words[1][0] ? words[1] : "none", words[0],
-		m->flags & ROOTFS_FLAGS, words[2]);
+	if (m->type == CM_RPC_MOUNT_DEV)
+		return rootfs_mount_dev(ns, source, words[0], flags, words[2]);
+	ret = vfs_mount(ns, rootfs_types[m->type], source, words[0], flags, words[2]);
 	if (ret == -ENODEV && rootfs_stand_in(m->type))
 		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0],
-			(m->flags & ROOTFS_FLAGS) | MS_RDONLY, rootfs_stand_in(m->type));
+			flags | MS_RDONLY, rootfs_stand_in(m->type));
 	return ret;
 }
 
@@ -306,7 +342,7 @@ static int rootfs_default_dev(const struct rpc_start *s, struct mount_ns *ns)
 		return 0;
 	is_dir = S_ISDIR(dev.dentry->inode->mode);
 	path_put(&dev);
-	return is_dir ? vfs_mount(ns, "devtmpfs", "none", "/dev", MS_NOSUID, "mode=755") : 0;
+	return is_dir ? rootfs_mount_dev(ns, "tmpfs", "/dev", MS_NOSUID, "mode=755") : 0;
 }
 
 static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *index)
@@ -328,6 +364,32 @@ static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *in
 			return ret;
 	}
 	return 0;
+}
+
+/* What comes last of mounting; *index as above. */
+static int rootfs_finish_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *index)
+{
+	const char *word = s->mount_words;
+	struct path root, at;
+	int ret = 0;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	for (*index = 0; ret == 0 && *index < s->fixed.nmounts; ++*index) {
+		const struct cm_rpc_mount *m = &s->mounts[*index];
+		char *words[4];
+
+		word = rpc_strings(word, words, 3);
+		if (!rootfs_late_readonly(m))
+			continue;
+		ret = path_lookup(&root, words[0], ROOTFS_LOOKUP, &at);
+		if (ret < 0)
+			break;
+		ret = mount_remount(&at, m->flags & ROOTFS_FLAGS, true);
+		path_put(&at);
+	}
+	path_put(&root);
+	return ret;
 }
 
 /* Hide a directory behind an empty one, a file behind /dev/null. */
@@ -409,6 +471,10 @@ int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *st
 	if (ret == 0) {
 		*stage = CM_RPC_STAGE_DEVICE;
 		ret = rootfs_devices(s, ns, index);
+	}
+	if (ret == 0) {
+		*stage = CM_RPC_STAGE_MOUNT;
+		ret = rootfs_finish_mounts(s, ns, index);
 	}
 	if (ret == 0) {
 		*stage = CM_RPC_STAGE_ROOTFS;

@@ -154,11 +154,8 @@ script true
 mount_add /x bind /dev/zero bind
 refused "mounts[5].source: '/dev/zero' is a device" "a device of the host"
 script true
-mount_add /x bind "$tmp/vol" bind rshared
-refused "mounts[5].options: 'rshared' is not supported ('/x')" "propagation to the host"
-script true
-mount_add /x bind "$tmp/vol" bind size=1m
-refused "mounts[5].options: 'size=1m' is not supported ('/x')" "an option that bind mounts do not know"
+mount_add /x bind "$tmp/vol" bind idmap
+refused "mounts[5].options: 'idmap' is not supported ('/x')" "a volume with mapped ids"
 script true
 mount_add /bin/busybox bind "$tmp/vol" bind
 refused "mount '/bin/busybox': not a directory" "a directory on a file"
@@ -186,6 +183,17 @@ new
 is "$(out --overlay)" "image
 new
 1" "... above an overlay too"
+script 'grep -c " /dev tmpfs ro" /proc/mounts; readlink /dev/ptmx; ls /dev/pts/ptmx; touch /dev/x; echo inner >/dev/inner/f; echo $?; stat -c %a /x'
+ln -s busybox "$bundle/rootfs/bin/readlink"
+edit "c['mounts'][1]['options'].append('ro')"
+mount_add /dev/inner tmpfs tmpfs shared
+mount_add /x bind "$tmp/vol" bind rshared mode=700
+is "$(out | sed 's/.*: //')" "1
+pts/ptmx
+/dev/pts/ptmx
+Read-only file system
+0
+755" "a /dev that is read-only when all in it is made; propagation and data without effect"
 script 'grep -c " /sys/fs/cgroup " /proc/mounts; ls /sys/fs/cgroup | head -n 1; touch /sys/fs/cgroup/x'
 mount_add /sys/fs/cgroup cgroup cgroup nosuid noexec nodev relatime ro
 is "$(out | grep -v ^cgroup)" "1

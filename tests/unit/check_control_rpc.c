@@ -212,10 +212,10 @@ START_TEST(start_with_volumes)
 	ck_assert_uint_eq(s.mounts[2].flags, 0);
 	cm_buf_fini(&b);
 	/* A word that no bind mount knows. */
-	spec->mounts[2].options.v[0] = "size=1m";
+	spec->mounts[2].options.v[0] = "idmap";
 	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
 	ck_assert_int_lt(cm_rpc_start_build(&b, spec, &o, &err), 0);
-	ck_assert_str_eq(err.msg, "mounts[2].options: 'size=1m' is not supported ('/b')");
+	ck_assert_str_eq(err.msg, "mounts[2].options: 'idmap' is not supported ('/b')");
 	cm_buf_fini(&b);
 	cm_volumes_close(&vs);
 	close(bundle);
@@ -300,8 +300,8 @@ END_TEST
 static const struct {
 	const char *insert, *message;
 } unsupported[] = {
-	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"rshared\"]}]",
-		"mounts[0].options: 'rshared' is not supported ('/x')" },
+	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"ro\",\"ridmap\"]}]",
+		"mounts[0].options: 'ridmap' is not supported ('/x')" },
 	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"proc\",\"options\":[\"tmpcopyup\"]}]",
 		"mounts[0].options: 'tmpcopyup' is not supported ('/x')" },
 	{ "\"mounts\":[{\"destination\":\"/x\",\"type\":\"nfs\"}]",
