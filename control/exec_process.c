@@ -21,8 +21,6 @@ int cm_exec_words_add(struct cm_exec_words *w, int option, const char *text, str
 		if (cm_parse_number(text, "--additional-gids", 0, UINT_MAX - 1, &gid, err) < 0)
 			return -err->code;
 		item = json_integer(gid);
-	} else if (option == 'c' && cm_spec_capability(text) < 0) {
-		return cm_err_set(err, 0, "--cap: unknown capability '%s'", text);
 	} else if (option == 'e' && !strchr(text, '=')) {
 		return cm_err_set(err, 0, "--env: '%s' is not NAME=VALUE", text);
 	} else {

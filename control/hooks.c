@@ -27,10 +27,9 @@ struct hook_run {
 /* In the child of fork. */
 static void hook_exec(const struct hook_run *h)
 {
-	const char *const no_env[] = { NULL };
 	const char *const path_only[] = { h->hook->path, NULL };
 	const char *const *argv = h->hook->args.n ? h->hook->args.v : path_only;
-	const char *const *envp = h->hook->env.n ? h->hook->env.v : no_env;
+	const char *const *envp = h->hook->env.n ? h->hook->env.v : (const char *const *)environ;
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hooks: programs of the host that config.json wants run at moments of a container's life. Each gets the container's state as JSON on standard
- * input, its own arguments and environment and nothing else, starts in the bundle directory, and is killed when its time is over.
+ * input, its own arguments, its own environment or else the caller's, starts in the bundle directory, and is killed when its time is over.
  *
  * Order and failures are runc's: prestart, createRuntime and createContainer run before the program exists, and the first that fails undoes the
  * creation; poststart after it began, a failure ends the container; poststop after everything is gone, failures are only told.

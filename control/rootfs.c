@@ -101,22 +101,31 @@ int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err)
 	return r;
 }
 
+/* Does the path lie in one of the first n mounts? */
+static bool rootfs_in_mount(const struct cm_spec *spec, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *other = spec->mounts[i].destination;
+		size_t len = strlen(other);
+
+		if (strncmp(path, other, len) == 0 && path[len] == '/')
+			return true;
+	}
+	return false;
+}
+
 int cm_rootfs_mount_points(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
 	struct cm_err *err)
 {
+	struct cm_err ignored; /* the guest says what is wrong with the directory to work in */
+
+	if (!rootfs_in_mount(spec, spec->nmounts, spec->cwd))
+		cm_rootfs_make(rootfs, spec->cwd, false, &ignored);
 	for (size_t i = 0; i < spec->nmounts; i++) {
 		const char *at = spec->mounts[i].destination;
-		bool inside = false;
-		unsigned v;
+		unsigned v = cm_volumes_number(volumes, i);
 
-		for (size_t j = 0; j < i; j++) {
-			const char *other = spec->mounts[j].destination;
-			size_t n = strlen(other);
-
-			inside |= strncmp(at, other, n) == 0 && at[n] == '/';
-		}
-		v = cm_volumes_number(volumes, i);
-		if (!inside &&
+		if (!rootfs_in_mount(spec, i, at) &&
 			cm_rootfs_make(rootfs, at, v && !volumes->v[v - 1].directory, err) < 0)
 			return -err->code;
 	}

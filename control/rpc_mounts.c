@@ -144,8 +144,7 @@ static int mount_word(const struct cm_spec_mount *m, size_t i, const char *word,
 
 	if (!o)
 		return 0; /* data; a volume takes none, as bind mounts of Linux take none */
-	if (o->word == WORD_REFUSED ||
-		(o->word == WORD_COPY_UP && w->type != CM_RPC_MOUNT_TMPFS))
+	if (o->word == WORD_REFUSED || (o->word == WORD_COPY_UP && w->type != CM_RPC_MOUNT_TMPFS))
 		return cm_err_set(err, 0, "mounts[%zu].options: '%s' is not supported ('%s')", i,
 			word, m->destination);
 	w->flags = (w->flags & ~o->clear) | o->set;

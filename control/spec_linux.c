@@ -231,6 +231,39 @@ static int linux_sysctl(json_t *v, const char *path, void *dst, struct cm_err *e
 	return cm_spec_json(v, path, dst, err);
 }
 
+static bool spec_has_namespace(const struct cm_spec *spec, const char *type)
+{
+	for (size_t i = 0; i < spec->nnamespaces; i++) {
+		if (strcmp(spec->namespaces[i].type, type) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *sysctl_namespace(const char *name)
+{
+	if (strncmp(name, "net.", 4) == 0)
+		return "network";
+	return strcmp(name, "kernel.domainname") == 0 ? "uts" : "ipc";
+}
+
+/* A parameter of a namespace that the container shares would be the host's: nobody may set that. */
+static int sysctl_check(const struct cm_spec *spec, struct cm_err *err)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(spec->sysctl, name, value)
+	{
+		const char *type = sysctl_namespace(name);
+
+		if (!spec_has_namespace(spec, type))
+			return refuse(err, "linux.sysctl.%s: linux.namespaces has no %s namespace",
+				name, type);
+	}
+	return 0;
+}
+
 /* ---- words */
 
 static int linux_propagation(json_t *v, const char *path, void *dst, struct cm_err *err)
@@ -283,7 +316,9 @@ static const struct spec_field linux_fields[] = {
 
 int cm_spec_parse_linux(json_t *doc, struct cm_spec *spec, struct cm_err *err)
 {
-	return cm_spec_apply(linux_fields, SPEC_COUNT(linux_fields), doc, "", spec, err);
+	int r = cm_spec_apply(linux_fields, SPEC_COUNT(linux_fields), doc, "", spec, err);
+
+	return r < 0 ? r : sysctl_check(spec, err);
 }
 
 void cm_spec_destroy_linux(struct cm_spec *spec)

@@ -96,6 +96,8 @@ int agent_send_all(struct vsock *s, struct iov *iov, u32 niov);
 /* ---- rootfs.c ---- */
 /* Build the mount tree of a container. 0, or -errno with *stage and *index telling where. */
 int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *stage, u32 *index);
+/* "HOME=..." from the container's /etc/passwd for kfree(); NULL when envp has one, or without memory. */
+char *agent_home(struct mount_ns *ns, char *const envp[], u32 uid);
 /* The working directory exists in ns, made if it has to be. */
 int agent_make_dir(struct mount_ns *ns, const char *path);
 

@@ -15,6 +15,7 @@ struct agent_launch {
 	struct spawn spawn;
 	struct rlimit64 rlim[RLIM_NLIMITS];
 	char **argv, **envp;
+	char *home; /* the last of envp, when the request has none */
 	void *payload; /* of the request that the strings lie in, when it is kept */
 	struct spawn_request *held;
 	struct agent_process *process;
@@ -178,6 +179,7 @@ static void launch_free(struct agent_launch *l)
 		return;
 	kfree(l->argv);
 	kfree(l->envp);
+	kfree(l->home);
 	kfree(l->payload);
 	kfree(l);
 }
@@ -189,7 +191,7 @@ static struct agent_launch *launch_create(struct agent_container *c, const struc
 	if (!l)
 		return NULL;
 	l->argv = kmalloc((s->fixed.argc + 1) * sizeof(*l->argv));
-	l->envp = kmalloc((s->fixed.envc + 1) * sizeof(*l->envp));
+	l->envp = kzalloc((s->fixed.envc + 2) * sizeof(*l->envp));
 	l->process = kzalloc(sizeof(*l->process));
 	if (!l->argv || !l->envp || !l->process) {
 		kfree(l->process);
@@ -198,6 +200,8 @@ static struct agent_launch *launch_create(struct agent_container *c, const struc
 	}
 	rpc_strings(s->args, l->argv, s->fixed.argc);
 	rpc_strings(s->env, l->envp, s->fixed.envc);
+	l->home = agent_home(agent_container.ns, l->envp, s->fixed.uid);
+	l->envp[s->fixed.envc] = l->home;
 	process_limits(s, l->rlim);
 	l->spawn = (struct spawn){
 		.argv = l->argv,

@@ -214,8 +214,8 @@ static int rootfs_mount_cgroup(const struct rpc_start *s, struct mount_ns *ns,
  * A container's /dev as runtimes make it: a tmpfs for those who read the table of mounts, and the multiplexer of terminals is that of the devpts
  * below it.
  */
-static int rootfs_mount_dev(struct mount_ns *ns, const char *source, const char *at, u64 flags,
-	const char *data)
+static int rootfs_mount_dev(
+	struct mount_ns *ns, const char *source, const char *at, u64 flags, const char *data)
 {
 	struct path root, dev;
 	int ret = vfs_mount(ns, "devtmpfs", source, at, flags, data);
@@ -240,7 +240,7 @@ static int rootfs_mount_dev(struct mount_ns *ns, const char *source, const char 
 static bool rootfs_late_readonly(const struct cm_rpc_mount *m)
 {
 	return (m->type == CM_RPC_MOUNT_TMPFS || m->type == CM_RPC_MOUNT_DEV) &&
-		m->flags & MS_RDONLY;
+	       m->flags & MS_RDONLY;
 }
 
 static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
@@ -260,8 +260,8 @@ static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
 		return rootfs_mount_dev(ns, source, words[0], flags, words[2]);
 	ret = vfs_mount(ns, rootfs_types[m->type], source, words[0], flags, words[2]);
 	if (ret == -ENODEV && rootfs_stand_in(m->type))
-		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0],
-			flags | MS_RDONLY, rootfs_stand_in(m->type));
+		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0], flags | MS_RDONLY,
+			rootfs_stand_in(m->type));
 	return ret;
 }
 

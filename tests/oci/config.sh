@@ -109,6 +109,24 @@ refused "hooks.prestart[0]: '/nonexistent': exit status 127: No such file or dir
 edit "c['hooks'] = {'startContainer': [{'path': '/bin/true'}]}"
 refused "config.json: hooks.startContainer: is not supported" "hooks in the container are refused"
 
+script true
+hooks
+edit "c['hooks'] = {'prestart': [{'path': '/bin/sh', 'args': ['sh', '-c', 'test \"\$FROM_CALLER\" = yes']}]}"
+FROM_CALLER=yes run h </dev/null
+is "$rc" 0 "a hook without an environment has the caller's"
+
+# ---- HOME as runc makes it
+mkdir -p "$bundle/rootfs/etc"
+printf 'root:x:0:0:root:/r:/bin/sh\nuser:x:7:7::/home/user:/bin/sh\n' >"$bundle/rootfs/etc/passwd"
+home() { # home PYTHON: HOME of a process
+	script 'echo $HOME'
+	edit "$1"
+	out
+}
+is "$(home pass)/$(home "c['process']['user']['uid'] = 7")/$(home "c['process']['user']['uid'] = 8")/$(home "c['process']['env'].append('HOME=/x')")" \
+	"/r//home/user////x" "HOME is that of the user, when the configuration has none"
+rm "$bundle/rootfs/etc/passwd"
+
 # ---- devices, sysctl, names
 script 'stat -c "%n %F %a %u %g %t:%T" /dev/a /dev/b /dev/c/d /dev/null; dd if=/dev/a bs=1 count=1 2>&1 | grep -c "1+0 records in"; cat /dev/b'
 edit "c['linux']['devices'] = [
@@ -131,6 +149,9 @@ is "$(out | tr '\t' ' ')" "1
 1 2 3 4
 1
 example.org" "sysctl"
+script true
+edit "c['linux']['sysctl'] = {'net.ipv4.ip_forward': '1'}; c['linux']['namespaces'] = [n for n in c['linux']['namespaces'] if n['type'] != 'network']"
+refused "linux.sysctl.net.ipv4.ip_forward: linux.namespaces has no network namespace" "sysctl of a namespace that is not the container's own"
 for bad in net.nothing:"linux.sysctl.net.nothing: no such file or directory" \
 	net.core.rmem_max:"linux.sysctl.net.core.rmem_max: read-only file system" net.ipv4.ip_forward:"linux.sysctl.net.ipv4.ip_forward: invalid argument"; do
 	script true

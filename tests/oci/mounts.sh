@@ -164,6 +164,10 @@ edit "c['mounts'] += [{'destination': '/v%d' % i, 'source': '$tmp/vol', 'options
 refused "mounts" "more volumes than there may be"
 is "$(state_entries)" "" "nothing is left of them"
 
+script pwd
+edit "c['root']['readonly'] = True; c['process']['cwd'] = '/made/here'"
+is "$(out)" /made/here "the directory to work in is made, in a read-only root too"
+
 # ---- file systems of the guest
 script 'df -k /t | tail -n 1; stat -c "%a %u %g" /t; grep -c " /t .*nosuid,nodev,noexec" /proc/mounts; cat /dev/zero >/t/f'
 ln -s busybox "$bundle/rootfs/bin/tail"
