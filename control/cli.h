@@ -86,7 +86,7 @@ enum cm_cli_vm_option {
 	"  --cpus N             virtual CPUs (default 1)\n" \
 	"  --trace[=FILE]       print the program's system calls, on stderr or into FILE\n" \
 	"  --trace-exits        count VM exits by reason, print the counts at the end\n" \
-	"  --on-panic WHAT      end (default), or hold a guest that died for `casemate debug`\n" \
+	"  --on-panic WHAT      end (default), or hold: a guest that died, for debug\n" \
 	"  --core-on-panic DIR  write a core of a guest that died into DIR\n" \
 	"  --guest-cmdline STR  words for the sentry (for development)\n"
 

@@ -8,7 +8,7 @@
 static const char help[] =
 	"usage: casemate delete [OPTIONS] ID\n\n"
 	"Remove container ID, which is stopped or was never started.\n\n"
-	"  -f, --force          kill it first when it is not stopped; an unknown ID is no error\n";
+	"  -f, --force          kill it when it is not stopped; an unknown ID is no error\n";
 
 static const struct option longs[] = {
 	{ "force", no_argument, NULL, 'f' },

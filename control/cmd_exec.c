@@ -30,8 +30,8 @@
 static const char help[] =
 	"usage: casemate exec [OPTIONS] ID COMMAND [ARGUMENTS]\n"
 	"       casemate exec [OPTIONS] --process FILE ID\n\n"
-	"Run a command in container ID with this command's standard streams. The exit code\n"
-	"is the command's, 128+n when signal n ended it, 255 when it did not start.\n\n"
+	"Run a command in container ID with this command's standard streams. The exit\n"
+	"code is the command's, 128+n when signal n ended it, 255 when it did not start.\n\n"
 	"  -p, --process FILE     an OCI process object instead of the command\n"
 	"  -d, --detach           return when the command runs\n"
 	"  -t, --tty              with a terminal\n"

@@ -14,7 +14,7 @@
 
 #define RUN_HELP_OPTIONS \
 	"  -b, --bundle DIR     the bundle (default: current directory)\n" \
-	"  --console-socket S   for process.terminal: send the terminal's master to socket S\n" \
+	"  --console-socket S   send the master of the terminal to socket S\n" \
 	"  --overlay            keep writes to the root directory in memory\n" \
 	"  --pid-file FILE      write the sandbox's process id to FILE\n"
 
@@ -23,7 +23,7 @@ static const char run_help[] =
 	"Run the bundle (config.json and a root directory) as container ID, with this\n"
 	"command's standard input, output and error. Signals go to the program; the exit\n"
 	"code is the program's, 128+n when signal n ended it, 1 when it did not start.\n\n"
-	"  -d, --detach         return when the program runs; delete removes the container\n"
+	"  -d, --detach         return when the program runs; delete it later\n"
 	"  --keep               keep the container's state after the end\n" RUN_HELP_OPTIONS
 		CM_CLI_VM_HELP;
 

@@ -11,8 +11,8 @@
 
 static const char help[] =
 	"usage: casemate spec [OPTIONS] [COMMAND [ARG...]]\n\n"
-	"Write config.json, a configuration to start from: COMMAND, or a shell, in rootfs/. An\n"
-	"existing file is not touched.\n\n"
+	"Write config.json, a configuration to start from: COMMAND, or a shell, in\n"
+	"rootfs/. An existing file is not touched.\n\n"
 	"  -b, --bundle DIR     where to write it (default: current directory)\n";
 
 static const struct option longs[] = {

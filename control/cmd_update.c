@@ -17,8 +17,8 @@
 static const char help[] =
 	"usage: casemate update [OPTIONS] ID\n\n"
 	"Change limits of container ID; what no option names stays. -1 is no limit.\n\n"
-	"  -r, --resources FILE       read linux.resources of OCI from FILE (- is standard\n"
-	"                             input) and look at no other option\n"
+	"  -r, --resources FILE       read linux.resources of OCI from FILE (- is the\n"
+	"                             standard input) and look at no other option\n"
 	"  --memory SIZE              memory (like 512M), of guest and host\n"
 	"  --memory-reservation SIZE  what the host leaves it when memory is short\n"
 	"  --memory-swap SIZE         memory and swap together, on the host\n"

@@ -17,8 +17,8 @@
 
 static const char help[] =
 	"usage: casemate wait [OPTIONS] ID\n\n"
-	"Wait for the end of container ID and print {\"id\":..., \"exitStatus\":...}: the exit\n"
-	"code, or 128+n when signal n ended it.\n\n"
+	"Wait for the end of container ID and print {\"id\":..., \"exitStatus\":...}: the\n"
+	"exit code, or 128+n when signal n ended it.\n\n"
 	"  --pid PID            of this process, which casemate exec started\n";
 
 static const struct option longs[] = {

@@ -18,23 +18,22 @@
 
 static const char help[] =
 	"usage: casemate debug [OPTIONS] ID [COMMAND [ARGUMENT]...]\n\n"
-	"Look into the sandbox of container ID, whether its guest runs, is paused, hangs or\n"
-	"died. With a command: one answer; without: a prompt.\n\n"
+	"Look into the sandbox of container ID, whether its guest runs, is paused, hangs\n"
+	"or died. With a command: one answer; without: a prompt.\n\n"
 	"  --json               answers as JSON\n"
 	"  --sentry FILE        the sentry's ELF file (default: the installed one)\n"
 	"  -h, --help           this text\n\n"
-	"commands:\n";
+	"commands (`help` at the prompt, and the manual, say what each does):\n";
 
 static void main_help(void)
 {
 	const struct command *c;
+	int n = 0;
 
 	fputs(help, stdout);
-	for (c = commands; c->name; c++) {
-		int n = printf("  %s %s", c->name, c->args);
-
-		printf("%*s%s\n", n < 30 ? 30 - n : 1, "", c->help);
-	}
+	for (c = commands; c->name; c++, n++)
+		printf("%s %-8s", n % 8 ? "" : n ? "\n " : " ", c->name);
+	putchar('\n');
 }
 
 static int main_options(struct session *s, int argc, char **argv, struct cm_err *err)
