@@ -270,6 +270,18 @@ static int container_delete_dir(const char *root, const char *id, struct cm_err 
 	return 1;
 }
 
+/* The same; whoever still holds the container's lock gets a moment to end. */
+static int container_delete_settled(const char *root, const char *id, struct cm_err *err)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	long deadline = container_now_ms() + DELETE_GRACE_MS;
+	int r;
+
+	while ((r = container_delete_dir(root, id, err)) == -EBUSY && container_now_ms() < deadline)
+		nanosleep(&pause, NULL);
+	return r;
+}
+
 /* The container is stopped, or with force made so: 0 or -errno. */
 static int container_stop(
 	const char *root, const char *id, const struct cm_state *st, bool force, struct cm_err *err)
@@ -320,7 +332,7 @@ int cm_container_delete(const char *root, const char *id, bool force, struct cm_
 		(void)cm_urpc_call(root, id, "containerManager.DestroySubcontainer",
 			json_string(id), NULL, &ignored);
 	if (r == 0)
-		r = container_delete_dir(root, id, err);
+		r = container_delete_settled(root, id, err);
 	/* Who removed the record cleans up after it. */
 	if (r > 0)
 		cm_host_leave(&st);
