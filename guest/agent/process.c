@@ -200,7 +200,7 @@ static struct agent_launch *launch_create(struct agent_container *c, const struc
 	}
 	rpc_strings(s->args, l->argv, s->fixed.argc);
 	rpc_strings(s->env, l->envp, s->fixed.envc);
-	l->home = agent_home(agent_container.ns, l->envp, s->fixed.uid);
+	l->home = agent_home(c->ns, l->envp, s->fixed.uid);
 	l->envp[s->fixed.envc] = l->home;
 	process_limits(s, l->rlim);
 	l->spawn = (struct spawn){
