@@ -180,7 +180,7 @@ static int container_namespaces(struct agent_container *c, const struct rpc_star
 		if (!s->fixed.join[i])
 			flags |= container_ns[i].clone_flag;
 	}
-	ret = nsproxy_create(&nsproxy_root, flags, &c->set);
+	ret = nsproxy_create(&nsproxy_root, flags, NULL, NULL, &c->set);
 	for (i = 0; ret == 0 && i < CM_RPC_NS_KINDS; i++) {
 		if (s->fixed.join[i])
 			nsproxy_join(c->set, container_ns[i].kind,

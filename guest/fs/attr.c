@@ -41,7 +41,7 @@ int vfs_chmod(const struct path *p, u32 mode)
 	if (!inode_owner_or_capable(inode)) {
 		err = -EPERM;
 	} else {
-		if (c && !cred_in_group(c, inode->gid) && !cred_capable(c, CAP_FSETID))
+		if (c && !cred_in_group(c, inode->gid) && !cred_capable_inode(c, inode, CAP_FSETID))
 			a.mode &= ~(u32)S_ISGID;
 		err = inode_setattr(inode, &a);
 	}
@@ -56,7 +56,7 @@ static int chown_allowed(const struct inode *inode, const struct setattr *a)
 	const struct cred *c = attr_cred();
 	bool owner;
 
-	if (!c || cred_capable(c, CAP_CHOWN))
+	if (!c || cred_capable_inode(c, inode, CAP_CHOWN))
 		return 0;
 	owner = c->fsuid == inode->uid;
 	if ((a->valid & ATTR_UID) && !(owner && a->uid == inode->uid))
@@ -260,7 +260,8 @@ int vfs_setxattr(const struct path *p, const char *name, const void *val, size_t
 		return err;
 	if (!inode->ops || !inode->ops->setxattr)
 		return -EOPNOTSUPP;
-	if (!strcmp(name, "security.capability") && !cred_capable(attr_cred(), CAP_SETFCAP))
+	if (!strcmp(name, "security.capability") &&
+		!cred_capable_inode(attr_cred(), inode, CAP_SETFCAP))
 		return -EPERM;
 	rwsem_write_lock(&inode->lock);
 	err = inode->ops->setxattr(inode, name, val, size, flags);

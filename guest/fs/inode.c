@@ -7,6 +7,7 @@
 
 #include "kernel/clock.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static struct kcache inode_cache = KCACHE("inode", struct inode);
 static u32 super_next_dev = 20;
@@ -31,9 +32,9 @@ struct super *super_create(const struct super_ops *ops, const char *fstype, u32 
 	sb->magic = magic;
 	sb->priv = priv;
 	sb->blksize = PAGE_SIZE;
-	sb->dev = atomic_add(&super_next_dev, 1) & 0xff;
+	sb->dev = atomic_add(&super_next_dev, 1) & DEV_MINOR_MAX;
 	if (!sb->dev)
-		sb->dev = atomic_add(&super_next_dev, 1) & 0xff;
+		sb->dev = atomic_add(&super_next_dev, 1) & DEV_MINOR_MAX;
 	return sb;
 }
 
@@ -48,6 +49,7 @@ void super_put(struct super *sb)
 		return;
 	if (sb->ops && sb->ops->destroy)
 		sb->ops->destroy(sb);
+	user_ns_put(sb->owner);
 	kfree(sb);
 }
 
@@ -178,7 +180,12 @@ int inode_refresh(struct inode *inode)
 /* ---- permissions ---- */
 bool cred_capable(const struct cred *c, int cap)
 {
-	return !c || (c->cap_effective >> cap & 1);
+	return !c || cred_ns_capable(c, &user_ns_root, cap);
+}
+
+bool cred_capable_inode(const struct cred *c, const struct inode *inode, int cap)
+{
+	return !c || capable_over(c, inode->uid, inode->gid, cap);
 }
 
 /* What the mode bits alone say. */
@@ -201,13 +208,14 @@ int inode_permission_cred(const struct cred *c, struct inode *inode, int mask)
 	if (!c || inode_mode_allows(c, inode, mask))
 		return 0;
 	if (S_ISDIR(inode->mode)) {
-		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && cred_capable_inode(c, inode, CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return cred_capable_inode(c, inode, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && cred_capable_inode(c, inode, CAP_DAC_READ_SEARCH))
 		return 0;
-	if ((!(mask & MAY_EXEC) || (inode->mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (inode->mode & 0111)) &&
+		cred_capable_inode(c, inode, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -231,7 +239,7 @@ bool inode_owner_or_capable(const struct inode *inode)
 {
 	const struct cred *c = cred_of_caller();
 
-	return !c || c->fsuid == inode->uid || cred_capable(c, CAP_FOWNER);
+	return !c || c->fsuid == inode->uid || cred_capable_inode(c, inode, CAP_FOWNER);
 }
 
 /* ---- writers, for ETXTBSY ---- */
@@ -303,7 +311,7 @@ int inode_kill_priv(struct inode *inode)
 
 	if (!S_ISREG(inode->mode) || !(inode->mode & (S_ISUID | S_ISGID)))
 		return 0;
-	if (cred_capable(c, CAP_FSETID))
+	if (cred_capable_inode(c, inode, CAP_FSETID))
 		return 0;
 	kill |= inode->mode & S_ISUID;
 	if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))

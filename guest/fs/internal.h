@@ -49,7 +49,9 @@ static inline struct inode *dentry_inode(struct dentry *d)
 
 /* ---- inode.c ---- */
 int inode_permission_cred(const struct cred *c, struct inode *inode, int mask);
-bool cred_capable(const struct cred *c, int cap); /* NULL cred: the kernel itself */
+/* In the first user namespace; over an inode, whose ids must be mapped in the own one. NULL cred: the kernel itself. */
+bool cred_capable(const struct cred *c, int cap);
+bool cred_capable_inode(const struct cred *c, const struct inode *inode, int cap);
 bool inode_owner_or_capable(const struct inode *inode);
 /* Write access counted for ETXTBSY. */
 int inode_get_write(struct inode *inode);

@@ -6,6 +6,7 @@
 
 #include "fs/fdtable.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 #include "task/pid.h"
 
 #define MOUNT_BUCKETS 256u
@@ -313,31 +314,37 @@ static void mount_detach_tree(struct mount *top)
 }
 
 /* ---- namespaces ---- */
-struct mount_ns *mount_ns_create(void)
+static struct mount_ns *ns_alloc(struct user_ns *owner)
 {
-	struct mount_ns *ns = kzalloc(sizeof(*ns));
+	struct mount_ns *ns = ns_charge(NS_MNT) ? kzalloc(sizeof(*ns)) : NULL;
 
 	if (!ns)
 		return NULL;
-	ref_init(&ns->ref);
+	ns_init(&ns->ns, NS_MNT, owner);
 	list_init(&ns->mounts);
 	waitq_init(&ns->poll);
 	return ns;
 }
 
+struct mount_ns *mount_ns_create(void)
+{
+	return ns_alloc(&user_ns_root);
+}
+
 void mount_ns_get(struct mount_ns *ns)
 {
-	ref_get(&ns->ref);
+	ref_get(&ns->ns.ref);
 }
 
 void mount_ns_put(struct mount_ns *ns)
 {
-	if (!ns || !ref_put(&ns->ref))
+	if (!ns || !ref_put(&ns->ns.ref))
 		return;
 	mutex_lock(&mount_tree_mutex);
 	while (ns->root)
 		mount_detach_tree(ns->root);
 	mutex_unlock(&mount_tree_mutex);
+	ns_fini(&ns->ns);
 	kfree(ns);
 }
 
@@ -384,6 +391,25 @@ struct mount **mount_ns_list(struct mount_ns *ns, u32 *count)
 	return v;
 }
 
+bool mount_may(void)
+{
+	struct mount_ns *ns = mount_ns_current();
+
+	return !task_current() || (ns && ns_capable(ns->ns.owner, CAP_SYS_ADMIN));
+}
+
+/* What a less privileged namespace may not undo in its copy. */
+static u32 mount_locks(u32 flags, bool top)
+{
+	u32 locks = MNT_LOCK_ATIME | (top ? 0 : MNT_LOCKED);
+
+	locks |= flags & MNT_RDONLY ? MNT_LOCK_RDONLY : 0;
+	locks |= flags & MNT_NOSUID ? MNT_LOCK_NOSUID : 0;
+	locks |= flags & MNT_NODEV ? MNT_LOCK_NODEV : 0;
+	locks |= flags & MNT_NOEXEC ? MNT_LOCK_NOEXEC : 0;
+	return locks;
+}
+
 /* In a list made by mount_ns_list with copies beside it: the copy of m. */
 static struct mount *mount_copy_of(struct mount **from, struct mount **to, u32 n, struct mount *m)
 {
@@ -406,13 +432,16 @@ static void path_move_to_copy(struct path *p, struct mount **from, struct mount 
 }
 
 /* Hangs copy i at the copy of its original's place. The first is the root. */
-static int mount_ns_copy_one(struct mount_ns *ns, struct mount **from, struct mount **to, u32 i)
+static int mount_ns_copy_one(
+	struct mount_ns *ns, struct mount **from, struct mount **to, u32 i, bool lock)
 {
 	struct path at;
 
 	to[i] = mount_create(from[i]->sb, from[i]->root, from[i]->source, from[i]->flags);
 	if (!to[i])
 		return -ENOMEM;
+	if (lock)
+		to[i]->flags |= mount_locks(from[i]->flags, i == 0);
 	at.mnt = from[i]->parent ? mount_copy_of(from, to, i, from[i]->parent) : NULL;
 	at.dentry = from[i]->mountpoint;
 	if (at.mnt)
@@ -427,19 +456,20 @@ static int mount_ns_copy_one(struct mount_ns *ns, struct mount **from, struct mo
 	return 0;
 }
 
-struct mount_ns *mount_ns_copy(struct mount_ns *src, struct fs_context *fs)
+int mount_ns_copy(
+	struct mount_ns *src, struct user_ns *owner, struct fs_context *fs, struct mount_ns **out)
 {
-	struct mount_ns *ns = mount_ns_create();
+	struct mount_ns *ns = ns_alloc(owner);
 	struct mount **from = NULL, **to = NULL;
 	u32 n = 0, i;
 
 	if (!ns)
-		return NULL;
+		return -ENOSPC;
 	mutex_lock(&mount_tree_mutex);
 	from = mount_ns_list(src, &n);
 	to = from ? kzalloc((n + 1) * sizeof(*to)) : NULL;
 	for (i = 0; to && i < n; i++) {
-		if (mount_ns_copy_one(ns, from, to, i) < 0)
+		if (mount_ns_copy_one(ns, from, to, i, owner != src->ns.owner) < 0)
 			break;
 	}
 	mutex_unlock(&mount_tree_mutex);
@@ -454,7 +484,8 @@ struct mount_ns *mount_ns_copy(struct mount_ns *src, struct fs_context *fs)
 		mount_put(from[i]);
 	kfree(from);
 	kfree(to);
-	return ns;
+	*out = ns;
+	return ns ? 0 : -ENOMEM;
 }
 
 /* ---- mount(2) ---- */
@@ -509,13 +540,48 @@ static int mount_hang_super(
 	return err;
 }
 
+/* Is there a whole instance of the type, nothing of it hidden by other mounts? Then a new one shows no more. */
+static bool mount_type_visible(const struct fs_type *t)
+{
+	struct mount_ns *ns = mount_ns_current();
+	bool found = false;
+	struct mount *m;
+
+	spin_lock(&mount_lock);
+	list_for_each_entry (m, &ns->mounts, ns_link)
+		found |= !strcmp(m->sb->fstype, t->name) && m->root == m->sb->root &&
+			 list_empty(&m->children) && !(m->flags & MNT_RDONLY);
+	spin_unlock(&mount_lock);
+	return found;
+}
+
+/* For a mounter of another user namespace than the first. */
+static int mount_type_allowed(const struct fs_type *t)
+{
+	if (!t->userns)
+		return -EPERM;
+	return t->visible && !mount_type_visible(t) ? -EPERM : 0;
+}
+
 int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,
 	const char *data)
 {
 	struct fs_type *t = fs_type_find(fstype);
+	struct user_ns *user = user_ns_current();
 	struct super *sb = NULL;
-	int err = t ? t->mount(source, data, ms_flags, &sb) : -ENODEV;
+	int err = t ? 0 : -ENODEV;
 
+	if (!err && user != &user_ns_root)
+		err = mount_type_allowed(t);
+	if (!err)
+		err = t->mount(source, data, ms_flags, &sb);
+	if (!err && user != &user_ns_root) {
+		ms_flags |= MS_NODEV;
+		if (!sb->owner && !atomic_load(&sb->active)) {
+			user_ns_get(user);
+			sb->owner = user;
+		}
+	}
 	return err ? err : mount_hang_super(target, sb, source, ms_flags);
 }
 
@@ -600,6 +666,19 @@ static int mount_copy_children(struct mount *from, struct dentry *dir, struct mo
 	return err;
 }
 
+/* Is something below a directory hidden by a mount that may not be removed? */
+static bool mount_covers(const struct path *dir)
+{
+	bool covers = false;
+	struct mount *m;
+
+	spin_lock(&mount_lock);
+	list_for_each_entry (m, &dir->mnt->children, siblings)
+		covers |= (m->flags & MNT_LOCKED) && dentry_is_ancestor(dir->dentry, m->mountpoint);
+	spin_unlock(&mount_lock);
+	return covers;
+}
+
 int mount_bind(const struct path *target, const struct path *from, bool recursive)
 {
 	struct mount *m;
@@ -607,12 +686,13 @@ int mount_bind(const struct path *target, const struct path *from, bool recursiv
 
 	if (!from->mnt->ns || from->mnt->ns != target->mnt->ns)
 		return -EINVAL;
-	m = mount_create(from->mnt->sb, from->dentry, from->mnt->source, from->mnt->flags);
+	m = mount_create(
+		from->mnt->sb, from->dentry, from->mnt->source, from->mnt->flags & ~MNT_LOCKED);
 	if (!m)
 		return -ENOMEM;
 	mutex_lock(&mount_tree_mutex);
 	mount_get(m);
-	err = mount_hang(m, target);
+	err = !recursive && mount_covers(from) ? -EINVAL : mount_hang(m, target);
 	if (err)
 		mount_put(m);
 	else if (recursive)
@@ -642,7 +722,8 @@ int mount_move(const struct path *target, const struct path *from)
 	struct path old;
 	int err = 0;
 
-	if (from->dentry != m->root || !m->parent || !m->ns || m->ns != target->mnt->ns)
+	if (from->dentry != m->root || !m->parent || !m->ns || m->ns != target->mnt->ns ||
+		(m->flags & MNT_LOCKED))
 		return -EINVAL;
 	mutex_lock(&mount_tree_mutex);
 	if (mount_is_below(target->mnt, m)) {
@@ -660,14 +741,30 @@ int mount_move(const struct path *target, const struct path *from)
 	return err;
 }
 
+/* Are the locked flags still there? */
+static bool mount_unlocked(u32 old, u32 new)
+{
+	return !((old & MNT_LOCK_RDONLY) && !(new &MNT_RDONLY)) &&
+	       !((old & MNT_LOCK_NOSUID) && !(new &MNT_NOSUID)) &&
+	       !((old & MNT_LOCK_NODEV) && !(new &MNT_NODEV)) &&
+	       !((old & MNT_LOCK_NOEXEC) && !(new &MNT_NOEXEC)) &&
+	       !((old & MNT_LOCK_ATIME) && ((old ^ new) & MNT_ATIMES));
+}
+
 int mount_remount(const struct path *target, u64 ms_flags, bool bind)
 {
 	struct mount *m = target->mnt;
 
 	if (target->dentry != m->root)
 		return -EINVAL;
+	/* The file system itself belongs to the first user namespace, or to one that made it: only that may change it. */
+	if (!bind && task_current() &&
+		!ns_capable(m->sb->owner ? m->sb->owner : &user_ns_root, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!mount_unlocked(m->flags, mount_flags_from_ms(ms_flags)))
+		return -EPERM;
 	spin_lock(&mount_lock);
-	m->flags = mount_flags_from_ms(ms_flags);
+	m->flags = mount_flags_from_ms(ms_flags) | (m->flags & (MNT_LOCKS | MNT_LOCKED));
 	if (!bind)
 		m->sb->readonly = ms_flags & MS_RDONLY;
 	spin_unlock(&mount_lock);
@@ -681,6 +778,8 @@ int mount_umount(struct path *target, u32 flags)
 	int err = 0;
 
 	if (target->dentry != m->root || !m->ns)
+		return -EINVAL;
+	if (m->flags & MNT_LOCKED)
 		return -EINVAL;
 	mutex_lock(&mount_tree_mutex);
 	if (!m->parent) {
@@ -737,7 +836,8 @@ int mount_pivot_root(const struct path *new_root, const struct path *put_old)
 	int err;
 
 	om = fs->root.mnt;
-	if (new_root->dentry != nm->root || !nm->parent || put_old->mnt->ns != nm->ns)
+	if (new_root->dentry != nm->root || !nm->parent || put_old->mnt->ns != nm->ns ||
+		(nm->flags & MNT_LOCKED))
 		return -EINVAL;
 	if (nm == om || put_old->mnt == om)
 		return -EBUSY;

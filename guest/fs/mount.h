@@ -7,6 +7,7 @@
 #define FS_MOUNT_H
 
 #include "fs/vfs.h"
+#include "task/ns.h"
 
 #define MNT_RDONLY	1u
 #define MNT_NOSUID	2u
@@ -16,6 +17,16 @@
 #define MNT_NODIRATIME	32u
 #define MNT_RELATIME	64u
 #define MNT_NOSYMFOLLOW 128u
+/* In a namespace of less privilege: may not be taken away, as the mount may not. */
+#define MNT_LOCK_RDONLY 256u
+#define MNT_LOCK_NOSUID 512u
+#define MNT_LOCK_NODEV	1024u
+#define MNT_LOCK_NOEXEC 2048u
+#define MNT_LOCK_ATIME	4096u
+#define MNT_LOCKED	8192u
+#define MNT_LOCKS \
+	(MNT_LOCK_RDONLY | MNT_LOCK_NOSUID | MNT_LOCK_NODEV | MNT_LOCK_NOEXEC | MNT_LOCK_ATIME)
+#define MNT_ATIMES (MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
 
 #define UMOUNT_DETACH 2u /* MNT_DETACH of umount2(2) */
 
@@ -34,7 +45,7 @@ struct mount {
 };
 
 struct mount_ns {
-	struct ref ref;
+	struct ns ns;
 	struct list_head mounts; /* in order of mounting; lock: mount_lock */
 	u32 nmounts;
 	struct mount *root;
@@ -53,6 +64,7 @@ struct mount *mount_create_internal(struct super *sb);
 void mount_get(struct mount *m);
 void mount_put(struct mount *m);
 struct mount_ns *mount_ns_current(void);
+bool mount_may(void); /* CAP_SYS_ADMIN over the current mount namespace */
 
 /* mount(2) on an already resolved target. */
 int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,

@@ -33,6 +33,7 @@ struct inode;
 struct mount;
 struct pid;
 struct super;
+struct user_ns;
 struct vma;
 
 struct timestamp {
@@ -70,9 +71,17 @@ struct super {
 	bool readonly;
 	bool no_dcache; /* dentries are not kept after last use (proc/PID) */
 	u32 blksize;
+	struct user_ns *owner; /* user namespace that mounted it: reference; NULL = the first */
 	struct dentry *root; /* reference */
 	void *priv;
 };
+
+#define DEV_MINOR_MAX 0xfffffu
+/* st_dev: major 0, and the minor number as stat(2) has it. */
+static inline u32 super_st_dev(const struct super *sb)
+{
+	return (sb->dev & 0xff) | (sb->dev & ~0xffu) << 12;
+}
 
 /* ---- inode ---- */
 struct setattr {
@@ -280,6 +289,8 @@ int vfs_mount(struct mount_ns *ns, const char *fstype, const char *source, const
 struct fs_type {
 	const char *name;
 	bool nodev; /* as /proc/filesystems prints */
+	bool userns; /* who has CAP_SYS_ADMIN in another user namespace may mount it */
+	bool visible; /* such a mount may show no more than one that is there already */
 	/* A new super with root dentry. 0 or -errno. */
 	int (*mount)(const char *source, const char *data, u64 ms_flags, struct super **out);
 	struct list_head link;
@@ -287,9 +298,10 @@ struct fs_type {
 void fs_register(struct fs_type *t);
 /* Root and namespace of a future first task. */
 struct mount_ns *mount_ns_create(void);
-/* CLONE_NEWNS: a copy of the whole tree; fs (may be NULL) is moved over to the copies of its root and cwd. NULL = no memory. */
+/* CLONE_NEWNS: a copy of the whole tree; fs (may be NULL) is moved over to the copies of its root and cwd. 0, -ENOSPC, -ENOMEM. */
 struct fs_context;
-struct mount_ns *mount_ns_copy(struct mount_ns *src, struct fs_context *fs);
+int mount_ns_copy(
+	struct mount_ns *src, struct user_ns *owner, struct fs_context *fs, struct mount_ns **out);
 void mount_ns_get(struct mount_ns *ns);
 void mount_ns_put(struct mount_ns *ns); /* last: detaches every mount */
 /* The root directory of a namespace, with references; false when nothing is mounted yet. */

@@ -204,7 +204,7 @@ static int may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 	if (err)
 		return err;
 	if ((dir->mode & S_ISVTX) && inode->uid != fsuid && dir->uid != fsuid &&
-		!caller_capable(CAP_FOWNER))
+		!cred_capable_inode(task_current() ? cred_current() : NULL, inode, CAP_FOWNER))
 		return -EPERM;
 	if (isdir)
 		return S_ISDIR(inode->mode) ? 0 : -ENOTDIR;

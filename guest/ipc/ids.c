@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "kernel/clock.h"
+#include "task/user_ns.h"
 
 #define IPC_SEQ_MAX   (INT_MAX >> IPC_INDEX_BITS)
 #define IPC_TABLE_MIN 16u
@@ -162,14 +163,17 @@ int ipc_access(const struct ipc_obj *o, u32 flags)
 		granted >>= 6;
 	else if (cred_in_group(c, o->cgid) || cred_in_group(c, o->gid))
 		granted >>= 3;
-	return (want & ~granted) && !capable(CAP_IPC_OWNER) ? -EACCES : 0;
+	return (want & ~granted) && !ns_capable(o->ids->ns->ns.owner, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_owner(const struct ipc_obj *o)
 {
 	const struct cred *c = cred_current();
 
-	return c->euid == o->cuid || c->euid == o->uid || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return c->euid == o->cuid || c->euid == o->uid ||
+			       ns_capable(o->ids->ns->ns.owner, CAP_SYS_ADMIN)
+		       ? 0
+		       : -EPERM;
 }
 
 struct ipc_obj *ipc_get_existing(struct ipc_ids *ids, s32 key, int flags, s64 *err)
@@ -194,10 +198,10 @@ void ipc_set_perm(struct ipc_obj *o, const struct ipc_change *c)
 void ipc_fill_perm(struct ipc64_perm *p, const struct ipc_obj *o)
 {
 	p->key = o->key;
-	p->uid = o->uid;
-	p->gid = o->gid;
-	p->cuid = o->cuid;
-	p->cgid = o->cgid;
+	p->uid = uid_shown(o->uid);
+	p->gid = gid_shown(o->gid);
+	p->cuid = uid_shown(o->cuid);
+	p->cgid = gid_shown(o->cgid);
 	p->mode = o->mode;
 	p->seq = (u16)o->seq;
 }

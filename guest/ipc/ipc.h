@@ -52,9 +52,10 @@ enum ipc_kind {
 	IPC_KINDS
 };
 struct ipc_ns;
+struct user_ns;
 extern struct ipc_ns ipc_ns_root;
 /* An empty one with the limits of a new system. 0, -ENOSPC, -ENOMEM. */
-int ipc_ns_create(struct ipc_ns **out);
+int ipc_ns_create(struct user_ns *owner, struct ipc_ns **out);
 void ipc_ns_get(struct ipc_ns *ns);
 void ipc_ns_put(struct ipc_ns *ns); /* the last removes every object; may sleep */
 struct ipc_limits *ipc_limits(void); /* of the current namespace */

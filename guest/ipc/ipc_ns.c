@@ -6,6 +6,7 @@
 #include "ipc/internal.h"
 
 #include "kernel/log.h"
+#include "task/user_ns.h"
 
 static const struct ipc_limits ipc_default_limits = {
 	.shmmax = ~0UL - (1UL << 24),
@@ -37,7 +38,7 @@ static int ipc_ns_init(struct ipc_ns *ns)
 	return mq_ns_init(ns);
 }
 
-int ipc_ns_create(struct ipc_ns **out)
+int ipc_ns_create(struct user_ns *owner, struct ipc_ns **out)
 {
 	struct ipc_ns *ns;
 	int ret;
@@ -51,7 +52,7 @@ int ipc_ns_create(struct ipc_ns **out)
 		ns_uncharge(NS_IPC);
 		return ret;
 	}
-	ns_init(&ns->ns, NS_IPC);
+	ns_init(&ns->ns, NS_IPC, owner);
 	*out = ns;
 	return 0;
 }
@@ -87,12 +88,14 @@ void ipc_ns_put(struct ipc_ns *ns)
 	for (kind = 0; kind < IPC_KINDS; kind++)
 		kfree(ns->ids[kind].slot);
 	mq_ns_fini(ns);
+	ns_fini(&ns->ns);
 	kfree(ns);
-	ns_uncharge(NS_IPC);
 }
 
 void ipc_init(void)
 {
-	ipc_ns_root.ns = (struct ns){ .ref = { 1 }, .kind = NS_IPC, .inum = NS_INUM_IPC };
+	ipc_ns_root.ns = (struct ns){
+		.ref = { 1 }, .kind = NS_IPC, .inum = NS_INUM_IPC, .owner = &user_ns_root
+	};
 	panic_if(ipc_ns_init(&ipc_ns_root) < 0);
 }

@@ -156,7 +156,9 @@ static int mq_mount_fs(const char *source, const char *data, u64 ms_flags, struc
 	return 0;
 }
 
-static struct fs_type mq_type = { .name = "mqueue", .nodev = true, .mount = mq_mount_fs };
+static struct fs_type mq_type = {
+	.name = "mqueue", .nodev = true, .userns = true, .mount = mq_mount_fs
+};
 
 void mqueue_init(void)
 {

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/internal.h"
+#include "task/user_ns.h"
 
 #define MQ_HARD_MSGMAX	65536
 #define MQ_HARD_MSGSIZE (16L << 20)
@@ -150,7 +151,7 @@ static void mq_tell(struct mqueue *q)
 		info.si_signo = n.signo;
 		info.si_code = SI_MESGQ;
 		info.si_pid = pid_nr_ns(task_current()->group->id, g->ns);
-		info.si_uid = cred_current()->uid;
+		info.si_uid = uid_shown(cred_current()->uid);
 		info.si_value.sival_ptr = (void *)n.value;
 		signal_send_group(g, n.signo, &info);
 	}

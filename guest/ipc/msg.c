@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "fs/proc/proc.h"
+#include "task/user_ns.h"
 
 struct msg_queue {
 	struct ipc_obj obj;
@@ -332,8 +333,9 @@ int proc_sysvipc_msg(struct proc_buf *b)
 				"%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10ld %10ld"
 				" %10ld\n",
 				o->key, o->id, o->mode, q->nbytes, q->nmsgs, (u32)pid_nr(q->sender),
-				(u32)pid_nr(q->receiver), o->uid, o->gid, o->cuid, o->cgid,
-				q->stime, q->rtime, q->ctime);
+				(u32)pid_nr(q->receiver), uid_shown(o->uid), gid_shown(o->gid),
+				uid_shown(o->cuid), gid_shown(o->cgid), q->stime, q->rtime,
+				q->ctime);
 	}
 	mutex_unlock(&msg_ids()->lock);
 	return 0;

@@ -3,6 +3,7 @@
 #include "ipc/internal.h"
 
 #include "fs/proc/proc.h"
+#include "task/user_ns.h"
 
 s64 sem_stat(int id, enum ipc_by by, struct semid64_ds *out)
 {
@@ -176,8 +177,8 @@ int proc_sysvipc_sem(struct proc_buf *b)
 
 		if (s)
 			proc_printf(b, "%10d %10d  %4o %10u %5u %5u %5u %5u %10ld %10ld\n", o->key,
-				o->id, o->mode, s->n, o->uid, o->gid, o->cuid, o->cgid, s->otime,
-				s->ctime);
+				o->id, o->mode, s->n, uid_shown(o->uid), gid_shown(o->gid),
+				uid_shown(o->cuid), gid_shown(o->cgid), s->otime, s->ctime);
 	}
 	mutex_unlock(&sem_ids()->lock);
 	return 0;

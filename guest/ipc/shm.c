@@ -12,6 +12,7 @@
 #include "lib/printf.h"
 #include "mm/as.h"
 #include "mm/shm.h"
+#include "task/user_ns.h"
 
 struct segment {
 	struct ipc_obj obj;
@@ -354,9 +355,9 @@ int proc_sysvipc_shm(struct proc_buf *b)
 				"%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10ld %10ld"
 				" %10ld %21lu %21lu\n",
 				o->key, o->id, o->mode, g->size, (u32)pid_nr(g->creator),
-				(u32)pid_nr(g->last), segment_attached(g), o->uid, o->gid, o->cuid,
-				o->cgid, g->atime, g->dtime, g->ctime,
-				g->shm->mapping.npages << PAGE_SHIFT, 0UL);
+				(u32)pid_nr(g->last), segment_attached(g), uid_shown(o->uid),
+				gid_shown(o->gid), uid_shown(o->cuid), gid_shown(o->cgid), g->atime,
+				g->dtime, g->ctime, g->shm->mapping.npages << PAGE_SHIFT, 0UL);
 	}
 	mutex_unlock(&shm_ids()->lock);
 	return 0;

@@ -10,6 +10,7 @@
 #include "mm/usercopy.h"
 #include "task/pid.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define CMSG_ALIGN(n) ALIGN_UP((u64)(n), 8UL)
 #define CMSG_HDR      sizeof(struct cmsghdr_k)
@@ -84,7 +85,7 @@ void scm_copy_cred(struct scm_cred *dst, const struct scm_cred *src)
 
 struct ucred scm_user_cred(const struct scm_cred *c)
 {
-	return (struct ucred){ pid_nr(c->pid), c->uid, c->gid };
+	return (struct ucred){ pid_nr(c->pid), uid_shown(c->uid), gid_shown(c->gid) };
 }
 
 static int scm_add_files(struct scm *scm, uaddr_t p, u64 len)
@@ -130,7 +131,7 @@ static int scm_add_extra(struct scm *scm, const struct cmsghdr_k *h, uaddr_t p)
 
 static bool scm_id_allowed(u32 id, u32 real, u32 effective, u32 saved, int cap)
 {
-	return id == real || id == effective || id == saved || capable(cap);
+	return id == real || id == effective || id == saved || capable_here(cap);
 }
 
 static int scm_set_cred(struct scm *scm, uaddr_t p, u64 len)
@@ -138,21 +139,27 @@ static int scm_set_cred(struct scm *scm, uaddr_t p, u64 len)
 	const struct cred *c = cred_current();
 	struct pid *pid;
 	struct ucred u;
+	u32 uid, gid;
 
 	if (len != sizeof(u))
 		return -EINVAL;
 	if (get_user(u, p))
 		return -EFAULT;
-	if (u.pid != task_current()->group->pid && !capable(CAP_SYS_ADMIN))
+	if (u.pid != task_current()->group->pid &&
+		!ns_capable(pid_ns_current()->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!scm_id_allowed(u.uid, c->uid, c->euid, c->suid, CAP_SETUID) ||
-		!scm_id_allowed(u.gid, c->gid, c->egid, c->sgid, CAP_SETGID))
+	uid = uid_to_kernel(u.uid);
+	gid = gid_to_kernel(u.gid);
+	if (uid == ID_NONE || gid == ID_NONE)
+		return -EINVAL;
+	if (!scm_id_allowed(uid, c->uid, c->euid, c->suid, CAP_SETUID) ||
+		!scm_id_allowed(gid, c->gid, c->egid, c->sgid, CAP_SETGID))
 		return -EPERM;
 	pid = pid_find(pid_ns_current(), u.pid);
 	if (!pid)
 		return -ESRCH;
 	pid_put(scm->cred.pid);
-	scm->cred = (struct scm_cred){ pid, u.uid, u.gid };
+	scm->cred = (struct scm_cred){ pid, uid, gid };
 	scm->has_cred = true;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
@@ -62,6 +63,16 @@ s64 sys_fchmod(struct task *t, const struct sysargs *a)
 }
 
 /* ---- owner ---- */
+/* The ids of a chown: ~0 keeps, others must be mapped. False: one is not. */
+static bool chown_ids(u32 *uid, u32 *gid)
+{
+	u32 u = *uid, g = *gid;
+
+	*uid = u == ID_NONE ? ID_NONE : uid_to_kernel(u);
+	*gid = g == ID_NONE ? ID_NONE : gid_to_kernel(g);
+	return (u == ID_NONE || *uid != ID_NONE) && (g == ID_NONE || *gid != ID_NONE);
+}
+
 static s64 chown_at(int dfd, uaddr_t name, u32 uid, u32 gid, u32 flags)
 {
 	struct path p;
@@ -72,7 +83,7 @@ static s64 chown_at(int dfd, uaddr_t name, u32 uid, u32 gid, u32 flags)
 	ret = at_lookup(dfd, name, flags, 0, &p);
 	if (ret)
 		return ret;
-	ret = vfs_chown(&p, uid, gid);
+	ret = chown_ids(&uid, &gid) ? vfs_chown(&p, uid, gid) : -EINVAL;
 	path_put(&p);
 	return ret;
 }
@@ -97,13 +108,14 @@ s64 sys_fchownat(struct task *t, const struct sysargs *a)
 
 s64 sys_fchown(struct task *t, const struct sysargs *a)
 {
+	u32 uid = (u32)a->a[1], gid = (u32)a->a[2];
 	struct path p;
 	s64 ret = real_fd_path((int)a->a[0], &p);
 
 	(void)t;
 	if (ret)
 		return ret;
-	ret = vfs_chown(&p, (u32)a->a[1], (u32)a->a[2]);
+	ret = chown_ids(&uid, &gid) ? vfs_chown(&p, uid, gid) : -EINVAL;
 	path_put(&p);
 	return ret;
 }

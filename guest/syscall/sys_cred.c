@@ -7,27 +7,28 @@
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 #define ID_KEEP 0xffffffffu
 
 s64 sys_getuid(struct task *t, const struct sysargs *a)
 {
-	return t->cred->uid;
+	return uid_shown(t->cred->uid);
 }
 
 s64 sys_geteuid(struct task *t, const struct sysargs *a)
 {
-	return t->cred->euid;
+	return uid_shown(t->cred->euid);
 }
 
 s64 sys_getgid(struct task *t, const struct sysargs *a)
 {
-	return t->cred->gid;
+	return gid_shown(t->cred->gid);
 }
 
 s64 sys_getegid(struct task *t, const struct sysargs *a)
 {
-	return t->cred->egid;
+	return gid_shown(t->cred->egid);
 }
 
 static s64 cred_put_three(const struct sysargs *a, u32 x, u32 y, u32 z)
@@ -39,12 +40,14 @@ static s64 cred_put_three(const struct sysargs *a, u32 x, u32 y, u32 z)
 
 s64 sys_getresuid(struct task *t, const struct sysargs *a)
 {
-	return cred_put_three(a, t->cred->uid, t->cred->euid, t->cred->suid);
+	return cred_put_three(
+		a, uid_shown(t->cred->uid), uid_shown(t->cred->euid), uid_shown(t->cred->suid));
 }
 
 s64 sys_getresgid(struct task *t, const struct sysargs *a)
 {
-	return cred_put_three(a, t->cred->gid, t->cred->egid, t->cred->sgid);
+	return cred_put_three(
+		a, gid_shown(t->cred->gid), gid_shown(t->cred->egid), gid_shown(t->cred->sgid));
 }
 
 /* Publish c; a process whose ids changed is not dumpable any more. */
@@ -63,6 +66,19 @@ static s64 cred_commit(struct task *t, struct cred *c, s64 ret)
 	}
 	cred_install(c);
 	return 0;
+}
+
+/* An argument of the set calls: ID_KEEP is the old id. False: not mapped. */
+static bool cred_arg_uid(u64 arg, u32 keep, u32 *out)
+{
+	*out = (u32)arg == ID_KEEP ? keep : uid_to_kernel((u32)arg);
+	return *out != ID_NONE;
+}
+
+static bool cred_arg_gid(u64 arg, u32 keep, u32 *out)
+{
+	*out = (u32)arg == ID_KEEP ? keep : gid_to_kernel((u32)arg);
+	return *out != ID_NONE;
 }
 
 static bool cred_is_uid(const struct cred *c, u32 uid)
@@ -91,19 +107,19 @@ static s64 cred_apply_uids(struct task *t, struct cred *c, u32 uid, u32 euid, u3
 
 s64 sys_setuid(struct task *t, const struct sysargs *a)
 {
-	u32 uid = (u32)a->a[0];
+	u32 uid = uid_to_kernel((u32)a->a[0]);
 	const struct cred *old = t->cred;
 	struct cred *c;
 	s64 ret;
 
-	if (uid == ID_KEEP)
+	if (uid == ID_NONE)
 		return -EINVAL;
-	if (!capable(CAP_SETUID) && uid != old->uid && uid != old->suid)
+	if (!capable_here(CAP_SETUID) && uid != old->uid && uid != old->suid)
 		return -EPERM;
 	c = cred_dup(old);
 	if (!c)
 		return -ENOMEM;
-	if (capable(CAP_SETUID))
+	if (capable_here(CAP_SETUID))
 		ret = cred_apply_uids(t, c, uid, uid, uid);
 	else
 		ret = cred_apply_uids(t, c, old->uid, uid, old->suid);
@@ -113,12 +129,13 @@ s64 sys_setuid(struct task *t, const struct sysargs *a)
 s64 sys_setreuid(struct task *t, const struct sysargs *a)
 {
 	const struct cred *old = t->cred;
-	u32 ruid = (u32)a->a[0] == ID_KEEP ? old->uid : (u32)a->a[0];
-	u32 euid = (u32)a->a[1] == ID_KEEP ? old->euid : (u32)a->a[1];
 	u32 suid = old->suid;
+	u32 ruid, euid;
 	struct cred *c;
 
-	if (!capable(CAP_SETUID) &&
+	if (!cred_arg_uid(a->a[0], old->uid, &ruid) || !cred_arg_uid(a->a[1], old->euid, &euid))
+		return -EINVAL;
+	if (!capable_here(CAP_SETUID) &&
 		((ruid != old->uid && ruid != old->euid) || !cred_is_uid(old, euid)))
 		return -EPERM;
 	if ((u32)a->a[0] != ID_KEEP || ((u32)a->a[1] != ID_KEEP && euid != old->uid))
@@ -132,12 +149,13 @@ s64 sys_setreuid(struct task *t, const struct sysargs *a)
 s64 sys_setresuid(struct task *t, const struct sysargs *a)
 {
 	const struct cred *old = t->cred;
-	u32 ruid = (u32)a->a[0] == ID_KEEP ? old->uid : (u32)a->a[0];
-	u32 euid = (u32)a->a[1] == ID_KEEP ? old->euid : (u32)a->a[1];
-	u32 suid = (u32)a->a[2] == ID_KEEP ? old->suid : (u32)a->a[2];
+	u32 ruid, euid, suid;
 	struct cred *c;
 
-	if (!capable(CAP_SETUID) &&
+	if (!cred_arg_uid(a->a[0], old->uid, &ruid) || !cred_arg_uid(a->a[1], old->euid, &euid) ||
+		!cred_arg_uid(a->a[2], old->suid, &suid))
+		return -EINVAL;
+	if (!capable_here(CAP_SETUID) &&
 		(!cred_is_uid(old, ruid) || !cred_is_uid(old, euid) || !cred_is_uid(old, suid)))
 		return -EPERM;
 	c = cred_dup(old);
@@ -161,12 +179,12 @@ static s64 cred_apply_gids(struct task *t, u32 gid, u32 egid, u32 sgid)
 
 s64 sys_setgid(struct task *t, const struct sysargs *a)
 {
-	u32 gid = (u32)a->a[0];
+	u32 gid = gid_to_kernel((u32)a->a[0]);
 	const struct cred *old = t->cred;
 
-	if (gid == ID_KEEP)
+	if (gid == ID_NONE)
 		return -EINVAL;
-	if (capable(CAP_SETGID))
+	if (capable_here(CAP_SETGID))
 		return cred_apply_gids(t, gid, gid, gid);
 	if (gid != old->gid && gid != old->sgid)
 		return -EPERM;
@@ -176,11 +194,12 @@ s64 sys_setgid(struct task *t, const struct sysargs *a)
 s64 sys_setregid(struct task *t, const struct sysargs *a)
 {
 	const struct cred *old = t->cred;
-	u32 rgid = (u32)a->a[0] == ID_KEEP ? old->gid : (u32)a->a[0];
-	u32 egid = (u32)a->a[1] == ID_KEEP ? old->egid : (u32)a->a[1];
 	u32 sgid = old->sgid;
+	u32 rgid, egid;
 
-	if (!capable(CAP_SETGID) &&
+	if (!cred_arg_gid(a->a[0], old->gid, &rgid) || !cred_arg_gid(a->a[1], old->egid, &egid))
+		return -EINVAL;
+	if (!capable_here(CAP_SETGID) &&
 		((rgid != old->gid && rgid != old->egid) || !cred_is_gid(old, egid)))
 		return -EPERM;
 	if ((u32)a->a[0] != ID_KEEP || ((u32)a->a[1] != ID_KEEP && egid != old->gid))
@@ -191,11 +210,12 @@ s64 sys_setregid(struct task *t, const struct sysargs *a)
 s64 sys_setresgid(struct task *t, const struct sysargs *a)
 {
 	const struct cred *old = t->cred;
-	u32 rgid = (u32)a->a[0] == ID_KEEP ? old->gid : (u32)a->a[0];
-	u32 egid = (u32)a->a[1] == ID_KEEP ? old->egid : (u32)a->a[1];
-	u32 sgid = (u32)a->a[2] == ID_KEEP ? old->sgid : (u32)a->a[2];
+	u32 rgid, egid, sgid;
 
-	if (!capable(CAP_SETGID) &&
+	if (!cred_arg_gid(a->a[0], old->gid, &rgid) || !cred_arg_gid(a->a[1], old->egid, &egid) ||
+		!cred_arg_gid(a->a[2], old->sgid, &sgid))
+		return -EINVAL;
+	if (!capable_here(CAP_SETGID) &&
 		(!cred_is_gid(old, rgid) || !cred_is_gid(old, egid) || !cred_is_gid(old, sgid)))
 		return -EPERM;
 	return cred_apply_gids(t, rgid, egid, sgid);
@@ -204,41 +224,44 @@ s64 sys_setresgid(struct task *t, const struct sysargs *a)
 /* Both return the old id, also when nothing changed. */
 s64 sys_setfsuid(struct task *t, const struct sysargs *a)
 {
-	u32 uid = (u32)a->a[0];
+	u32 uid = uid_to_kernel((u32)a->a[0]);
 	u32 old = t->cred->fsuid;
 	struct cred *c;
 
-	if (uid == ID_KEEP || uid == old || (!cred_is_uid(t->cred, uid) && !capable(CAP_SETUID)))
-		return old;
+	if (uid == ID_NONE || uid == old ||
+		(!cred_is_uid(t->cred, uid) && !capable_here(CAP_SETUID)))
+		return uid_shown(old);
 	c = cred_dup(t->cred);
 	if (!c)
-		return old;
+		return uid_shown(old);
 	c->fsuid = uid;
 	cred_fix_fs_caps(c, old);
 	(void)cred_commit(t, c, 0);
-	return old;
+	return uid_shown(old);
 }
 
 s64 sys_setfsgid(struct task *t, const struct sysargs *a)
 {
-	u32 gid = (u32)a->a[0];
+	u32 gid = gid_to_kernel((u32)a->a[0]);
 	u32 old = t->cred->fsgid;
 	struct cred *c;
 
-	if (gid == ID_KEEP || gid == old || (!cred_is_gid(t->cred, gid) && !capable(CAP_SETGID)))
-		return old;
+	if (gid == ID_NONE || gid == old ||
+		(!cred_is_gid(t->cred, gid) && !capable_here(CAP_SETGID)))
+		return gid_shown(old);
 	c = cred_dup(t->cred);
 	if (!c)
-		return old;
+		return gid_shown(old);
 	c->fsgid = gid;
 	(void)cred_commit(t, c, 0);
-	return old;
+	return gid_shown(old);
 }
 
 s64 sys_getgroups(struct task *t, const struct sysargs *a)
 {
 	int size = (int)a->a[0];
 	const struct cred *c = t->cred;
+	u32 i;
 
 	if (size < 0)
 		return -EINVAL;
@@ -246,8 +269,10 @@ s64 sys_getgroups(struct task *t, const struct sysargs *a)
 		return c->ngroups;
 	if ((u32)size < c->ngroups)
 		return -EINVAL;
-	if (copy_to_user(a->a[1], c->groups, c->ngroups * sizeof(*c->groups)) < 0)
-		return -EFAULT;
+	for (i = 0; i < c->ngroups; i++) {
+		if (put_user(gid_shown(c->groups[i]), a->a[1] + i * sizeof(u32)) < 0)
+			return -EFAULT;
+	}
 	return c->ngroups;
 }
 
@@ -256,9 +281,10 @@ s64 sys_setgroups(struct task *t, const struct sysargs *a)
 	u32 n = (u32)a->a[0];
 	u32 *groups = NULL;
 	struct cred *c;
+	u32 i;
 	s64 ret = 0;
 
-	if (!capable(CAP_SETGID))
+	if (!capable_here(CAP_SETGID) || !user_ns_may_setgroups(t->cred->user_ns))
 		return -EPERM;
 	if (n > CRED_NGROUPS_MAX)
 		return -EINVAL;
@@ -270,6 +296,14 @@ s64 sys_setgroups(struct task *t, const struct sysargs *a)
 			kfree(groups);
 			return -EFAULT;
 		}
+	}
+	for (i = 0; i < n && ret == 0; i++) {
+		groups[i] = gid_to_kernel(groups[i]);
+		ret = groups[i] == ID_NONE ? -EINVAL : 0;
+	}
+	if (ret < 0) {
+		kfree(groups);
+		return ret;
 	}
 	c = cred_dup(t->cred);
 	ret = c ? cred_set_groups(c, groups, n) : -ENOMEM;

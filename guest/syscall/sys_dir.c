@@ -432,7 +432,7 @@ s64 sys_chroot(struct task *t, const struct sysargs *a)
 	if (ret)
 		return ret;
 	ret = inode_permission(dentry_inode(p.dentry), MAY_EXEC);
-	if (!ret && !capable(CAP_SYS_CHROOT))
+	if (!ret && !capable_here(CAP_SYS_CHROOT))
 		ret = -EPERM;
 	if (ret)
 		path_put(&p);

@@ -6,12 +6,13 @@
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "syscall/time_user.h"
+#include "task/user_ns.h"
 
 /* The uid, gid and mode of a user's *_ds for IPC_SET. */
 static void change_from(struct ipc_change *c, const struct ipc64_perm *p)
 {
-	c->uid = p->uid;
-	c->gid = p->gid;
+	c->uid = uid_to_kernel(p->uid);
+	c->gid = gid_to_kernel(p->gid);
 	c->mode = p->mode;
 }
 

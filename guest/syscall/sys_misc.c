@@ -13,6 +13,7 @@
 #include "syscall/handlers.h"
 #include "task/signal.h"
 #include "task/uts.h"
+#include "task/user_ns.h"
 
 #define RANDOM_CHUNK 256
 #define RANDOM_MAX   33554431UL /* as Linux: one call gives no more */
@@ -25,11 +26,11 @@ s64 sys_uname(struct task *t, const struct sysargs *a)
 	return copy_to_user(a->a[0], &u, sizeof(u));
 }
 
-static s64 uts_set_user(const struct sysargs *a, int (*set)(const char *, size_t))
+static s64 uts_set_user(struct task *t, const struct sysargs *a, int (*set)(const char *, size_t))
 {
 	char name[__NEW_UTS_LEN];
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!ns_capable(t->ns->uts->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if ((s64)a->a[1] < 0 || a->a[1] > sizeof(name))
 		return -EINVAL;
@@ -40,12 +41,12 @@ static s64 uts_set_user(const struct sysargs *a, int (*set)(const char *, size_t
 
 s64 sys_sethostname(struct task *t, const struct sysargs *a)
 {
-	return uts_set_user(a, uts_set_hostname);
+	return uts_set_user(t, a, uts_set_hostname);
 }
 
 s64 sys_setdomainname(struct task *t, const struct sysargs *a)
 {
-	return uts_set_user(a, uts_set_domainname);
+	return uts_set_user(t, a, uts_set_domainname);
 }
 
 s64 sys_sysinfo(struct task *t, const struct sysargs *a)

@@ -66,7 +66,7 @@ s64 sys_mount(struct task *t, const struct sysargs *a)
 	ret = at_lookup(AT_FDCWD, a->a[1], 0, 0, &target);
 	if (ret)
 		return ret;
-	if (!fs_capable(CAP_SYS_ADMIN)) {
+	if (!mount_may()) {
 		ret = -EPERM;
 	} else if ((flags & (MS_REMOUNT | MS_BIND)) == (MS_REMOUNT | MS_BIND)) {
 		ret = mount_remount(&target, flags, true);
@@ -99,7 +99,7 @@ s64 sys_umount2(struct task *t, const struct sysargs *a)
 		return -EINVAL;
 	if (flags & UMOUNT_EXPIRE)
 		return -EINVAL;
-	if (!fs_capable(CAP_SYS_ADMIN))
+	if (!mount_may())
 		return -EPERM;
 	ret = at_lookup(
 		AT_FDCWD, a->a[0], flags & UMOUNT_NOFOLLOW_ ? AT_SYMLINK_NOFOLLOW : 0, 0, &target);
@@ -116,7 +116,7 @@ s64 sys_pivot_root(struct task *t, const struct sysargs *a)
 	s64 ret;
 
 	(void)t;
-	if (!fs_capable(CAP_SYS_ADMIN))
+	if (!mount_may())
 		return -EPERM;
 	ret = at_lookup(AT_FDCWD, a->a[0], 0, LOOKUP_DIRECTORY, &new_root);
 	if (ret)

@@ -72,7 +72,7 @@ static struct mount *mount_of_dev(struct mount_ns *ns, u32 dev)
 	struct mount **v = mount_ns_list(ns, &n);
 
 	for (i = 0; v && i < n; i++) {
-		if (!found && v[i]->sb->dev == dev)
+		if (!found && super_st_dev(v[i]->sb) == dev)
 			found = v[i];
 		else
 			mount_put(v[i]);

@@ -34,7 +34,7 @@ static s64 prctl_bounding_drop(struct task *t, u64 cap)
 {
 	struct cred *c;
 
-	if (!capable(CAP_SETPCAP))
+	if (!capable_here(CAP_SETPCAP))
 		return -EPERM;
 	if (cap >= CAP_COUNT)
 		return -EINVAL;
@@ -92,7 +92,7 @@ static s64 prctl_securebits(struct task *t, u32 bits)
 	struct cred *c;
 
 	if ((bits & ~SECURE_BITS_KNOWN) || ((old ^ bits) & locked) ||
-		(old & SECURE_ALL_LOCKS & ~bits) || !capable(CAP_SETPCAP))
+		(old & SECURE_ALL_LOCKS & ~bits) || !capable_here(CAP_SETPCAP))
 		return -EPERM;
 	c = cred_dup(t->cred);
 	if (!c)

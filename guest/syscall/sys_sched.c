@@ -9,6 +9,7 @@
 #include "syscall/handlers.h"
 #include "syscall/time_user.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 #define RR_INTERVAL_NS	(100 * NSEC_PER_MSEC)
 #define NICE_MIN	(-20)
@@ -33,7 +34,8 @@ static struct task *sched_task(struct task *t, int pid)
 static bool sched_may_change(struct task *t, struct task *other)
 {
 	struct cred *c = task_cred(other);
-	bool ok = t->cred->euid == c->euid || t->cred->euid == c->uid || capable(CAP_SYS_NICE);
+	bool ok = t->cred->euid == c->euid || t->cred->euid == c->uid ||
+		  ns_capable(c->user_ns, CAP_SYS_NICE);
 
 	cred_put(c);
 	return ok;
@@ -279,7 +281,7 @@ static bool prio_selects(const struct task *t, struct group *g, int which, int w
 		if (!g->leader)
 			return false;
 		c = task_cred(g->leader);
-		ok = c->uid == (who ? (u32)who : t->cred->uid);
+		ok = c->uid == (who ? uid_to_kernel((u32)who) : t->cred->uid);
 		cred_put(c);
 		return ok;
 	default:

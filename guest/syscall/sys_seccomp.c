@@ -25,7 +25,7 @@ static s64 seccomp_from_user(struct task *t, uaddr_t prog, u64 flags)
 		return -EFAULT;
 	if (!p.len || p.len > BPF_MAXINSNS)
 		return -EINVAL;
-	if (!t->cred->no_new_privs && !capable(CAP_SYS_ADMIN))
+	if (!t->cred->no_new_privs && !capable_here(CAP_SYS_ADMIN))
 		return -EACCES;
 	insn = kmalloc(p.len * sizeof(*insn));
 	if (!insn)

@@ -6,6 +6,7 @@
 #include "syscall/time_user.h"
 #include "task/pidfd.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 #define UNBLOCKABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
 #define SA_KNOWN \
@@ -190,15 +191,35 @@ s64 sys_rt_sigtimedwait(struct task *t, const struct sysargs *a)
 
 static siginfo_t kill_info(struct task *t, int sig, int code)
 {
-	return signal_info(sig, code, t->group->pid, t->cred->uid);
+	return signal_info(sig, code, t->group->pid, uid_shown(t->cred->uid));
+}
+
+/* The sender's uid as the target's user namespace has it. */
+static siginfo_t kill_info_for(struct task *target, const siginfo_t *info)
+{
+	struct cred *c = task_cred(target);
+	siginfo_t out = *info;
+
+	if (c->user_ns != user_ns_current()) {
+		u32 id = id_from_kernel(&c->user_ns->uid, uid_to_kernel((u32)info->si_uid));
+
+		out.si_uid = id == ID_NONE ? ID_OVERFLOW : id;
+	}
+	cred_put(c);
+	return out;
 }
 
 /* One process for kill(2). sig 0 only checks. tree lock held. */
 static int kill_group_locked(struct task *t, struct group *g, int sig, const siginfo_t *info)
 {
+	siginfo_t seen;
+
 	if (!g->leader || !signal_may_send(t->cred, g->leader, sig))
 		return -EPERM;
-	return sig ? signal_send_group(g, sig, info) : 0;
+	if (!sig)
+		return 0;
+	seen = kill_info_for(g->leader, info);
+	return signal_send_group(g, sig, &seen);
 }
 
 /* kill(-1): all but the caller and the init of its namespace, as far as it sees them. */
@@ -277,10 +298,12 @@ static s64 kill_thread(struct task *t, int tgid, int tid, int sig, const siginfo
 	target = pid_task(t->group->ns, tid);
 	if (target && !list_empty(&target->group_link) &&
 		(!tgid || target->group->id == pid_find_locked(t->group->ns, tgid))) {
+		siginfo_t seen = kill_info_for(target, info);
+
 		if (!signal_may_send(t->cred, target, sig))
 			ret = -EPERM;
 		else
-			ret = sig ? signal_send_task(target, sig, info) : 0;
+			ret = sig ? signal_send_task(target, sig, &seen) : 0;
 	}
 	tree_unlock(flags);
 	return ret;

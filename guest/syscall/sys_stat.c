@@ -6,6 +6,7 @@
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 static s64 put_stat(struct inode *inode, uaddr_t to)
 {
@@ -15,12 +16,12 @@ static s64 put_stat(struct inode *inode, uaddr_t to)
 	if (err)
 		return err;
 	memset(&st, 0, sizeof(st));
-	st.st_dev = inode->sb->dev;
+	st.st_dev = super_st_dev(inode->sb);
 	st.st_ino = inode->ino;
 	st.st_nlink = inode->nlink;
 	st.st_mode = inode->mode;
-	st.st_uid = inode->uid;
-	st.st_gid = inode->gid;
+	st.st_uid = uid_shown(inode->uid);
+	st.st_gid = gid_shown(inode->gid);
 	st.st_rdev = inode->rdev;
 	st.st_size = (long)inode->size;
 	st.st_blksize = inode->sb->blksize;
@@ -112,8 +113,8 @@ static s64 put_statx(const struct path *p, struct inode *inode, uaddr_t to)
 	x.stx_mask = STATX_BASIC_STATS | STATX_BTIME;
 	x.stx_blksize = inode->sb->blksize;
 	x.stx_nlink = inode->nlink;
-	x.stx_uid = inode->uid;
-	x.stx_gid = inode->gid;
+	x.stx_uid = uid_shown(inode->uid);
+	x.stx_gid = gid_shown(inode->gid);
 	x.stx_mode = (u16)inode->mode;
 	x.stx_ino = inode->ino;
 	x.stx_size = inode->size;
@@ -170,7 +171,7 @@ static struct cred *access_cred(struct task *t)
 		return NULL;
 	c->fsuid = c->uid;
 	c->fsgid = c->gid;
-	if (c->uid)
+	if (c->uid != cred_root(c))
 		c->cap_effective = 0;
 	else
 		c->cap_effective = c->cap_permitted;
@@ -180,7 +181,7 @@ static struct cred *access_cred(struct task *t)
 static bool access_same(const struct cred *c)
 {
 	return c->uid == c->fsuid && c->gid == c->fsgid &&
-	       c->cap_effective == (c->uid ? 0 : c->cap_permitted);
+	       c->cap_effective == (c->uid != cred_root(c) ? 0 : c->cap_permitted);
 }
 
 static s64 access_path(int dfd, uaddr_t name, int mode, u32 flags, const struct cred *c)

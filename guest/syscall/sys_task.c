@@ -6,6 +6,7 @@
 #include <linux/wait.h>
 
 #include "cgroup/cgroup.h"
+#include "fs/nsfs.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -14,6 +15,7 @@
 #include "task/clone.h"
 #include "task/exec.h"
 #include "task/family.h"
+#include "task/ns_change.h"
 #include "task/pidfd.h"
 #include "task/signal.h"
 
@@ -468,41 +470,49 @@ s64 sys_pidfd_open(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
-#define UNSHARE_FLAGS \
-	(CLONE_THREAD | CLONE_FS | CLONE_NEWNS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | \
-		CLONE_SYSVSEM | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER | \
-		CLONE_NEWPID | CLONE_NEWCGROUP | CLONE_NEWTIME)
-
 /* Takes a private copy of what clone shared. */
 s64 sys_unshare(struct task *t, const struct sysargs *a)
 {
-	u64 flags = a->a[0];
-	struct fs_context *fs = NULL;
+	return ns_unshare(t, a->a[0]);
+}
+
+/* A pidfd names a task, whose namespaces the flags choose. */
+static s64 setns_pidfd(struct task *t, struct group *g, u64 flags)
+{
+	struct task *other = NULL;
 	u64 irq;
-	int ret;
+	s64 ret;
 
-	if (flags & ~(u64)UNSHARE_FLAGS)
+	if (!flags || (flags & ~(u64)(NS_CLONE_FLAGS | NS_CLONE_MISSING)))
 		return -EINVAL;
-	if (flags & ~(u64)(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM))
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (flags & CLONE_FS) {
-		fs = fs_context_dup(t->fs);
-		if (!fs)
-			return -ENOMEM;
+	irq = tree_lock();
+	if (!list_empty(&g->ns_link) && g->leader) {
+		other = g->leader;
+		task_get(other);
 	}
-	ret = flags & CLONE_FILES ? exec_unshare_files(t) : 0;
-	if (ret < 0) {
-		if (fs)
-			fs_context_put(fs);
-		return ret;
-	}
-	if (fs) {
-		struct fs_context *old = t->fs;
+	tree_unlock(irq);
+	if (!other)
+		return -ESRCH;
+	ret = ns_enter_task(t, other, flags);
+	task_put(other);
+	return ret;
+}
 
-		irq = sig_lock(t->group);
-		t->fs = fs;
-		sig_unlock(t->group, irq);
-		fs_context_put(old);
-	}
-	return 0;
+s64 sys_setns(struct task *t, const struct sysargs *a)
+{
+	struct file *f = fd_get((int)a->a[0]);
+	struct group *g = f ? pidfd_group((int)a->a[0]) : NULL;
+	struct ns *n = f ? nsfs_of_file(f) : NULL;
+	u64 type = (u64)(s64)(int)a->a[1];
+	s64 ret = f ? -EINVAL : -EBADF;
+
+	if (n)
+		ret = ns_enter(t, n, type);
+	else if (g)
+		ret = setns_pidfd(t, g, type);
+	if (g)
+		group_put(g);
+	if (f)
+		file_put(f);
+	return ret;
 }

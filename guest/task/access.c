@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "task/internal.h"
+#include "task/user_ns.h"
 
 /* With these ids and capabilities of the caller. */
 static bool access_as(struct task *t, u32 uid, u32 gid, u64 caps)
@@ -17,9 +18,11 @@ static bool access_as(struct task *t, u32 uid, u32 gid, u64 caps)
 	c = task_cred(t);
 	same = uid == c->euid && uid == c->suid && uid == c->uid && gid == c->egid &&
 	       gid == c->sgid && gid == c->gid;
-	ok = same && t->group->dumpable && !(c->cap_permitted & ~caps);
+	ok = same && t->group->dumpable && c->user_ns == user_ns_current() &&
+	     !(c->cap_permitted & ~caps);
+	ok = ok || ns_capable(c->user_ns, CAP_SYS_PTRACE);
 	cred_put(c);
-	return ok || capable(CAP_SYS_PTRACE);
+	return ok;
 }
 
 bool task_may_access(struct task *t)

@@ -14,23 +14,27 @@
 #include "mm/as.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
+#include "task/ns_change.h"
 #include "task/pidfd.h"
 #include "task/ptrace.h"
 #include "task/seccomp.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 #include "task/rseq.h"
-
-#define CLONE_NAMESPACES \
-	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
-		CLONE_NEWCGROUP)
 
 static s64 clone_check(const struct task *t, const struct clone_request *req)
 {
 	u64 f = req->flags;
 	struct group *g = t->group;
 
-	if (f & CLONE_NAMESPACES)
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if (f & NS_CLONE_MISSING)
+		return -EINVAL;
+	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
+		return -EINVAL;
+	if ((f & CLONE_NEWIPC) && (f & CLONE_SYSVSEM))
+		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
@@ -44,7 +48,7 @@ static s64 clone_check(const struct task *t, const struct clone_request *req)
 	/* Threads live where their process does. */
 	if ((f & CLONE_THREAD) && t->ns->pid != g->ns)
 		return -EINVAL;
-	if (READ_ONCE(t->ns->pid->dying))
+	if (!(f & CLONE_NEWPID) && READ_ONCE(t->ns->pid->dying))
 		return -ENOMEM;
 	/* A signal first: the program sees it before it has a child. */
 	if (signal_pending(t))
@@ -146,7 +150,6 @@ static int clone_group(struct task *t, struct task *parent, const struct clone_r
 	if (!g)
 		return -ENOMEM;
 	t->group = g;
-	g->ns = parent->ns->pid;
 	g->creator = req->flags & CLONE_PARENT ? from->creator : parent->tid;
 	g->exit_signal = req->flags & CLONE_PARENT ? from->exit_signal : req->exit_signal;
 	g->tty = from->tty;
@@ -159,11 +162,30 @@ static int clone_group(struct task *t, struct task *parent, const struct clone_r
 	return clone_sighand(g, from, req->flags);
 }
 
+/* Credentials: the parent's, or moved to a user namespace of their own. */
+static int clone_cred(struct task *t, struct task *parent, u64 flags)
+{
+	if (!(flags & CLONE_NEWUSER)) {
+		t->cred = task_cred(parent);
+		return 0;
+	}
+	t->cred = cred_dup(parent->cred);
+	return t->cred ? user_ns_create(t->cred) : -ENOMEM;
+}
+
+/* After fs, which goes with a copy of the mounts. */
+static int clone_ns(struct task *t, struct task *parent, u64 flags)
+{
+	int ret = ns_derive(parent->ns, flags, t->cred, t->fs, &t->ns);
+
+	if (ret == 0 && !(flags & CLONE_THREAD))
+		t->group->ns = t->ns->pid;
+	return ret;
+}
+
 static void clone_copy_plain(struct task *t, const struct task *parent, u64 flags)
 {
 	memcpy(t->comm, parent->comm, sizeof(t->comm));
-	nsproxy_get(parent->ns);
-	t->ns = parent->ns;
 	t->blocked = parent->restore_blocked ? parent->saved_blocked : parent->blocked;
 	t->nice = parent->nice;
 	t->ioprio = parent->ioprio;
@@ -230,8 +252,10 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	*err = -ENOMEM;
 	if (!t)
 		return NULL;
-	t->cred = task_cred(parent);
 	clone_copy_plain(t, parent, f);
+	*err = clone_cred(t, parent, f);
+	if (*err < 0)
+		goto fail;
 	*err = clone_charge(t, parent);
 	if (*err < 0)
 		goto fail;
@@ -243,6 +267,9 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	if (*err < 0)
 		goto fail;
 	*err = clone_fs(t, parent, f);
+	if (*err < 0)
+		goto fail;
+	*err = clone_ns(t, parent, f);
 	if (*err < 0)
 		goto fail;
 	*err = clone_as(t, parent, f);
@@ -406,7 +433,7 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 	t = clone_build(parent, req, &ret);
 	if (!t)
 		return ret;
-	ret = pid_alloc(parent->ns->pid, t, &t->id);
+	ret = pid_alloc(t->ns->pid, t, &t->id);
 	if (ret < 0) {
 		clone_abort(t, true);
 		return ret;

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/internal.h"
+#include "task/user_ns.h"
 
 #define MODE_SETUID	04000u
 #define MODE_SETGID	02000u
@@ -86,6 +87,8 @@ struct cred *cred_create(void)
 		kfree(c);
 		return NULL;
 	}
+	user_ns_get(&user_ns_root);
+	c->user_ns = &user_ns_root;
 	return c;
 }
 
@@ -104,6 +107,7 @@ struct cred *cred_dup(const struct cred *old)
 		return NULL;
 	}
 	user_ref(c->user);
+	user_ns_get(c->user_ns);
 	return c;
 }
 
@@ -117,6 +121,7 @@ void cred_put(struct cred *c)
 	if (!c || !ref_put(&c->ref))
 		return;
 	user_put(c->user);
+	user_ns_put(c->user_ns);
 	kfree(c->groups);
 	kfree(c);
 }
@@ -211,6 +216,7 @@ static struct cred cred_kernel = {
 	.cap_permitted = CAP_ALL,
 	.cap_effective = CAP_ALL,
 	.cap_bounding = CAP_ALL,
+	.user_ns = &user_ns_root,
 };
 
 const struct cred *cred_current(void)
@@ -254,16 +260,25 @@ bool cred_has_cap(const struct cred *c, int cap)
 
 bool capable(int cap)
 {
+	return ns_capable(&user_ns_root, cap);
+}
+
+bool capable_here(int cap)
+{
 	return cred_has_cap(cred_current(), cap);
 }
 
 static bool cred_any_root(const struct cred *c)
 {
-	return c->uid == 0 || c->euid == 0 || c->suid == 0;
+	u32 root = cred_root(c);
+
+	return c->uid == root || c->euid == root || c->suid == root;
 }
 
 void cred_fix_caps(struct cred *c, const struct cred *old)
 {
+	u32 root = cred_root(old);
+
 	if (c->securebits & (1u << SECURE_NO_SETUID_FIXUP))
 		return;
 	if (cred_any_root(old) && !cred_any_root(c)) {
@@ -273,20 +288,22 @@ void cred_fix_caps(struct cred *c, const struct cred *old)
 		}
 		c->cap_ambient = 0;
 	}
-	if (old->euid == 0 && c->euid != 0)
+	if (old->euid == root && c->euid != root)
 		c->cap_effective = 0;
-	if (old->euid != 0 && c->euid == 0)
+	if (old->euid != root && c->euid == root)
 		c->cap_effective = c->cap_permitted;
 	cred_fix_fs_caps(c, old->fsuid);
 }
 
 void cred_fix_fs_caps(struct cred *c, u32 old_fsuid)
 {
+	u32 root = cred_root(c);
+
 	if (c->securebits & (1u << SECURE_NO_SETUID_FIXUP))
 		return;
-	if (old_fsuid == 0 && c->fsuid != 0)
+	if (old_fsuid == root && c->fsuid != root)
 		c->cap_effective &= ~CAP_FS_SET;
-	if (old_fsuid != 0 && c->fsuid == 0)
+	if (old_fsuid != root && c->fsuid == root)
 		c->cap_effective |= c->cap_permitted & CAP_FS_SET;
 }
 
@@ -294,7 +311,11 @@ bool cred_exec(struct cred *c, const struct cred_exec_file *f)
 {
 	const u32 old_euid = c->euid;
 	const u32 old_egid = c->egid;
-	bool may_change = !f->nosuid && !c->no_new_privs;
+	const u32 root_uid = cred_root(c);
+	/* Ids that mean nothing where the task lives are not taken over. */
+	bool may_change = !f->nosuid && !c->no_new_privs &&
+			  id_from_kernel(&c->user_ns->uid, f->uid) != ID_NONE &&
+			  id_from_kernel(&c->user_ns->gid, f->gid) != ID_NONE;
 	bool root, changed;
 	u64 old_permitted = c->cap_permitted;
 
@@ -304,7 +325,8 @@ bool cred_exec(struct cred *c, const struct cred_exec_file *f)
 		(f->mode & (MODE_SETGID | MODE_GROUP_EXEC)) == (MODE_SETGID | MODE_GROUP_EXEC))
 		c->egid = f->gid;
 	changed = c->euid != old_euid || c->egid != old_egid;
-	root = !(c->securebits & (1u << SECURE_NOROOT)) && (c->uid == 0 || c->euid == 0);
+	root = !(c->securebits & (1u << SECURE_NOROOT)) &&
+	       (c->uid == root_uid || c->euid == root_uid);
 	if (changed)
 		c->cap_ambient = 0;
 	c->cap_permitted = c->cap_ambient;
@@ -312,7 +334,7 @@ bool cred_exec(struct cred *c, const struct cred_exec_file *f)
 	if (root) {
 		c->cap_permitted = (c->cap_inheritable | CAP_ALL) & c->cap_bounding;
 		c->cap_permitted |= c->cap_inheritable;
-		if (c->euid == 0)
+		if (c->euid == root_uid)
 			c->cap_effective = c->cap_permitted;
 	}
 	if (c->no_new_privs && (c->cap_permitted & ~old_permitted)) {
@@ -325,5 +347,5 @@ bool cred_exec(struct cred *c, const struct cred_exec_file *f)
 	c->fsgid = c->egid;
 	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
 	return changed || c->uid != c->euid || c->gid != c->egid ||
-	       (c->uid != 0 && (c->cap_effective & ~c->cap_ambient) != 0);
+	       (c->uid != root_uid && (c->cap_effective & ~c->cap_ambient) != 0);
 }

@@ -12,6 +12,7 @@
 #define CAP_ALL		 ((1UL << CAP_COUNT) - 1)
 
 struct task;
+struct user_ns;
 
 /* What one real user id holds in all processes: RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE are charged here. */
 struct user_acct {
@@ -30,6 +31,7 @@ struct cred {
 	u32 ngroups;
 	u32 *groups; /* sorted, owned */
 	struct user_acct *user; /* of uid; reference */
+	struct user_ns *user_ns; /* where the capabilities are held; reference */
 };
 
 struct cred *cred_create(void); /* root with all capabilities; NULL = no memory */
@@ -44,8 +46,9 @@ bool cred_in_group(const struct cred *c, u32 gid);
 const struct cred *cred_current(void); /* borrowed, valid until the task changes it itself */
 /* Publish c as the current task's; consumes the reference. */
 void cred_install(struct cred *c);
-bool capable(int cap); /* CAP_* in the effective set of the current task */
-bool cred_has_cap(const struct cred *c, int cap);
+bool capable(int cap); /* CAP_* of the current task in the first user namespace */
+bool capable_here(int cap); /* in its own */
+bool cred_has_cap(const struct cred *c, int cap); /* in its own */
 
 /* Effects of a change of user ids on the capability sets (capabilities(7)); `old` holds the ids before. */
 void cred_fix_caps(struct cred *c, const struct cred *old);

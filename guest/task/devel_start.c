@@ -167,7 +167,7 @@ void devel_start(void)
 		log_error("devel: no /dev");
 	for (i = 0; i < 3; i++)
 		s.stdio[i] = file_create_anon(&devel_console, NULL, O_RDWR, "console");
-	if (nsproxy_create(&nsproxy_root, 0, &s.ns) < 0)
+	if (nsproxy_create(&nsproxy_root, 0, NULL, NULL, &s.ns) < 0)
 		panic("devel: no memory");
 	nsproxy_set_mnt(s.ns, ns);
 	s.on_exit = devel_exited;

@@ -14,6 +14,7 @@
 #include "mm/as.h"
 #include "mm/page.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -142,10 +143,10 @@ static u32 stack_auxv(struct exec_image *img, u64 platform, u64 random, u64 exec
 	AUX(AT_BASE, img->interp_base);
 	AUX(AT_FLAGS, 0);
 	AUX(AT_ENTRY, img->elf.entry + img->bias);
-	AUX(AT_UID, c->uid);
-	AUX(AT_EUID, c->euid);
-	AUX(AT_GID, c->gid);
-	AUX(AT_EGID, c->egid);
+	AUX(AT_UID, uid_shown(c->uid));
+	AUX(AT_EUID, uid_shown(c->euid));
+	AUX(AT_GID, gid_shown(c->gid));
+	AUX(AT_EGID, gid_shown(c->egid));
 	AUX(AT_SECURE, img->secure);
 	AUX(AT_RANDOM, random);
 	AUX(AT_HWCAP2, arch_hwcap2());

@@ -5,15 +5,20 @@
 #include "lib/string.h"
 #include "task/family.h"
 #include "task/ptrace.h"
+#include "task/user_ns.h"
 
 /* News of t for `to`, in the numbers that it sees. */
 static siginfo_t family_child_info(struct task *t, const struct group *to, int code, int status)
 {
 	struct cred *c = task_cred(t);
-	siginfo_t info = signal_info(SIGCHLD, code, pid_nr_ns(t->id, to->ns), c->uid);
+	struct cred *seer = to->leader ? task_cred(to->leader) : NULL;
+	u32 uid = seer ? id_from_kernel(&seer->user_ns->uid, c->uid) : ID_NONE;
+	siginfo_t info = signal_info(
+		SIGCHLD, code, pid_nr_ns(t->id, to->ns), uid == ID_NONE ? ID_OVERFLOW : uid);
 	u64 utime, stime;
 
 	cred_put(c);
+	cred_put(seer);
 	group_times(t->group, &utime, &stime);
 	info.si_status = status;
 	info.si_utime = (__kernel_clock_t)(utime / (1000000000UL / 100));

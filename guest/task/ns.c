@@ -3,8 +3,9 @@
 #include "task/signal.h"
 
 #include "fs/mount.h"
-#include "ipc/ipc.h"
+#include "ipc/internal.h"
 #include "mm/slab.h"
+#include "task/user_ns.h"
 #include "task/uts.h"
 
 #define NS_MAX 8192u /* of each kind, in the sandbox */
@@ -18,11 +19,71 @@ struct nsproxy nsproxy_root = {
 static u32 ns_next_inum = NS_INUM_FIRST;
 static u32 ns_count[NS_KINDS];
 
-void ns_init(struct ns *n, enum ns_kind kind)
+/* Kinds of which there is one. */
+static struct ns ns_cgroup_root = { { 1 }, NS_CGROUP, NS_INUM_CGROUP, &user_ns_root };
+static struct ns ns_net_root = { { 1 }, NS_NET, NS_INUM_NET, &user_ns_root };
+static struct ns ns_time_root = { { 1 }, NS_TIME, NS_INUM_TIME, &user_ns_root };
+
+void ns_init(struct ns *n, enum ns_kind kind, struct user_ns *owner)
 {
 	ref_init(&n->ref);
 	n->kind = kind;
 	n->inum = atomic_add(&ns_next_inum, 1);
+	if (owner)
+		user_ns_get(owner);
+	n->owner = owner;
+}
+
+void ns_fini(struct ns *n)
+{
+	user_ns_put(n->owner);
+	ns_uncharge((enum ns_kind)n->kind);
+}
+
+const struct ns_info *ns_info(enum ns_kind kind)
+{
+	static const struct ns_info info[NS_KINDS] = {
+		[NS_CGROUP] = { "cgroup", CLONE_NEWCGROUP },
+		[NS_IPC] = { "ipc", CLONE_NEWIPC },
+		[NS_MNT] = { "mnt", CLONE_NEWNS },
+		[NS_NET] = { "net", CLONE_NEWNET },
+		[NS_PID] = { "pid", CLONE_NEWPID },
+		[NS_TIME] = { "time", CLONE_NEWTIME },
+		[NS_USER] = { "user", CLONE_NEWUSER },
+		[NS_UTS] = { "uts", CLONE_NEWUTS },
+	};
+
+	return &info[kind];
+}
+
+void ns_get(struct ns *n)
+{
+	ref_get(&n->ref);
+}
+
+void ns_put(struct ns *n)
+{
+	if (!n)
+		return;
+	switch ((enum ns_kind)n->kind) {
+	case NS_IPC:
+		ipc_ns_put(container_of(n, struct ipc_ns, ns));
+		break;
+	case NS_MNT:
+		mount_ns_put(container_of(n, struct mount_ns, ns));
+		break;
+	case NS_PID:
+		pid_ns_put(container_of(n, struct pid_ns, ns));
+		break;
+	case NS_USER:
+		user_ns_put(container_of(n, struct user_ns, ns));
+		break;
+	case NS_UTS:
+		uts_ns_put(container_of(n, struct uts_ns, ns));
+		break;
+	default:
+		ref_put(&n->ref); /* there is only the first, which stays */
+	}
 }
 
 bool ns_charge(enum ns_kind kind)
@@ -55,49 +116,107 @@ static void nsproxy_drop(struct nsproxy *p)
 	uts_ns_put(p->uts);
 }
 
-/* Replaces the kinds that `flags` name by new ones; what p held of them is dropped. */
-static int nsproxy_renew(struct nsproxy *p, u64 flags)
+/* The place of a kind in a set; NULL: it has none. */
+static struct ns *nsproxy_ns(const struct nsproxy *p, enum ns_kind kind)
 {
-	struct ipc_ns *ipc;
-	struct pid_ns *pid;
-	struct uts_ns *uts;
-	int ret = 0;
-
-	if (flags & CLONE_NEWIPC) {
-		ret = ipc_ns_create(&ipc);
-		if (ret < 0)
-			return ret;
-		ipc_ns_put(p->ipc);
-		p->ipc = ipc;
+	switch (kind) {
+	case NS_CGROUP:
+		return &ns_cgroup_root;
+	case NS_IPC:
+		return &p->ipc->ns;
+	case NS_MNT:
+		return p->mnt ? &p->mnt->ns : NULL;
+	case NS_NET:
+		return &ns_net_root;
+	case NS_PID:
+		return &p->pid->ns;
+	case NS_TIME:
+		return &ns_time_root;
+	case NS_UTS:
+		return &p->uts->ns;
+	default:
+		return NULL;
 	}
-	if (flags & CLONE_NEWPID) {
-		ret = pid_ns_create(p->pid, &pid);
-		if (ret < 0)
-			return ret;
-		pid_ns_put(p->pid);
-		p->pid = pid;
-	}
-	if (flags & CLONE_NEWUTS) {
-		ret = uts_ns_create(p->uts, &uts);
-		if (ret < 0)
-			return ret;
-		uts_ns_put(p->uts);
-		p->uts = uts;
-	}
-	return ret;
 }
 
-int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct nsproxy **out)
+/* Consumes the reference of n. */
+static void nsproxy_put_in(struct nsproxy *p, struct ns *n)
 {
-	struct nsproxy *p = kmalloc(sizeof(*p));
+	struct ns *old = nsproxy_ns(p, (enum ns_kind)n->kind);
+
+	switch ((enum ns_kind)n->kind) {
+	case NS_IPC:
+		p->ipc = container_of(n, struct ipc_ns, ns);
+		break;
+	case NS_MNT:
+		p->mnt = container_of(n, struct mount_ns, ns);
+		break;
+	case NS_PID:
+		p->pid = container_of(n, struct pid_ns, ns);
+		break;
+	case NS_UTS:
+		p->uts = container_of(n, struct uts_ns, ns);
+		break;
+	default:
+		break;
+	}
+	ns_put(old);
+}
+
+static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_ns *owner,
+	struct fs_context *fs, struct ns **out)
+{
+	struct ipc_ns *ipc;
+	struct mount_ns *mnt;
+	struct pid_ns *pid;
+	struct uts_ns *uts;
 	int ret;
+
+	switch (kind) {
+	case NS_IPC:
+		ret = ipc_ns_create(owner, &ipc);
+		*out = ret ? NULL : &ipc->ns;
+		return ret;
+	case NS_MNT:
+		ret = mount_ns_copy(from->mnt, owner, fs, &mnt);
+		*out = ret ? NULL : &mnt->ns;
+		return ret;
+	case NS_PID:
+		ret = pid_ns_create(from->pid, owner, &pid);
+		*out = ret ? NULL : &pid->ns;
+		return ret;
+	case NS_UTS:
+		ret = uts_ns_create(from->uts, owner, &uts);
+		*out = ret ? NULL : &uts->ns;
+		return ret;
+	default:
+		return -EINVAL;
+	}
+}
+
+int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *owner,
+	struct fs_context *fs, struct nsproxy **out)
+{
+	/* The mounts last: fs is moved when nothing can fail any more. */
+	static const enum ns_kind order[] = { NS_IPC, NS_PID, NS_UTS, NS_MNT };
+	struct nsproxy *p = kmalloc(sizeof(*p));
+	int ret = 0;
+	u32 i;
 
 	if (!p)
 		return -ENOMEM;
 	*p = *from;
 	ref_init(&p->ref);
 	nsproxy_hold(p);
-	ret = nsproxy_renew(p, clone_flags);
+	for (i = 0; i < ARRAY_SIZE(order) && !ret; i++) {
+		struct ns *n;
+
+		if (!(clone_flags & ns_info(order[i])->clone_flag))
+			continue;
+		ret = ns_create(from, order[i], owner ? owner : &user_ns_root, fs, &n);
+		if (!ret)
+			nsproxy_put_in(p, n);
+	}
 	if (ret < 0)
 		nsproxy_put(p);
 	else
@@ -128,32 +247,18 @@ void nsproxy_set_mnt(struct nsproxy *p, struct mount_ns *mnt)
 	mount_ns_put(old);
 }
 
+void nsproxy_replace(struct nsproxy *p, struct ns *n)
+{
+	ns_get(n);
+	nsproxy_put_in(p, n);
+}
+
 void nsproxy_join(struct nsproxy *p, enum ns_kind kind, const struct nsproxy *from)
 {
-	struct nsproxy old = *p;
+	struct ns *n = nsproxy_ns(from, kind);
 
-	switch (kind) {
-	case NS_IPC:
-		ipc_ns_get(from->ipc);
-		p->ipc = from->ipc;
-		ipc_ns_put(old.ipc);
-		break;
-	case NS_MNT:
-		nsproxy_set_mnt(p, from->mnt);
-		break;
-	case NS_PID:
-		pid_ns_get(from->pid);
-		p->pid = from->pid;
-		pid_ns_put(old.pid);
-		break;
-	case NS_UTS:
-		uts_ns_get(from->uts);
-		p->uts = from->uts;
-		uts_ns_put(old.uts);
-		break;
-	case NS_KINDS:
-		break;
-	}
+	if (n)
+		nsproxy_replace(p, n);
 }
 
 struct nsproxy *nsproxy_current(void)
@@ -192,4 +297,29 @@ void task_set_ns(struct task *t, struct nsproxy *p)
 	t->ns = p;
 	sig_unlock(t->group, flags);
 	nsproxy_put(old);
+}
+
+struct ns *task_get_one_ns(struct task *t, enum ns_kind kind, bool children)
+{
+	struct nsproxy *set;
+	struct cred *c;
+	struct ns *n;
+
+	if (kind == NS_USER) {
+		c = task_cred(t);
+		n = &c->user_ns->ns;
+		ns_get(n);
+		cred_put(c);
+		return n;
+	}
+	if (kind == NS_PID && !children) {
+		ns_get(&t->group->ns->ns);
+		return &t->group->ns->ns;
+	}
+	set = task_get_ns(t);
+	n = set ? nsproxy_ns(set, kind) : NULL;
+	if (n)
+		ns_get(n);
+	nsproxy_put(set);
+	return n;
 }

@@ -18,28 +18,40 @@
 struct ipc_ns;
 struct mount_ns;
 struct pid_ns;
+struct fs_context;
 struct task;
+struct user_ns;
 struct uts_ns;
 
 enum ns_kind {
+	NS_CGROUP, /* only the first one, as NS_NET and NS_TIME */
 	NS_IPC,
 	NS_MNT,
+	NS_NET,
 	NS_PID,
+	NS_TIME,
+	NS_USER,
 	NS_UTS,
 	NS_KINDS
 };
 
 /* The numbers of the first ones, as in Linux (linux/proc_ns.h, linux/nsfs.h); others come after them. */
-#define NS_INUM_IPC   0xefffffffu
-#define NS_INUM_UTS   0xeffffffeu
-#define NS_INUM_USER  0xeffffffdu
-#define NS_INUM_PID   0xeffffffcu
-#define NS_INUM_FIRST 0xf0000000u
+#define NS_INUM_IPC    0xefffffffu
+#define NS_INUM_CGROUP 0xeffffffbu
+#define NS_INUM_TIME   0xeffffffau
+#define NS_INUM_NET    0xeffffff9u
+#define NS_INUM_MNT    0xeffffff8u
+#define NS_INUM_UTS    0xeffffffeu
+#define NS_INUM_USER   0xeffffffdu
+#define NS_INUM_PID    0xeffffffcu
+#define NS_INUM_FIRST  0xf0000000u
 
 struct ns {
 	struct ref ref;
 	u32 kind; /* enum ns_kind */
 	u32 inum;
+	struct user_ns *
+		owner; /* reference: capabilities over the namespace are held there. User namespaces: the parent */
 };
 
 struct nsproxy {
@@ -53,12 +65,14 @@ struct nsproxy {
 extern struct nsproxy nsproxy_root; /* the first ones; without mounts */
 
 /* ---- sets ---- */
-/* A private copy of `from` in which the kinds named by CLONE_NEW* flags are new: pid below from's; ipc empty; uts a copy; mnt as from's (see nsproxy_set_mnt,
- * ns_clone). 0, -ENOSPC (too many), -ENOMEM. May sleep. */
-int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct nsproxy **out);
+/* A private copy of `from` in which the kinds named by CLONE_NEW* flags are new, owned by `owner` (NULL: the first user namespace): pid below from's; ipc
+ * empty; uts and mnt copies. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
+int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *owner,
+	struct fs_context *fs, struct nsproxy **out);
 void nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p); /* may sleep with the last one; NULL is allowed */
 /* Of a set that no task has yet: replace one kind by another set's, or the mounts. They take references of their own. */
+void nsproxy_replace(struct nsproxy *p, struct ns *n);
 void nsproxy_join(struct nsproxy *p, enum ns_kind kind, const struct nsproxy *from);
 void nsproxy_set_mnt(struct nsproxy *p, struct mount_ns *mnt);
 
@@ -72,9 +86,21 @@ void task_set_ns(struct task *t, struct nsproxy *p);
 /* The current kernel thread acts in p (borrowed until changed; NULL: the first). The previous one. */
 struct nsproxy *ns_act(struct nsproxy *p);
 
+/* ---- any kind ---- */
+struct ns_info {
+	const char *name; /* in /proc/PID/ns */
+	u64 clone_flag;
+};
+const struct ns_info *ns_info(enum ns_kind kind);
+void ns_get(struct ns *n);
+void ns_put(struct ns *n); /* may sleep; NULL is allowed */
+/* A task's namespace of a kind, with a reference; NULL when it has none any more. children: the one that its children are born into. */
+struct ns *task_get_one_ns(struct task *t, enum ns_kind kind, bool children);
+
 /* ---- for the kinds ---- */
-/* A fresh number and one reference. */
-void ns_init(struct ns *n, enum ns_kind kind);
+/* A fresh number and one reference; takes one of owner. */
+void ns_init(struct ns *n, enum ns_kind kind, struct user_ns *owner);
+void ns_fini(struct ns *n); /* the last reference is gone: gives owner and charge back */
 /* One more namespace of a kind; false: there are too many. */
 bool ns_charge(enum ns_kind kind);
 void ns_uncharge(enum ns_kind kind);

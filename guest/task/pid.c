@@ -7,6 +7,7 @@
 
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "task/user_ns.h"
 
 #define PID_CHUNK    256
 #define PID_RESERVED 300 /* after the first wrap, as Linux */
@@ -17,7 +18,7 @@ struct pid_chunk {
 
 struct spinlock task_tree_lock = { .rank = 40 };
 struct pid_ns pid_ns_root = {
-	.ns = { .ref = { 1 }, .kind = NS_PID, .inum = NS_INUM_PID },
+	.ns = { .ref = { 1 }, .kind = NS_PID, .inum = NS_INUM_PID, .owner = &user_ns_root },
 	.groups = LIST_HEAD_INIT(pid_ns_root.groups),
 	.empty_wq = { .waiters = LIST_HEAD_INIT(pid_ns_root.empty_wq.waiters) },
 };
@@ -32,7 +33,7 @@ struct pid_ns *pid_ns_current(void)
 	return t ? t->group->ns : nsproxy_current()->pid;
 }
 
-int pid_ns_create(struct pid_ns *parent, struct pid_ns **out)
+int pid_ns_create(struct pid_ns *parent, struct user_ns *owner, struct pid_ns **out)
 {
 	struct pid_ns *ns;
 
@@ -43,7 +44,7 @@ int pid_ns_create(struct pid_ns *parent, struct pid_ns **out)
 		ns_uncharge(NS_PID);
 		return -ENOMEM;
 	}
-	ns_init(&ns->ns, NS_PID);
+	ns_init(&ns->ns, NS_PID, owner);
 	ref_get(&parent->ns.ref);
 	ns->parent = parent;
 	ns->level = parent->level + 1;
@@ -66,8 +67,8 @@ void pid_ns_put(struct pid_ns *ns)
 
 		for (i = 0; i < ARRAY_SIZE(ns->chunks); i++)
 			kfree(ns->chunks[i]);
+		ns_fini(&ns->ns);
 		kfree(ns);
-		ns_uncharge(NS_PID);
 		ns = parent;
 	}
 }

@@ -59,7 +59,7 @@ extern u64 pid_max; /* numbers stay below */
 /* Where the current task lives (kernel threads: the namespace that they act in). Borrowed. */
 struct pid_ns *pid_ns_current(void);
 /* A new one below parent. 0, -ENOSPC (nested too deep, too many), -ENOMEM. */
-int pid_ns_create(struct pid_ns *parent, struct pid_ns **out);
+int pid_ns_create(struct pid_ns *parent, struct user_ns *owner, struct pid_ns **out);
 void pid_ns_get(struct pid_ns *ns);
 void pid_ns_put(struct pid_ns *ns); /* any context; NULL is allowed */
 /* Is `inner` below `outer`, or the same? */

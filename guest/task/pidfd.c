@@ -10,6 +10,7 @@
 #include "lib/printf.h"
 #include "mm/usercopy.h"
 #include "task/internal.h"
+#include "task/user_ns.h"
 
 static u32 pidfd_poll(struct file *f, struct poll_table *pt)
 {
@@ -62,14 +63,14 @@ static bool pidfd_info_alive(struct group *g, struct pidfd_info *info)
 		info->pid = info->tgid = (u32)pid_nr(g->id);
 		info->ppid = g->parent ? (u32)pid_nr(g->parent->id) : 0;
 		c = task_cred(g->leader);
-		info->ruid = c->uid;
-		info->rgid = c->gid;
-		info->euid = c->euid;
-		info->egid = c->egid;
-		info->suid = c->suid;
-		info->sgid = c->sgid;
-		info->fsuid = c->fsuid;
-		info->fsgid = c->fsgid;
+		info->ruid = uid_shown(c->uid);
+		info->rgid = gid_shown(c->gid);
+		info->euid = uid_shown(c->euid);
+		info->egid = gid_shown(c->egid);
+		info->suid = uid_shown(c->suid);
+		info->sgid = gid_shown(c->sgid);
+		info->fsuid = uid_shown(c->fsuid);
+		info->fsgid = gid_shown(c->fsgid);
 		cred_put(c);
 	}
 	tree_unlock(flags);

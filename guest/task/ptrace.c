@@ -6,6 +6,7 @@
 
 #include "task/access.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 static void trace_link_locked(struct task *t, struct task *tracer, u32 options, bool seized)
 {
@@ -56,7 +57,7 @@ int ptrace_traceme(struct task *t)
 	c = task_cred(tracer);
 	flags = sig_lock(t->group);
 	trace_link_locked(t, tracer, 0, false);
-	t->trace.capable = cred_has_cap(c, CAP_SYS_PTRACE);
+	t->trace.capable = cred_ns_capable(c, &user_ns_root, CAP_SYS_PTRACE);
 	sig_unlock(t->group, flags);
 	cred_put(c);
 out:

@@ -10,6 +10,7 @@
 
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "task/user_ns.h"
 
 #define SIG_STOPS (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 
@@ -371,7 +372,7 @@ bool signal_may_send(const struct cred *c, struct task *target, int sig)
 {
 	struct cred *tc = task_cred(target);
 	bool ok = c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid ||
-		  c->uid == tc->uid || cred_has_cap(c, CAP_KILL);
+		  c->uid == tc->uid || cred_ns_capable(c, tc->user_ns, CAP_KILL);
 	struct task *me = task_current();
 
 	cred_put(tc);

@@ -5,9 +5,10 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "task/user_ns.h"
 
 struct uts_ns uts_ns_root = {
-	.ns = { .ref = { 1 }, .kind = NS_UTS, .inum = NS_INUM_UTS },
+	.ns = { .ref = { 1 }, .kind = NS_UTS, .inum = NS_INUM_UTS, .owner = &user_ns_root },
 	.name = {
 		.sysname = UTS_SYSNAME,
 		.nodename = "localhost",
@@ -18,7 +19,7 @@ struct uts_ns uts_ns_root = {
 	},
 };
 
-int uts_ns_create(struct uts_ns *from, struct uts_ns **out)
+int uts_ns_create(struct uts_ns *from, struct user_ns *owner, struct uts_ns **out)
 {
 	struct uts_ns *ns;
 
@@ -29,7 +30,7 @@ int uts_ns_create(struct uts_ns *from, struct uts_ns **out)
 		ns_uncharge(NS_UTS);
 		return -ENOMEM;
 	}
-	ns_init(&ns->ns, NS_UTS);
+	ns_init(&ns->ns, NS_UTS, owner);
 	spin_lock(&from->lock);
 	ns->name = from->name;
 	spin_unlock(&from->lock);
@@ -46,8 +47,8 @@ void uts_ns_put(struct uts_ns *ns)
 {
 	if (!ref_put(&ns->ns.ref))
 		return;
+	ns_fini(&ns->ns);
 	kfree(ns);
-	ns_uncharge(NS_UTS);
 }
 
 void uts_get(struct new_utsname *out)

@@ -20,7 +20,7 @@ struct uts_ns {
 };
 extern struct uts_ns uts_ns_root;
 /* A new one with the same names. 0, -ENOSPC, -ENOMEM. */
-int uts_ns_create(struct uts_ns *from, struct uts_ns **out);
+int uts_ns_create(struct uts_ns *from, struct user_ns *owner, struct uts_ns **out);
 void uts_ns_get(struct uts_ns *ns);
 void uts_ns_put(struct uts_ns *ns);
 

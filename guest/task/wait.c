@@ -8,6 +8,7 @@
 #include "mm/as.h"
 #include "task/ptrace.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 #define WAIT_AGAIN 1
 
@@ -48,7 +49,7 @@ static void wait_describe(struct wait_request *w, struct task *t)
 	u64 utime, stime;
 
 	w->pid = pid_nr(t->id);
-	w->uid = c->uid;
+	w->uid = uid_shown(c->uid);
 	cred_put(c);
 	group_times(child, &utime, &stime);
 	rusage_fill(&w->usage, utime + child->child_utime, stime + child->child_stime,

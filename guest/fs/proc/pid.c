@@ -5,10 +5,12 @@
 #include "fs/proc/proc.h"
 
 #include "fs/fdtable.h"
+#include "fs/nsfs.h"
 #include "lib/printf.h"
 #include "mm/as.h"
 #include "task/access.h"
 #include "task/internal.h"
+#include "task/user_ns.h"
 
 /* ---- small files ---- */
 static int pid_comm(struct proc_buf *b, struct proc_ctx *c)
@@ -161,18 +163,70 @@ static int pid_cgroup(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
-static int pid_idmap(struct proc_buf *b, struct proc_ctx *c)
+/* The map's outer side as the reader's user namespace has it; the own namespace's is shown with its parent's ids. */
+static void put_idmap(struct proc_buf *b, struct task *t, bool gid)
 {
-	(void)c;
-	proc_printf(b, "%10u %10u %10u\n", 0, 0, ~0u);
+	struct cred *c = task_cred(t);
+	const struct user_ns *ns = c->user_ns, *outer = user_ns_current();
+	const struct id_map *m = gid ? &ns->gid : &ns->uid;
+	u32 i, n = atomic_load(&m->n);
+
+	if (outer == ns && ns->parent)
+		outer = ns->parent;
+	for (i = 0; i < n; i++)
+		proc_printf(b, "%10u %10u %10u\n", m->extents[i].first,
+			id_from_kernel(gid ? &outer->gid : &outer->uid, m->extents[i].lower),
+			m->extents[i].count);
+	cred_put(c);
+}
+
+static s64 set_idmap(struct task *t, bool gid, const struct file *f, char *text, size_t len)
+{
+	struct cred *c = task_cred(t);
+	s64 ret = user_ns_write_map(c->user_ns, gid, f, text, len);
+
+	cred_put(c);
+	return ret;
+}
+
+static int pid_uid_map(struct proc_buf *b, struct proc_ctx *c)
+{
+	put_idmap(b, c->task, false);
 	return 0;
+}
+
+static int pid_gid_map(struct proc_buf *b, struct proc_ctx *c)
+{
+	put_idmap(b, c->task, true);
+	return 0;
+}
+
+static s64 pid_uid_map_write(struct proc_ctx *c, const struct file *f, char *text, size_t len)
+{
+	return set_idmap(c->task, false, f, text, len);
+}
+
+static s64 pid_gid_map_write(struct proc_ctx *c, const struct file *f, char *text, size_t len)
+{
+	return set_idmap(c->task, true, f, text, len);
 }
 
 static int pid_setgroups(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	proc_printf(b, "allow\n");
+	struct cred *cr = task_cred(c->task);
+
+	proc_printf(b, "%s\n", READ_ONCE(cr->user_ns->setgroups_denied) ? "deny" : "allow");
+	cred_put(cr);
 	return 0;
+}
+
+static s64 pid_setgroups_write(struct proc_ctx *c, const struct file *f, char *text, size_t len)
+{
+	struct cred *cr = task_cred(c->task);
+	s64 ret = user_ns_write_setgroups(cr->user_ns, f, text, len);
+
+	cred_put(cr);
+	return ret;
 }
 
 static int pid_io(struct proc_buf *b, struct proc_ctx *c)
@@ -310,33 +364,72 @@ FOLLOW_LINK(root)
 		.name = n, .mode = S_IFLNK | 0777, .link = which##_link, .follow = which##_follow \
 	}
 
-/* ---- namespaces: names only; they cannot be entered ---- */
-#define NS_LINK(which, number) \
-	static s64 ns_##which(struct proc_ctx *c, char *buf, size_t size) \
-	{ \
-		(void)c; \
-		return MIN(str_format(buf, size, #which ":[%u]", number), (int)size); \
-	}
-NS_LINK(mnt, 4026531841u)
-NS_LINK(uts, 4026531838u)
-NS_LINK(ipc, 4026531839u)
-NS_LINK(pid, 4026531836u)
-NS_LINK(user, 4026531837u)
-NS_LINK(net, 4026531840u)
-NS_LINK(cgroup, 4026531835u)
+/* ---- namespaces ---- */
+/* The namespace that a link stands for: with a reference, or NULL with *err. */
+static struct ns *ns_link_get(struct proc_ctx *c, enum ns_kind kind, bool children, int *err)
+{
+	struct ns *n;
 
-#define PROC_LINK(n, fn) \
+	*err = -EACCES;
+	if (!task_may_access_fs(c->task))
+		return NULL;
+	n = task_get_one_ns(c->task, kind, children);
+	*err = -ENOENT;
+	return n;
+}
+
+static s64 ns_link_text(
+	struct proc_ctx *c, enum ns_kind kind, bool children, char *buf, size_t size)
+{
+	int err;
+	struct ns *n = ns_link_get(c, kind, children, &err);
+
+	if (!n)
+		return err;
+	err = MIN(nsfs_name(n, buf, size), (int)size);
+	ns_put(n);
+	return err;
+}
+
+static int ns_link_follow(struct proc_ctx *c, enum ns_kind kind, bool children, struct path *out)
+{
+	int err;
+	struct ns *n = ns_link_get(c, kind, children, &err);
+
+	return n ? nsfs_path(n, out) : err;
+}
+
+#define NS_LINK(which, kind, children) \
+	static s64 ns_##which##_link(struct proc_ctx *c, char *buf, size_t size) \
 	{ \
-		.name = n, .mode = S_IFLNK | 0777, .link = fn \
+		return ns_link_text(c, kind, children, buf, size); \
+	} \
+	static int ns_##which##_follow(struct proc_ctx *c, struct path *out) \
+	{ \
+		return ns_link_follow(c, kind, children, out); \
 	}
+NS_LINK(cgroup, NS_CGROUP, false)
+NS_LINK(ipc, NS_IPC, false)
+NS_LINK(mnt, NS_MNT, false)
+NS_LINK(net, NS_NET, false)
+NS_LINK(pid, NS_PID, false)
+NS_LINK(pid_children, NS_PID, true)
+NS_LINK(time, NS_TIME, false)
+NS_LINK(time_children, NS_TIME, true)
+NS_LINK(user, NS_USER, false)
+NS_LINK(uts, NS_UTS, false)
+
 static const struct proc_entry ns_table[] = {
-	PROC_LINK("cgroup", ns_cgroup),
-	PROC_LINK("ipc", ns_ipc),
-	PROC_LINK("mnt", ns_mnt),
-	PROC_LINK("net", ns_net),
-	PROC_LINK("pid", ns_pid),
-	PROC_LINK("user", ns_user),
-	PROC_LINK("uts", ns_uts),
+	PROC_MAGIC("cgroup", ns_cgroup),
+	PROC_MAGIC("ipc", ns_ipc),
+	PROC_MAGIC("mnt", ns_mnt),
+	PROC_MAGIC("net", ns_net),
+	PROC_MAGIC("pid", ns_pid),
+	PROC_MAGIC("pid_for_children", ns_pid_children),
+	PROC_MAGIC("time", ns_time),
+	PROC_MAGIC("time_for_children", ns_time_children),
+	PROC_MAGIC("user", ns_user),
+	PROC_MAGIC("uts", ns_uts),
 	{ .name = NULL },
 };
 
@@ -396,6 +489,11 @@ static bool task_next(struct proc_ctx *c, s64 *key, struct proc_child *out)
 
 static const struct proc_dyn task_dyn = { task_lookup, task_next };
 
+#define PROC_OWNED(n, fn, wr) \
+	{ \
+		.name = n, .mode = S_IFREG | 0644, .show = fn, .write_file = wr \
+	}
+
 #define PID_COMMON \
 	PROC_FILE("auxv", proc_pid_auxv), PROC_FILE("cgroup", pid_cgroup), \
 		PROC_FILE("cmdline", proc_pid_cmdline), \
@@ -405,7 +503,7 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_MAGIC("exe", exe), \
 		{ .name = "fd", .mode = S_IFDIR | 0500, .dyn = &proc_fd_dyn }, \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dyn = &proc_fdinfo_dyn }, \
-		PROC_FILE("gid_map", pid_idmap), PROC_FILE("io", pid_io), \
+		PROC_OWNED("gid_map", pid_gid_map, pid_gid_map_write), PROC_FILE("io", pid_io), \
 		PROC_FILE("limits", proc_pid_limits), PROC_FILE("loginuid", pid_loginuid), \
 		PROC_FILE("maps", proc_pid_maps), \
 		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops }, \
@@ -423,12 +521,14 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_FILE("personality", pid_personality), PROC_MAGIC("root", root), \
 		PROC_TUNE("timerslack_ns", pid_timerslack, pid_timerslack_write), \
 		PROC_FILE("schedstat", pid_schedstat), PROC_FILE("sessionid", pid_sessionid), \
-		PROC_FILE("setgroups", pid_setgroups), PROC_FILE("smaps", proc_pid_smaps), \
+		PROC_OWNED("setgroups", pid_setgroups, pid_setgroups_write), \
+		PROC_FILE("smaps", proc_pid_smaps), \
 		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), \
 		PROC_FILE("stat", proc_pid_stat), PROC_FILE("statm", proc_pid_statm), \
 		PROC_FILE("status", proc_pid_status), \
 		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall }, \
-		PROC_FILE("uid_map", pid_idmap), PROC_FILE("wchan", pid_wchan)
+		PROC_OWNED("uid_map", pid_uid_map, pid_uid_map_write), \
+		PROC_FILE("wchan", pid_wchan)
 
 static const struct proc_entry tid_table[] = { PID_COMMON, { .name = NULL } };
 static const struct proc_entry tid_entry = PROC_DIR("tid", tid_table);

@@ -7,6 +7,7 @@
 #include "task/task.h"
 
 #include <linux/fs.h>
+#include "task/user_ns.h"
 
 #define MAPS_NAME_COLUMN 73u
 

@@ -10,6 +10,7 @@
 #include "task/seccomp.h"
 #include "task/internal.h"
 #include "task/signal.h"
+#include "task/user_ns.h"
 
 #define NSEC_PER_TICK 10000000UL /* USER_HZ is 100 */
 
@@ -185,11 +186,13 @@ static void status_ids(struct proc_buf *b, struct task *t)
 {
 	struct cred *cr = task_cred(t);
 
-	proc_printf(b, "Uid:\t%u\t%u\t%u\t%u\n", cr->uid, cr->euid, cr->suid, cr->fsuid);
-	proc_printf(b, "Gid:\t%u\t%u\t%u\t%u\n", cr->gid, cr->egid, cr->sgid, cr->fsgid);
+	proc_printf(b, "Uid:\t%u\t%u\t%u\t%u\n", uid_shown(cr->uid), uid_shown(cr->euid),
+		uid_shown(cr->suid), uid_shown(cr->fsuid));
+	proc_printf(b, "Gid:\t%u\t%u\t%u\t%u\n", gid_shown(cr->gid), gid_shown(cr->egid),
+		gid_shown(cr->sgid), gid_shown(cr->fsgid));
 	proc_printf(b, "FDSize:\t64\nGroups:\t");
 	for (u32 i = 0; i < cr->ngroups; i++)
-		proc_printf(b, "%u ", cr->groups[i]);
+		proc_printf(b, "%u ", gid_shown(cr->groups[i]));
 	proc_printf(b, "\n");
 	cred_put(cr);
 }

@@ -371,12 +371,13 @@ static s64 proc_file_write(struct file *f, struct uio *u, u64 *pos)
 	s64 ret, len;
 
 	(void)pos;
-	if (!n->entry->write)
+	if (!n->entry->write && !n->entry->write_file)
 		return -EIO;
 	len = proc_copy_text(u, &text);
 	if (len < 0)
 		return len;
-	ret = n->entry->write(&n->ctx, text, (size_t)len);
+	ret = n->entry->write_file ? n->entry->write_file(&n->ctx, f, text, (size_t)len)
+				   : n->entry->write(&n->ctx, text, (size_t)len);
 	kfree(text);
 	return ret;
 }
@@ -428,7 +429,9 @@ static int proc_mount(const char *source, const char *data, u64 ms_flags, struct
 	return proc_mount_tree("proc", 0x9fa0, &proc_root_entry, out);
 }
 
-static struct fs_type proc_type = { .name = "proc", .nodev = true, .mount = proc_mount };
+static struct fs_type proc_type = {
+	.name = "proc", .nodev = true, .userns = true, .visible = true, .mount = proc_mount
+};
 
 void proc_init(void)
 {

@@ -55,6 +55,8 @@ struct proc_entry {
 	int (*show)(struct proc_buf *b, struct proc_ctx *c); /* 0 or -errno */
 	s64 (*write)(
 		struct proc_ctx *c, char *text, size_t len); /* terminated; bytes taken or -errno */
+	/* The same for who must know the open file, that is its opener. */
+	s64 (*write_file)(struct proc_ctx *c, const struct file *f, char *text, size_t len);
 	s64 (*link)(struct proc_ctx *c, char *buf, size_t size);
 	int (*follow)(struct proc_ctx *c, struct path *out);
 	const struct proc_entry *children;

@@ -165,7 +165,9 @@ static int sysfs_mount(const char *source, const char *data, u64 ms_flags, struc
 	return proc_mount_tree("sysfs", SYSFS_MAGIC_, &sys_root, out);
 }
 
-static struct fs_type sysfs_type = { .name = "sysfs", .nodev = true, .mount = sysfs_mount };
+static struct fs_type sysfs_type = {
+	.name = "sysfs", .nodev = true, .userns = true, .visible = true, .mount = sysfs_mount
+};
 
 void sysfs_init(void)
 {

@@ -11,6 +11,7 @@
 #include "lib/printf.h"
 #include "mm/as.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define F_SEAL_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
@@ -222,13 +223,13 @@ static int tmpfs_option(struct tmpfs_sb *sb, const char *name, const char *value
 	}
 	if (!strcmp(name, "uid")) {
 		err = mount_option_number(value, 10, &v);
-		sb->uid = (u32)v;
-		return err;
+		sb->uid = uid_to_kernel((u32)v);
+		return err ?: sb->uid == ID_NONE ? -EINVAL : 0;
 	}
 	if (!strcmp(name, "gid")) {
 		err = mount_option_number(value, 10, &v);
-		sb->gid = (u32)v;
-		return err;
+		sb->gid = gid_to_kernel((u32)v);
+		return err ?: sb->gid == ID_NONE ? -EINVAL : 0;
 	}
 	if (!strcmp(name, "inode64") || !strcmp(name, "inode32") || !strcmp(name, "huge") ||
 		!strcmp(name, "mpol") || !strcmp(name, "noswap"))
@@ -246,6 +247,8 @@ static int tmpfs_parse(struct tmpfs_sb *sb, const char *data)
 	sb->max_pages = st.total / 2;
 	sb->max_inodes = st.total / 2;
 	sb->mode = 01777;
+	sb->uid = task_current() ? cred_current()->fsuid : 0;
+	sb->gid = task_current() ? cred_current()->fsgid : 0;
 	if (!data || !*data)
 		return 0;
 	copy = cursor = kstrdup(data);
@@ -445,7 +448,9 @@ int memfd_create_file(const char *name, u32 flags, struct file **out)
 	return 0;
 }
 
-static struct fs_type tmpfs_type = { .name = "tmpfs", .nodev = true, .mount = tmpfs_mount };
+static struct fs_type tmpfs_type = {
+	.name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount
+};
 
 void tmpfs_init(void)
 {

@@ -10,6 +10,7 @@
 #include "task/task.h"
 
 #include <linux/fs.h>
+#include "task/user_ns.h"
 
 #define PTY_MAX		    1024u
 #define PTY_CHUNK	    512u
@@ -512,10 +513,10 @@ static int devpts_option(struct devpts *s, const char *name, const char *value)
 	} else if (!strcmp(name, "ptmxmode")) {
 		s->ptmx_mode = v & 0777;
 	} else if (!strcmp(name, "uid")) {
-		s->uid = (u32)v;
+		s->uid = uid_to_kernel((u32)v);
 		s->set_uid = true;
 	} else if (!strcmp(name, "gid")) {
-		s->gid = (u32)v;
+		s->gid = gid_to_kernel((u32)v);
 		s->set_gid = true;
 	} else if (strcmp(name, "max") != 0) {
 		return -EINVAL;
@@ -576,7 +577,9 @@ static int devpts_mount(const char *source, const char *data, u64 ms_flags, stru
 	return err;
 }
 
-static struct fs_type devpts_type = { .name = "devpts", .nodev = true, .mount = devpts_mount };
+static struct fs_type devpts_type = {
+	.name = "devpts", .nodev = true, .userns = true, .mount = devpts_mount
+};
 
 void pty_init(void)
 {
