@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Debug registers of programs, for ptrace(2): watchpoints and hardware breakpoints on addresses of the user half. They are loaded when a
- * thread that has some is switched in, and only then. What the kernel's own access hits is not reported. On pvm the hypervisor takes the
- * registers' values and nothing comes of it: there switching one on is refused.
+ * thread that has some is switched in, and only then. What the kernel's own access hits is not reported. Hypervisors and emulators take the
+ * registers' values and nothing comes of it (pvm, QEMU's SVM): where a watchpoint of our own is not hit, switching one on is refused.
  */
 #include <linux/errno.h>
 
 #include "arch/x86_64/pcpu.h"
+#include "lib/atomic.h"
 #include "lib/string.h"
 #include "task/ptrace.h"
 
@@ -17,6 +18,7 @@
 #define DR7_LOCAL    0x55UL
 #define DR7_ENABLE   0xffUL
 #define DR7_CONTROL  0xffff0000UL
+#define DR7_OWN	     0xd0001UL /* register 0, writes, four bytes */
 #define RW_EXECUTE   0u
 #define RW_IO	     2u
 
@@ -41,6 +43,35 @@ static void dr_write(u32 n, u64 v)
 	default:
 		__asm__ volatile("mov %0, %%db7" ::"r"(v));
 	}
+}
+
+static u64 dr_status(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%db6, %0" : "=r"(v));
+	return v;
+}
+
+/* Is a watchpoint hit here? Asked once, by a write of our own, whose trap is as one that a program's watchpoint raises in the kernel. */
+static bool dr_works(void)
+{
+	static int known;
+	static u32 cell;
+	u64 flags;
+
+	if (READ_ONCE(known))
+		return READ_ONCE(known) > 0;
+	flags = irq_save();
+	dr_write(6, DR6_INVERTED);
+	dr_write(0, (u64)&cell);
+	dr_write(7, DR7_FIXED | DR7_OWN);
+	WRITE_ONCE(cell, 1);
+	WRITE_ONCE(known, dr_status() & 1 ? 1 : -1);
+	dr_write(6, DR6_INVERTED);
+	debug_regs_load(thread_current());
+	irq_restore(flags);
+	return READ_ONCE(known) > 0;
 }
 
 static u32 dr_kind(u64 dr7, u32 n)
@@ -81,7 +112,7 @@ static int dr_set_control(struct debug_regs *d, u64 v)
 		if (ret < 0)
 			return ret;
 	}
-	if (arch_pvm && (v & DR7_ENABLE))
+	if ((v & DR7_ENABLE) && !dr_works())
 		return -ENODEV;
 	d->control = v & (DR7_ENABLE | DR7_CONTROL);
 	return 0;
@@ -148,7 +179,7 @@ bool debug_regs_hit(struct regs *r)
 
 	if (!d->control)
 		return false;
-	__asm__ volatile("mov %%db6, %0" : "=r"(status));
+	status = dr_status();
 	dr_write(6, DR6_INVERTED);
 	hits = status & DR6_HITS;
 	d->status = hits | (status & DR6_STEP);
