@@ -40,35 +40,15 @@ native() {
 		sh "$work/rootfs" "$work/volume" "$@" </dev/null
 }
 
-config() {
-	python3 - "$work/config.json" "$work/volume" "$@" <<'PY'
-import json, sys
-caps = ["CAP_" + c for c in ("CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
-    "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
-    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE SETFCAP").split()]
-json.dump({
-    "ociVersion": "1.0.2",
-    "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": sys.argv[3:], "cwd": "/",
-                "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C", "TERM=dumb"],
-                "capabilities": {k: caps for k in ("bounding", "effective", "permitted")}},
-    "root": {"path": "rootfs"}, "hostname": "abi",
-    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-               {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-               {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666", "mode=620"]},
-               {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "nodev", "mode=1777"]},
-               {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]},
-               {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
-               {"destination": "/scratch", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]},
-               {"destination": "/volume", "type": "bind", "source": sys.argv[2], "options": ["rbind", "rw"]}],
-    "linux": {"namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")]}}, open(sys.argv[1], "w"))
-PY
-}
+capabilities="CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN
+	NET_RAW IPC_LOCK IPC_OWNER SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE
+	SETFCAP"
 
 # inside SECONDS COMMAND...
 inside() {
 	local limit=$1 rc
 	shift
-	config "$@"
+	"$top_srcdir/tests/abi/bundle-config" "$work/config.json" "$capabilities" "$work/volume" "$@" || exit 2
 	timeout -k 5 "$limit" "$casemate" --root "$work/state" run --memory "$memory" --cpus "$cpus" ${ABI_OPTIONS:-} --bundle "$work" "abi-$$" </dev/null
 	rc=$?
 	"$casemate" --root "$work/state" delete --force "abi-$$" >/dev/null 2>&1

@@ -72,29 +72,9 @@ else
 	kconfig=
 fi
 
-config() { # config FROM
-	python3 - "$work/config.json" /opt/ltp-loop /opt/list "$1" "$limit" "$kconfig" <<'PY'
-import json, os, sys
-caps = ["CAP_" + c for c in ("CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT "
-                             "KILL AUDIT_WRITE").split()]
-if os.environ.get("LTP_CAPS") == "all":
-    caps += ["CAP_" + c for c in ("DAC_READ_SEARCH LINUX_IMMUTABLE NET_BROADCAST NET_ADMIN IPC_LOCK IPC_OWNER SYS_PTRACE SYS_ADMIN SYS_NICE "
-                                  "SYS_TTY_CONFIG LEASE SYSLOG CHECKPOINT_RESTORE").split()]
-json.dump({
-    "ociVersion": "1.0.2",
-    "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": sys.argv[2:], "cwd": "/",
-                "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C", "TERM=dumb"],
-                "capabilities": {k: caps for k in ("bounding", "effective", "permitted")}},
-    "root": {"path": "rootfs"}, "hostname": "ltp",
-    "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-               {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-               {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666", "mode=620"]},
-               {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "nodev", "mode=1777"]},
-               {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]},
-               {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}],
-    "linux": {"namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")]}}, open(sys.argv[1], "w"))
-PY
-}
+capabilities="CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
+[ "${LTP_CAPS:-}" != all ] || capabilities="$capabilities DAC_READ_SEARCH LINUX_IMMUTABLE NET_BROADCAST NET_ADMIN IPC_LOCK IPC_OWNER SYS_PTRACE
+	SYS_ADMIN SYS_NICE SYS_TTY_CONFIG LEASE SYSLOG CHECKPOINT_RESTORE"
 
 # What the log says about the entry that runs now: its number, or "done" or nothing.
 last_start() {
@@ -125,7 +105,7 @@ watch() { # watch LOG
 : >"$out/$runtime.log"
 from=1 broken=0
 while :; do
-	config "$from"
+	"$here/bundle-config" "$work/config.json" "$capabilities" "" /opt/ltp-loop /opt/list "$from" "$limit" "$kconfig" || exit 2
 	"${runner[@]}" run ${options[@]+"${options[@]}"} --bundle "$work" "ltp-$$" >"$work/part.log" 2>"$work/part.err" </dev/null &
 	pid=$!
 	verdict=PANIC

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# A client of the control socket that knows nothing but docs/RPC.md: one JSON value a message, descriptors as SCM_RIGHTS on its first byte.
+# A client of the control socket that knows nothing but docs/RPC.md.
 import json, mmap, os, re, socket, struct, sys, time
+
+from rpc_wire import Connection
 
 path, output, doc, log, busybox = sys.argv[1:]
 patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
@@ -14,37 +16,13 @@ def check(good, text):
     print(("ok " if good else "not ok: ") + text, flush=True)
 
 
-class Client:
+class Client(Connection):
     def __init__(self, seconds=20):
-        self.s = socket.socket(socket.AF_UNIX)
-        self.s.settimeout(seconds * patience)
-        self.s.connect(name)
-
-    def send(self, data, fds=()):
-        if fds:
-            socket.send_fds(self.s, [data[:1]], fds)
-            data = data[1:]
-        self.s.sendall(data)
-
-    def receive(self):
-        text = b""
-        while True:
-            part = self.s.recv(65536)
-            if not part:
-                return None
-            text += part
-            try:
-                return json.loads(text)
-            except ValueError:
-                continue
+        super().__init__(name, seconds * patience)
 
     def call(self, method, arg=None, fds=()):
         called.add(method)
-        request = {"method": method}
-        if arg is not None:
-            request["arg"] = arg
-        self.send(json.dumps(request).encode(), fds)
-        return self.receive()
+        return super().call(method, arg, fds)
 
 
 def call(method, arg=None, fds=()):

@@ -13,7 +13,7 @@ ln -s /etc/words "$bundle/rootfs/etc/link"
 mkfifo "$bundle/rootfs/etc/fifo"
 ln -s busybox "$bundle/rootfs/bin/mkdir"
 $cm --debug create -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
-python3 "$top_srcdir/tests/oci/rpc.py" "$tmp/state/r/control.sock" "$tmp/out" "$top_srcdir/docs/RPC.md" "$tmp/log" "$busybox" >"$tmp/rpc" 2>&1
+python3 -B "$top_srcdir/tests/oci/rpc.py" "$tmp/state/r/control.sock" "$tmp/out" "$top_srcdir/docs/RPC.md" "$tmp/log" "$busybox" >"$tmp/rpc" 2>&1
 points() { # points FILE: lines of a client as points
 	while read -r verdict text; do
 		case "$verdict" in ok) ok 0 "$text" ;; not) ok 1 "$text" ;; *) echo "# $verdict $text" ;; esac
@@ -26,7 +26,7 @@ $cm delete --force r
 # ---- further containers
 config /bin/sh -c 'trap "exit 0" TERM; while :; do sleep 1 & wait; done'
 $cm create -b "$bundle" r >"$tmp/out" 2>&1 </dev/null
-python3 "$top_srcdir/tests/oci/rpc_pod.py" "$tmp/state/r/control.sock" "$tmp/libexec/casemate-fsd" "$bundle/rootfs" "$bundle/config.json" >"$tmp/pod" 2>&1
+python3 -B "$top_srcdir/tests/oci/rpc_pod.py" "$tmp/state/r/control.sock" "$tmp/libexec/casemate-fsd" "$bundle/rootfs" "$bundle/config.json" >"$tmp/pod" 2>&1
 points "$tmp/pod"
 $cm delete --force r
 is "$(state_entries)" "" "no state is left"

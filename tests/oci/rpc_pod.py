@@ -3,6 +3,8 @@
 # directory, config.json.
 import json, os, random, socket, subprocess, sys, threading, time
 
+from rpc_wire import Connection
+
 path, fsd, rootfs, config = sys.argv[1:]
 patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
 spec = json.load(open(config))
@@ -18,28 +20,12 @@ def check(good, text):
 
 
 def call(method, arg=None, fds=(), wait=True):
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(60 * patience)
-    s.connect(name)
-    data = json.dumps({"method": "containerManager." + method, "arg": arg}).encode()
-    if fds:
-        socket.send_fds(s, [data[:1]], fds)
-        data = data[1:]
+    c = Connection(name, 60 * patience)
     try:
-        s.sendall(data)
+        c.send(json.dumps({"method": "containerManager." + method, "arg": arg}).encode(), fds)
     except (BrokenPipeError, ConnectionResetError):
         return None
-    text = b""
-    while wait:
-        part = s.recv(65536)
-        if not part:
-            return None
-        text += part
-        try:
-            return json.loads(text)
-        except ValueError:
-            continue
-    return None
+    return c.receive() if wait else None
 
 
 def good(method, arg, fds=(), text=""):
