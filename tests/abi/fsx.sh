@@ -42,7 +42,7 @@ end=$((SECONDS + $2)) round=0
 while [ $SECONDS -lt $end ]; do
 	round=$((round + 1))
 	mkdir "r$round"
-	timeout -k 5 $(($2 + 120)) /suite/fsstress -d "$PWD/r$round" -p 6 -n 4000 -s $(($3 + round)) -c >log 2>&1 || { tail -n 20 log; echo "fsstress: $?"; exit 1; }
+	timeout -k 5 $(($2 + 120)) /suite/fsstress -d "$PWD/r$round" -p 6 -n 4000 -s $(($3 + round)) -c >log 2>&1 || { echo "fsstress: $?"; tail -n 20 log; exit 1; }
 	[ $SECONDS -lt $end ] && rm -rf "r$round"
 done
 rm -f log
