@@ -24,7 +24,7 @@
 	0x8000u /* RAM offset of the user half's second level: between the GDT and the boot tables */
 #define PROBE_CREATES 5
 #define MSR_PVM_BITS  0x4b564d12
-#define PROBE_SECONDS 10
+#define PROBE_SECONDS 30
 
 extern const char probe_guest[], probe_guest_end[];
 

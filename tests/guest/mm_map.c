@@ -136,6 +136,12 @@ static void test_mremap(void)
 	ok(mremap(q, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE) == p + PAGE &&
 			p[PAGE] == 'a' && p[2 * PAGE] == 'b' && probe_read(q) == SIGSEGV,
 		"MREMAP_FIXED moves onto a mapping");
+	ok(mremap(p + PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE) == MAP_FAILED &&
+			errno == EINVAL,
+		"overlapping ranges give EINVAL");
+	ok(mremap((void *)(PAGE * 16), PAGE, 2 * PAGE, 0) == MAP_FAILED && errno == EFAULT,
+		"an unmapped range gives EFAULT");
+	munmap(p, 8 * PAGE);
 	p = map(4, RW, ANON);
 	memset(p, 5, 4 * PAGE);
 	q = mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
@@ -146,12 +152,6 @@ static void test_mremap(void)
 		"which does not go with another size");
 	munmap(p, 4 * PAGE);
 	munmap(q, 4 * PAGE);
-	ok(mremap(p + PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE) == MAP_FAILED &&
-			errno == EINVAL,
-		"overlapping ranges give EINVAL");
-	ok(mremap((void *)(PAGE * 16), PAGE, 2 * PAGE, 0) == MAP_FAILED && errno == EFAULT,
-		"an unmapped range gives EFAULT");
-	munmap(p, 8 * PAGE);
 }
 
 static void test_brk(void)
