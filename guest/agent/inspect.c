@@ -83,17 +83,24 @@ static void inspect_fds(struct proc_buf *b, struct proc_ctx *c, const struct pro
 		fdtable_put(t);
 }
 
+/* Not inlined: one path on the stack at a time. */
+static __attribute__((noinline)) void inspect_link(
+	struct inspect_reply *r, struct proc_ctx *c, u32 kind, const struct proc_entry *e)
+{
+	char path[INSPECT_PATH];
+	s64 n = e->link(c, path, sizeof(path));
+
+	if (n > 0)
+		inspect_put(r, kind, path, (size_t)n);
+}
+
 static void inspect_one(struct inspect_reply *r, struct proc_ctx *c, u32 kind)
 {
 	const struct proc_entry *e = inspect_entry(inspect_entries[kind].name);
 	struct proc_buf b = { NULL, 0, 0, false };
-	char path[INSPECT_PATH];
-	s64 n;
 
 	if (e && e->link) {
-		n = e->link(c, path, sizeof(path));
-		if (n > 0)
-			inspect_put(r, kind, path, (size_t)n);
+		inspect_link(r, c, kind, e);
 		return;
 	}
 	if (e && e->dyn)

@@ -625,8 +625,9 @@ static long mem_free(void)
 
 static int churn_child(void)
 {
+	/* Linux 6.1 takes milliseconds to free an IPC namespace, one after the other. */
 	for (int i = 0; i < 1000; i++) {
-		if (unshare(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS))
+		if (unshare(CLONE_NEWUTS | CLONE_NEWNS | (i % 16 ? 0 : CLONE_NEWIPC)))
 			return 1;
 	}
 	return 0;
@@ -641,7 +642,7 @@ static void test_churn(void)
 
 		good &= in_new(0, churn_child) == 0;
 		/* Linux frees them some time later. */
-		for (int n = 0; i > 0 && n < 50 && !flat; n++) {
+		for (int n = 0; i > 0 && n < 100 && !flat; n++) {
 			usleep(100000);
 			flat = before - mem_free() < 2048;
 		}
