@@ -17,7 +17,7 @@ n=0
 for name in ${KVM_UNIT_TESTS_NAMES:-$("$casemate" kvmtest suite --list "$dir/x86")}; do
 	ours=$("$casemate" kvmtest suite ${limit:+--timeout "$limit"} "$dir/x86" "$name" | sed -n "s/^\([a-zKV ]*[a-z]\)  *$name (\(.*\))\$/\1: \2/p")
 	theirs="not run"
-	command -v qemu-system-x86_64 >/dev/null &&
+	command -v "${QEMU:-qemu-system-x86_64}" >/dev/null &&
 		theirs=$(cd "$dir" && ACCEL=kvm TIMEOUT=${limit:+${limit}s} ./run_tests.sh -j 1 "$name" 2>/dev/null </dev/null | sed 's/\x1b\[[0-9;]*m//g' | tail -n 1)
 	n=$((n + 1))
 	ok=ok

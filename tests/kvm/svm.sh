@@ -60,8 +60,20 @@ if case $only in *gdb*) ;; *) false ;; esac && rootfs=$("$top_srcdir/tests/lib/d
 	printf '#!/bin/sh\nexec /t/lib/gdb --data-directory=/t/lib/gdb-data "$@"\n' >"$t/gdb"
 	chmod +x "$t/gdb"
 fi
+# kvm-unit-tests, and QEMU to run them beside us.
+if case $only in *kut*) ;; *) false ;; esac; then
+	: "${KVM_UNIT_TESTS_DIR:?}" && rootfs=$("$top_srcdir/tests/lib/debian-rootfs") || exit 1
+	mkdir -p "$t/kut/x86" && cp -r "$KVM_UNIT_TESTS_DIR"/{config.mak,errata.txt,run_tests.sh,scripts} "$t/kut/" || exit 1
+	sed -i "s,$KVM_UNIT_TESTS_DIR,/t/kut,g" "$t/kut/config.mak"
+	cp "$KVM_UNIT_TESTS_DIR"/x86/{*.flat,run,unittests.cfg} "$t/kut/x86/" || exit 1
+	qemu=$(command -v qemu-system-x86_64) && cp "$qemu" "$t/lib/" && libraries "$qemu"
+	mkdir "$t/qemu-data" && find /usr/share/qemu /usr/share/seabios -name '*.bin' -o -name '*.rom' | xargs -I{} cp -L {} "$t/qemu-data/"
+	printf '#!/bin/sh\nexec /t/lib/qemu-system-x86_64 -L /t/qemu-data "$@"\n' >"$t/qemu"
+	chmod +x "$t/qemu"
+fi
 
 {
+	echo "export KVM_UNIT_TESTS_DIR=/t/kut QEMU=/t/qemu KVM_UNIT_TESTS_NAMES='${KVM_UNIT_TESTS_NAMES:-}' KVM_UNIT_TESTS_LIMIT=${KVM_UNIT_TESTS_LIMIT:-}"
 	echo "export CASEMATE_TEST_EMULATED='${CASEMATE_TEST_EMULATED-1}' CASEMATE_TEST_BYTES=${CASEMATE_TEST_BYTES:-4000000}"
 	echo "export RUNS=${RUNS:-100} CROWD=${CROWD:-10} KILLS=${KILLS:-5}"
 	cat <<'SCRIPT'
@@ -89,9 +101,28 @@ SVM_TSC_KHZ=$("$top_builddir/casemate-vmm" --probe 2>/dev/null | sed -n 's/^kvm.
 export SVM_TSC_KHZ
 expected=$(sed -n 's/^one [0-9]* //p' "$work/script" | tr '\n' ' ')
 
+# An emulated machine that stands still is started again with what has not ended, twice at most for one script; a run of chosen scripts, which may be
+# silent for long, never is.
+legs() {
+	before=none
+	while :; do
+		"$top_srcdir/tests/kvm/svm-leg" -c "${CASEMATE_SVM_CPUS:-1}" -m "${CASEMATE_SVM_MEMORY:-4096}" -t $((limit - SECONDS)) ${quiet:+-q "$quiet"} "$work/script" "$t" | tee "$work/part"
+		[ "${PIPESTATUS[0]}" -eq 75 ] || return
+		stuck=$(sed -n 's/^svm-begin //p' "$work/part" | tail -n 1)
+		echo "svm-still ${stuck:-start}"
+		[ "$stuck" != "$before" ] || return
+		before=$stuck
+		for script in $(sed -n 's/^svm-end \([^ ]*\) .*/\1/p' "$work/part"); do
+			sed -i "\\,^one [0-9]* $script\$,d" "$work/script"
+		done
+	done
+}
+quiet=
+[ -n "$only" ] || quiet=$((${CASEMATE_SVM_QUIET:-240} * patience))
+
 # One emulated CPU: two need two processors of the host for themselves (docs/MACHINE.md); the guests have two all the same.
 # Points are numbered through. A script counts as ended when it printed its plan and as many points, and its status fits them.
-"$top_srcdir/tests/kvm/svm-leg" -c "${CASEMATE_SVM_CPUS:-1}" -m 4096 -t "$limit" "$work/script" "$t" | tee "$top_builddir/tests/kvm/svm.raw" | awk -v expected="$expected" '
+legs | tee "$top_builddir/tests/kvm/svm.raw" | awk -v expected="$expected" '
 function point(ok, text) { n++; print (ok ? "ok " : "not ok ") n " - svm: " text; fflush() }
 /^svm-begin / { name = $2; points = bad = 0; plan = -1; next }
 /^svm-end / {
@@ -99,6 +130,12 @@ function point(ok, text) { n++; print (ok ? "ok " : "not ok ") n " - svm: " text
 	fits = plan == points && ($3 == 0 || (bad && $3 != 124 && $3 != 137))
 	point(fits, $2 ": ended, status " $3 ", " points " of " plan " points, " $4 " s")
 	name = ""
+	next
+}
+/^svm-still / {
+	print "# the emulated machine stood still in " $2
+	name = ""
+	fflush()
 	next
 }
 name == "" && /^1\.\.0 # SKIP/ { print; skipped = 1; next }
