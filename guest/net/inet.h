@@ -133,6 +133,19 @@ void inet_opt_init(struct inet_sock *i);
 int inet_setsockopt(struct socket *s, int level, int opt, uaddr_t val, u32 len);
 int inet_getsockopt(struct socket *s, int level, int opt, struct sock_optval *out);
 
+/* ---- inet_cmsg.c ---- */
+/* What the header of one datagram says beside addresses. */
+struct inet_ctl {
+	u8 hops, class; /* TTL and TOS in IPv4 */
+};
+struct scm;
+/* Fills *ctl from the socket's options and the control data of a datagram to f->dst; IP_PKTINFO and its like change f->src. 0, -EINVAL, -ENETUNREACH. */
+int inet_send_ctl(const struct inet_sock *i, const struct scm *scm, struct port_flow *f,
+	struct inet_ctl *ctl);
+/* The control data that i's options ask for. */
+void inet_recv_ctl(const struct inet_sock *i, const struct port_flow *f, const struct inet_ctl *ctl,
+	struct scm *scm);
+
 /* ---- protocols ---- */
 extern const struct inet_proto tcp_proto, udp_proto;
 int tcp_create(struct socket *s);

@@ -129,6 +129,19 @@ static int scm_add_extra(struct scm *scm, const struct cmsghdr_k *h, uaddr_t p)
 	return copy_from_user(c->data, p, len);
 }
 
+void scm_add(struct scm *scm, int level, int type, const void *data, u32 len)
+{
+	struct sock_cmsg *c;
+
+	if (!scm->extra || scm->extra->n >= SOCK_CMSGS)
+		return;
+	c = &scm->extra->c[scm->extra->n++];
+	c->level = level;
+	c->type = type;
+	c->len = len;
+	memcpy(c->data, data, len);
+}
+
 static bool scm_id_allowed(u32 id, u32 real, u32 effective, u32 saved, int cap)
 {
 	return id == real || id == effective || id == saved || capable_here(cap);

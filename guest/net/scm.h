@@ -51,6 +51,8 @@ void scm_copy_cred(struct scm_cred *dst, const struct scm_cred *src); /* the sam
 struct ucred scm_user_cred(const struct scm_cred *c);
 /* Parse len bytes of control data at user address p. 0, -EINVAL, -EBADF, -EPERM, -ENOMEM. */
 int scm_read_user(struct scm *scm, uaddr_t p, u64 len);
+/* One of another level for the receiver, of at most SOCK_CMSG_DATA bytes; dropped where nobody wants it. */
+void scm_add(struct scm *scm, int level, int type, const void *data, u32 len);
 /* Write what was received into the user's buffer of *len bytes, install descriptors; *len becomes the used length. MSG_CTRUNC goes
  * into *out_flags when something did not fit. 0 or -EFAULT. */
 int scm_write_user(

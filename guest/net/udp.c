@@ -15,14 +15,13 @@
 #define UDP_MAX6     65527u
 #define UDP_OVERHEAD 512u /* what a queued datagram counts beside its bytes */
 #define UDP_ERRS_MAX 16u
-#define LO_INDEX     1
 
 struct udp_msg {
 	struct list_head link;
 	struct port_flow flow;
 	u32 len;
 	s32 err; /* on the error queue */
-	u8 tos;
+	struct inet_ctl ctl;
 	u8 data[];
 };
 
@@ -173,34 +172,9 @@ static struct udp_msg *msg_read(struct sock_msg *m, int *err)
 	return *err ? NULL : msg;
 }
 
-/* The source that a control message asks for. */
-static int pktinfo_source(struct inet_sock *i, const struct scm *scm, struct inet_addr *src)
-{
-	const struct sock_cmsg *c;
-
-	for (u32 n = 0; scm->extra && n < scm->extra->n; n++) {
-		c = &scm->extra->c[n];
-		if (c->level == IPPROTO_IP && c->type == IP_PKTINFO) {
-			if (c->len != sizeof(struct in_pktinfo))
-				return -EINVAL;
-			*src = inet_any4;
-			memcpy(src->b + 12, c->data + offsetof(struct in_pktinfo, ipi_spec_dst), 4);
-		} else if (c->level == IPPROTO_IPV6 && c->type == IPV6_PKTINFO &&
-			   i->family == AF_INET6) {
-			if (c->len < 20)
-				return -EINVAL;
-			memcpy(src->b, c->data, sizeof(src->b));
-		} else {
-			continue;
-		}
-		if (!inet_addr_any(src) && !inet_local(src))
-			return i->family == AF_INET ? -ENETUNREACH : -EINVAL;
-	}
-	return 0;
-}
-
-/* Where the datagram goes and from where. */
-static int send_flow(struct socket *s, struct sock_msg *m, struct port_flow *f)
+/* Where the datagram goes, from where, and with what in its header. */
+static int send_flow(
+	struct socket *s, struct sock_msg *m, struct port_flow *f, struct inet_ctl *ctl)
 {
 	struct inet_sock *i = inet_of(s);
 	int r = 0;
@@ -224,7 +198,7 @@ static int send_flow(struct socket *s, struct sock_msg *m, struct port_flow *f)
 	spin_unlock(&udp_table_lock);
 	if (!f->dport)
 		return -EDESTADDRREQ;
-	r = pktinfo_source(i, m->scm, &f->src);
+	r = inet_send_ctl(i, m->scm, f, ctl);
 	return r ? r : udp_route(s, &f->dst, &f->src);
 }
 
@@ -339,6 +313,7 @@ static s64 udp_send(struct socket *s, struct sock_msg *m)
 {
 	struct udp_sock *u = udp_of(s);
 	struct port_flow flow;
+	struct inet_ctl ctl;
 	struct udp_msg *msg;
 	u64 len = m->uio->left;
 	int r;
@@ -347,7 +322,7 @@ static s64 udp_send(struct socket *s, struct sock_msg *m)
 		return -EOPNOTSUPP;
 	if (len > len_max(u))
 		return -EMSGSIZE;
-	r = send_flow(s, m, &flow);
+	r = send_flow(s, m, &flow, &ctl);
 	if (!r && READ_ONCE(u->in.err))
 		r = -inet_take_error(s);
 	if (!r && u->write_shut)
@@ -356,7 +331,7 @@ static s64 udp_send(struct socket *s, struct sock_msg *m)
 	if (!msg)
 		return r;
 	msg->flow = flow;
-	msg->tos = (u8)u->in.opt[inet_addr_v4(&flow.dst) ? IO_TOS : IO6_TCLASS];
+	msg->ctl = ctl;
 	if ((m->flags & MSG_MORE) || READ_ONCE(u->more))
 		return send_more(u, msg, m->flags & MSG_MORE);
 	send_out(u, msg);
@@ -364,51 +339,6 @@ static s64 udp_send(struct socket *s, struct sock_msg *m)
 }
 
 /* ---- receiving ---- */
-
-static void add_cmsg(struct scm *scm, int level, int type, const void *data, u32 len)
-{
-	struct sock_cmsg *c;
-
-	if (!scm->extra || scm->extra->n >= SOCK_CMSGS)
-		return;
-	c = &scm->extra->c[scm->extra->n++];
-	c->level = level;
-	c->type = type;
-	c->len = len;
-	memcpy(c->data, data, len);
-}
-
-/* Control data that options asked for. */
-static void recv_cmsgs(const struct inet_sock *i, const struct udp_msg *msg, struct scm *scm)
-{
-	struct in_pktinfo p4 = { .ipi_ifindex = LO_INDEX };
-	struct {
-		u8 addr[16];
-		s32 index;
-	} p6 = { .index = LO_INDEX };
-	s32 hops = 64, class = msg->tos;
-
-	if (!scm->extra)
-		return;
-	memcpy(&p4.ipi_addr, msg->flow.dst.b + 12, 4);
-	memcpy(&p4.ipi_spec_dst, msg->flow.dst.b + 12, 4);
-	memcpy(p6.addr, msg->flow.dst.b, sizeof(p6.addr));
-	if (i->family == AF_INET) {
-		if (i->opt[IO_PKTINFO])
-			add_cmsg(scm, IPPROTO_IP, IP_PKTINFO, &p4, sizeof(p4));
-		if (i->opt[IO_RECVTTL])
-			add_cmsg(scm, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
-		if (i->opt[IO_RECVTOS])
-			add_cmsg(scm, IPPROTO_IP, IP_TOS, &msg->tos, 1);
-		return;
-	}
-	if (i->opt[IO6_RECVPKTINFO])
-		add_cmsg(scm, IPPROTO_IPV6, IPV6_PKTINFO, &p6, sizeof(p6));
-	if (i->opt[IO6_RECVHOPLIMIT])
-		add_cmsg(scm, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
-	if (i->opt[IO6_RECVTCLASS])
-		add_cmsg(scm, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
-}
 
 /* Bytes of msg to the reader. */
 static s64 msg_write(struct sock_msg *m, const struct udp_msg *msg)
@@ -436,7 +366,7 @@ static void error_cmsg(const struct inet_sock *i, const struct udp_msg *msg, str
 	inet_format(i->family, &msg->flow.dst, 0, &offender);
 	memcpy(data, &e, sizeof(e));
 	memcpy(data + sizeof(e), offender.raw, offender.len);
-	add_cmsg(scm, i->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+	scm_add(scm, i->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 		i->family == AF_INET ? IP_RECVERR : IPV6_RECVERR, data,
 		(u32)(sizeof(e) + offender.len));
 }
@@ -512,7 +442,7 @@ static s64 recv_one(struct udp_sock *u, struct sock_msg *m, bool *got)
 	n = msg_write(m, msg);
 	if (m->name)
 		inet_format(u->in.family, &msg->flow.src, msg->flow.sport, m->name);
-	recv_cmsgs(&u->in, msg, m->scm);
+	inet_recv_ctl(&u->in, &msg->flow, &msg->ctl, m->scm);
 	if (!(m->flags & MSG_PEEK))
 		queue_remove(u, msg);
 	return n;
