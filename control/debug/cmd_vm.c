@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <linux/virtio_ids.h>
 
 #include "control/debug/cmds.h"
 #include "control/debug/text.h"
@@ -30,8 +31,14 @@ static json_t *status_machine(const struct cm_dbg_machine *m)
 		(json_int_t)ram, "tscKhz", (json_int_t)m->tsc_khz);
 }
 
-/* "console", "fs root"... */
-static json_t *status_devices(struct session *s)
+/* A file device that no driver has touched and that waits for a further container (casemate/fsdev.h). */
+static bool device_spare(const struct cm_dbg_device *d)
+{
+	return d->virtio_id == VIRTIO_ID_FS && d->status == 0 && strncmp(d->tag, "root", 5) != 0;
+}
+
+/* "console", "fs root"...; *spares = devices that are not in the list */
+static json_t *status_devices(struct session *s, int *spares)
 {
 	char name[4 * 16 + 1], tag[4 * 40 + 1], both[256];
 	struct cm_dbg_device d[32];
@@ -39,6 +46,10 @@ static json_t *status_devices(struct session *s)
 	int r = dbg_call(s->d, CM_DBG_DEVICES, NULL, 0, d, sizeof(d)), i;
 
 	for (i = 0; i < r / (int)sizeof(d[0]); i++) {
+		if (device_spare(&d[i])) {
+			++*spares;
+			continue;
+		}
 		snprintf(both, sizeof(both), "%s%s%s",
 			text_escape(name, sizeof(name), d[i].name, sizeof(d[i].name)),
 			d[i].tag[0] ? " " : "",
@@ -62,7 +73,7 @@ json_t *cmd_status_get(struct session *s, int argc, char **argv, struct cm_err *
 	struct cm_dbg_status st;
 	json_t *o, *cpus;
 	unsigned i;
-	int r;
+	int r, spares = 0;
 
 	if (cmd_words(argc, argv, 0, 0, err) < 0)
 		return NULL;
@@ -81,7 +92,8 @@ json_t *cmd_status_get(struct session *s, int argc, char **argv, struct cm_err *
 		status_stop(&st.stop));
 	if (o) {
 		json_object_set_new(o, "machine", status_machine(m));
-		json_object_set_new(o, "devices", status_devices(s));
+		json_object_set_new(o, "devices", status_devices(s, &spares));
+		json_object_set_new(o, "spareDevices", json_integer(spares));
 	}
 	return o;
 }
@@ -107,6 +119,9 @@ void cmd_status_print(const json_t *o, FILE *f)
 	fprintf(f, "\ndevices:");
 	for (i = 0; i < json_array_size(devices); i++)
 		fprintf(f, "%s %s", i ? "," : "", json_string_value(json_array_get(devices, i)));
+	if (json_number(o, "spareDevices"))
+		fprintf(f, " (and %lld spare ones for further containers)",
+			json_number(o, "spareDevices"));
 	fprintf(f, "\nbackend %s, %s, protocol %lld, ABI %lld, TSC %lld kHz\nsentry %s\n",
 		json_text(m, "backend"), json_text(m, "vmm"), json_number(m, "protocol"),
 		json_number(m, "abi"), json_number(m, "tscKhz"), json_text(m, "buildId"));
