@@ -47,10 +47,11 @@ static s64 nsfs_open_other(struct ns *n)
 	return ret;
 }
 
-/* The user namespace that owns n; the caller's must be above it or the same. */
+/* The user namespace that owns n, or its parent; the caller's must be above it or the same. */
 static s64 nsfs_owner(struct ns *n)
 {
-	struct user_ns *owner = n->owner;
+	struct user_ns *owner =
+		n->kind == NS_USER ? container_of(n, struct user_ns, ns)->parent : n->owner;
 
 	if (!owner || !user_ns_contains(user_ns_current(), owner))
 		return -EPERM;

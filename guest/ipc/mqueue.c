@@ -10,6 +10,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/netlink.h"
 #include "task/internal.h"
 #include "task/user_ns.h"
 
@@ -78,6 +79,18 @@ int mqueue_create(const struct mq_create *c, struct mqueue **out)
 	return 0;
 }
 
+/* The registration is over and off the queue; what: 0 = nobody is told. */
+static void notify_end(struct mq_notify *n, struct group *g, u8 what)
+{
+	if (n->netlink && what) {
+		n->cookie[NOTIFY_COOKIE_LEN - 1] = what;
+		netlink_tell(n->netlink, n->cookie, sizeof(n->cookie));
+	}
+	if (n->netlink)
+		file_put(n->netlink);
+	group_put(g);
+}
+
 void mqueue_destroy(struct mqueue *q)
 {
 	while (!list_empty(&q->msgs)) {
@@ -87,7 +100,7 @@ void mqueue_destroy(struct mqueue *q)
 		kfree(m);
 	}
 	if (q->notify_group)
-		group_put(q->notify_group);
+		notify_end(&q->notify, q->notify_group, 0);
 	atomic_sub(&q->user->mq_bytes, q->cost);
 	user_put(q->user);
 	kfree(q);
@@ -155,7 +168,7 @@ static void mq_tell(struct mqueue *q)
 		info.si_value.sival_ptr = (void *)n.value;
 		signal_send_group(g, n.signo, &info);
 	}
-	group_put(g);
+	notify_end(&n, g, NOTIFY_WOKENUP);
 }
 
 s64 mqueue_send(struct mqueue *q, struct mq_msg *m, u64 deadline)
@@ -198,18 +211,20 @@ s64 mqueue_receive(struct mqueue *q, u64 deadline, struct mq_msg **out)
 void mqueue_forget(struct mqueue *q, const struct group *g)
 {
 	struct group *old = NULL;
+	struct mq_notify n;
 
 	spin_lock(&q->lock);
 	if (q->notify_group == g) {
 		old = q->notify_group;
+		n = q->notify;
 		q->notify_group = NULL;
 	}
 	spin_unlock(&q->lock);
 	if (old)
-		group_put(old);
+		notify_end(&n, old, NOTIFY_REMOVED);
 }
 
-int mqueue_notify(struct mqueue *q, const struct mq_notify *n)
+int mqueue_notify(struct mqueue *q, struct mq_notify *n)
 {
 	struct group *g = task_current()->group;
 	int err = 0;
@@ -228,7 +243,7 @@ int mqueue_notify(struct mqueue *q, const struct mq_notify *n)
 	}
 	spin_unlock(&q->lock);
 	if (err)
-		group_put(g);
+		notify_end(n, g, 0);
 	return err;
 }
 

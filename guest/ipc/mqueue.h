@@ -30,9 +30,12 @@ struct mq_msg {
 
 /* Who wants to know of the next message. */
 struct mq_notify {
-	int how; /* SIGEV_NONE, SIGEV_SIGNAL */
+	int how; /* SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD */
 	int signo;
 	u64 value;
+	/* SIGEV_THREAD: a netlink socket (reference) gets the cookie, whose last byte says what happened. */
+	struct file *netlink;
+	u8 cookie[NOTIFY_COOKIE_LEN];
 };
 
 /* ---- mqueue.c: the queue itself ---- */
@@ -42,8 +45,8 @@ void mqueue_destroy(struct mqueue *q);
 /* deadline: CLOCK_MONOTONIC, WAIT_FOREVER, or 0: do not wait (-EAGAIN). Send consumes m on success. */
 s64 mqueue_send(struct mqueue *q, struct mq_msg *m, u64 deadline);
 s64 mqueue_receive(struct mqueue *q, u64 deadline, struct mq_msg **out);
-/* NULL ends the caller's registration. 0 or -EBUSY. */
-int mqueue_notify(struct mqueue *q, const struct mq_notify *n);
+/* NULL ends the caller's registration. 0 or -EBUSY. Consumes n->netlink. */
+int mqueue_notify(struct mqueue *q, struct mq_notify *n);
 void mqueue_forget(struct mqueue *q, const struct group *g); /* g closed a descriptor */
 void mqueue_attr(struct mqueue *q, struct mq_attr *out); /* without mq_flags */
 u64 mqueue_message_size(const struct mqueue *q);

@@ -23,6 +23,8 @@ int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key
 	} else if ((v->flags & VMA_SHARED) && v->mapping) {
 		key->object = v->mapping;
 		key->offset = (v->pgoff << PAGE_SHIFT) + (addr - v->start);
+		if (key->offset >= ALIGN_UP(mapping_size(v->mapping), PAGE_SIZE))
+			ret = -EFAULT; /* beyond the end of the file */
 	}
 	rwsem_read_unlock(&as->lock);
 	return ret;

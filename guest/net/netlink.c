@@ -5,6 +5,7 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/netlink.h"
 #include "net/rtnl.h"
 #include "net/scm.h"
 #include "net/socket.h"
@@ -140,6 +141,27 @@ static void queue_put(struct nl_sock *n, const void *data, u32 len)
 	spin_unlock(&n->lock);
 	kfree(msg);
 	waitq_wake(&n->wq, 1, POLLIN | POLLRDNORM);
+}
+
+int netlink_get(int fd, struct file **out)
+{
+	int err;
+	struct socket *s = socket_of_fd(fd, out, &err);
+
+	if (!s)
+		return err;
+	if (s->family == AF_NETLINK)
+		return 0;
+	file_put(*out);
+	*out = NULL;
+	return -EINVAL;
+}
+
+void netlink_tell(struct file *f, const void *data, u32 len)
+{
+	const struct socket *s = f->priv;
+
+	queue_put(s->impl, data, len);
 }
 
 /* Each message of a request is answered on its own. */

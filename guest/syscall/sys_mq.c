@@ -2,6 +2,7 @@
 /* POSIX message queues. */
 #include "ipc/mqueue.h"
 #include "kernel/waitq.h"
+#include "net/netlink.h"
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "syscall/time_user.h"
@@ -128,28 +129,45 @@ s64 sys_mq_timedreceive(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
+/* SIGEV_THREAD is the C library's: a thread of its reads what comes to a netlink socket, whose descriptor stands in for the signal. */
+static s64 mq_notify_read(uaddr_t p, struct mq_notify *n)
+{
+	sigevent_t ev;
+
+	if (copy_from_user(&ev, p, sizeof(ev)) < 0)
+		return -EFAULT;
+	n->how = ev.sigev_notify;
+	n->signo = ev.sigev_signo;
+	n->value = (u64)ev.sigev_value.sival_ptr;
+	switch (n->how) {
+	case SIGEV_NONE:
+		return 0;
+	case SIGEV_SIGNAL:
+		return n->signo < 0 || n->signo > SIG_MAX ? -EINVAL : 0;
+	case SIGEV_THREAD:
+		if (copy_from_user(n->cookie, n->value, sizeof(n->cookie)) < 0)
+			return -EFAULT;
+		return netlink_get(n->signo, &n->netlink);
+	default:
+		return -EINVAL;
+	}
+}
+
 s64 sys_mq_notify(struct task *t, const struct sysargs *a)
 {
 	struct mq_notify n = { 0 };
-	sigevent_t ev;
 	struct mqueue *q;
 	struct file *f;
-	s64 ret;
+	s64 ret = a->a[1] ? mq_notify_read(a->a[1], &n) : 0;
 
-	if (a->a[1]) {
-		if (copy_from_user(&ev, a->a[1], sizeof(ev)) < 0)
-			return -EFAULT;
-		n.how = ev.sigev_notify;
-		n.signo = ev.sigev_signo;
-		n.value = (u64)ev.sigev_value.sival_ptr;
-		if (n.how != SIGEV_NONE && n.how != SIGEV_SIGNAL)
-			return -EINVAL;
-		if (n.how == SIGEV_SIGNAL && (n.signo < 0 || n.signo > SIG_MAX))
-			return -EINVAL;
-	}
-	ret = mq_get((int)a->a[0], 0, &f, &q);
 	if (ret < 0)
 		return ret;
+	ret = mq_get((int)a->a[0], 0, &f, &q);
+	if (ret < 0) {
+		if (n.netlink)
+			file_put(n.netlink);
+		return ret;
+	}
 	ret = mqueue_notify(q, a->a[1] ? &n : NULL);
 	file_put(f);
 	return ret;

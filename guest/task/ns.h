@@ -51,7 +51,7 @@ struct ns {
 	u32 kind; /* enum ns_kind */
 	u32 inum;
 	struct user_ns *
-		owner; /* reference: capabilities over the namespace are held there. User namespaces: the parent */
+		owner; /* reference: capabilities over the namespace are held there. User namespaces: NULL, see parent there */
 };
 
 struct nsproxy {

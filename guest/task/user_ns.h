@@ -34,7 +34,7 @@ struct id_map {
 extern struct id_extent user_ns_identity;
 
 struct user_ns {
-	struct ns ns; /* ns.owner: the parent */
+	struct ns ns; /* ns.owner: NULL */
 	struct user_ns *parent; /* reference; NULL for the first */
 	u32 level;
 	u32 owner, group; /* kernel ids of the creator */

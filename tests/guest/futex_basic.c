@@ -50,6 +50,20 @@ static void test_errors(void)
 	ok(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) == 0, "nobody to wake");
 }
 
+static void test_beyond_end(void)
+{
+	int fd = memfd_create("futex", 0);
+	unsigned *p;
+
+	ok(fd >= 0 && !ftruncate(fd, 4096), "a file of one page");
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ok(futex(p, FUTEX_WAKE, 1, NULL, NULL, 0) == 0, "nobody to wake in it");
+	ok(!ftruncate(fd, 0) && futex(p, FUTEX_WAKE, 1, NULL, NULL, 0) == -1 && errno == EFAULT,
+		"beyond its end: EFAULT");
+	munmap(p, 4096);
+	close(fd);
+}
+
 static void test_timeouts(void)
 {
 	unsigned word = 1;
@@ -289,6 +303,7 @@ static void test_robust(void)
 int main(void)
 {
 	test_errors();
+	test_beyond_end();
 	test_timeouts();
 	test_wake_counts();
 	test_wake_op();

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -139,6 +140,62 @@ static void test_notify(void)
 	mq_unlink(name);
 }
 
+/* ---- SIGEV_THREAD: a cookie comes to a netlink socket ---- */
+
+static int thread_arg;
+
+static void on_thread(union sigval v)
+{
+	__atomic_store_n(&thread_arg, v.sival_int, __ATOMIC_SEQ_CST);
+}
+
+static void test_notify_thread(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = on_thread };
+	mqd_t q = mq_open(name, O_RDWR | O_CREAT, 0600, NULL);
+
+	ev.sigev_value.sival_int = 7;
+	ok(!mq_notify(q, &ev), "SIGEV_THREAD through the C library");
+	ok(!mq_send(q, "a", 1, 0), "a message");
+	for (int i = 0; i < 200 && !__atomic_load_n(&thread_arg, __ATOMIC_SEQ_CST); i++)
+		usleep(10000);
+	ok(thread_arg == 7, "starts the function");
+	mq_close(q);
+	mq_unlink(name);
+}
+
+static void test_notify_netlink(void)
+{
+	char cookie[32] = "the cookie", got[64];
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD };
+	int nl = socket(AF_NETLINK, SOCK_RAW, 0), other = socket(AF_UNIX, SOCK_DGRAM, 0);
+	mqd_t q = mq_open(name, O_RDWR | O_CREAT, 0600, NULL);
+
+	ev.sigev_value.sival_ptr = cookie;
+	ev.sigev_signo = -1;
+	ok(fails(syscall(SYS_mq_notify, q, &ev), EBADF), "no descriptor: EBADF");
+	ev.sigev_signo = (int)q;
+	ok(fails(syscall(SYS_mq_notify, q, &ev), ENOTSOCK), "no socket: ENOTSOCK");
+	ev.sigev_signo = other;
+	ok(fails(syscall(SYS_mq_notify, q, &ev), EINVAL), "no netlink socket: EINVAL");
+	ev.sigev_signo = nl;
+	ok(!syscall(SYS_mq_notify, q, &ev), "a netlink socket");
+	ok(fails(syscall(SYS_mq_notify, q, &ev), EBUSY), "once: EBUSY");
+	ok(fails(recv(nl, got, sizeof(got), MSG_DONTWAIT), EAGAIN), "nothing happened yet");
+	ok(!mq_send(q, "a", 1, 0) && recv(nl, got, sizeof(got), MSG_DONTWAIT) == 32 &&
+			!strcmp(got, cookie) && got[31] == 1,
+		"a message sends the cookie: woken up");
+	ok(!syscall(SYS_mq_notify, q, &ev) && !syscall(SYS_mq_notify, q, NULL) &&
+			recv(nl, got, sizeof(got), MSG_DONTWAIT) == 32 && got[31] == 2,
+		"NULL sends it: removed");
+	ok(!syscall(SYS_mq_notify, q, &ev) && !mq_close(q) &&
+			recv(nl, got, sizeof(got), MSG_DONTWAIT) == 32 && got[31] == 2,
+		"so does a close");
+	close(nl);
+	close(other);
+	mq_unlink(name);
+}
+
 int main(void)
 {
 	snprintf(name, sizeof(name), "/casemate-test-%d", (int)getpid());
@@ -146,5 +203,7 @@ int main(void)
 	test_messages();
 	test_sleep();
 	test_notify();
+	test_notify_netlink();
+	test_notify_thread();
 	return tap_end();
 }

@@ -534,6 +534,34 @@ static void test_setns(void)
 	close(pidfd);
 }
 
+/* The user namespace of a child: NS_GET_USERNS and NS_GET_PARENT lead to ours. */
+static void test_user_parent(void)
+{
+	int own = ns_open("user"), fd, above;
+	pid_t pid = clone_with(CLONE_NEWUSER);
+	struct stat st, mine;
+	char path[64];
+
+	if (pid == 0)
+		_exit(pause());
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fstat(own, &mine);
+	above = ioctl(fd, NS_GET_USERNS);
+	ok(above >= 0 && !fstat(above, &st) && st.st_ino == mine.st_ino,
+		"NS_GET_USERNS of a user namespace: the one above");
+	close(above);
+	above = ioctl(fd, NS_GET_PARENT);
+	ok(above >= 0 && !fstat(above, &st) && st.st_ino == mine.st_ino, "so does NS_GET_PARENT");
+	close(above);
+	ok(ioctl(own, NS_GET_USERNS) == -1 && errno == EPERM,
+		"what is above our own is not for us");
+	close(fd);
+	close(own);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 static void test_ioctls(void)
 {
 	int uts = ns_open("uts"), pid = ns_open("pid"), user = ns_open("user"), fd;
@@ -555,6 +583,7 @@ static void test_ioctls(void)
 	close(uts);
 	close(pid);
 	close(user);
+	test_user_parent();
 }
 
 /* ---- refusals ---- */
