@@ -18,12 +18,14 @@
 #define MNT_RELATIME	64u
 #define MNT_NOSYMFOLLOW 128u
 /* In a namespace of less privilege: may not be taken away, as the mount may not. */
-#define MNT_LOCK_RDONLY 256u
-#define MNT_LOCK_NOSUID 512u
-#define MNT_LOCK_NODEV	1024u
-#define MNT_LOCK_NOEXEC 2048u
-#define MNT_LOCK_ATIME	4096u
-#define MNT_LOCKED	8192u
+#define MNT_LOCK_RDONLY	 256u
+#define MNT_LOCK_NOSUID	 512u
+#define MNT_LOCK_NODEV	 1024u
+#define MNT_LOCK_NOEXEC	 2048u
+#define MNT_LOCK_ATIME	 4096u
+#define MNT_LOCKED	 8192u
+#define MNT_UNBINDABLE	 16384u
+#define MNT_NEWLY_SHARED 32768u /* by the change that is under way */
 #define MNT_LOCKS \
 	(MNT_LOCK_RDONLY | MNT_LOCK_NOSUID | MNT_LOCK_NODEV | MNT_LOCK_NOEXEC | MNT_LOCK_ATIME)
 #define MNT_ATIMES (MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
@@ -42,12 +44,24 @@ struct mount {
 	u32 flags; /* MNT_*; atomic */
 	u32 id;
 	char *source; /* device name as given */
+	/* Propagation: changed under mount_tree_mutex and mount_lock. Only mounts of a tree are in groups, so these are no references. */
+	u32 group; /* number of its peer group; 0: not shared */
+	struct list_head peers; /* the others of the group, a ring without head */
+	struct mount *master; /* whose group it hears; NULL: nobody's */
+	struct list_head slaves, slave_link; /* who hears it */
+	/* Scratch of one change, under mount_tree_mutex. */
+	struct mount *copy; /* mount_copy_tree: what was made of it */
+	struct mount *onto; /* of a copy to come: where it goes */
+	struct mount *model; /* of one that hears: what its slaves copy */
+	struct list_head heard, todo;
 };
 
 struct mount_ns {
 	struct ns ns;
 	struct list_head mounts; /* in order of mounting; lock: mount_lock */
 	u32 nmounts;
+	u32 npending; /* of the change that is under way */
+	bool anon; /* mount_ns_anon */
 	struct mount *root;
 	struct waitq poll; /* /proc/PID/mounts changes */
 	u64 event;
@@ -67,6 +81,9 @@ struct mount_ns *mount_ns_current(void);
 bool mount_may(void); /* CAP_SYS_ADMIN over the current mount namespace */
 
 /* mount(2) on an already resolved target. */
+/* A new instance that lies nowhere yet. */
+int mount_make(
+	struct fs_type *t, const char *source, u64 ms_flags, const char *data, struct mount **out);
 int mount_new(const struct path *target, const char *fstype, const char *source, u64 ms_flags,
 	const char *data);
 /* A finished super at target below the namespace's root, or as its root. Consumes the super's creator reference. */
@@ -75,6 +92,18 @@ int mount_super(struct mount_ns *ns, struct super *sb, const char *source, const
 int mount_bind(const struct path *target, const struct path *from, bool recursive);
 int mount_move(const struct path *target, const struct path *from);
 int mount_remount(const struct path *target, u64 ms_flags, bool bind);
+/* A copy of what lies at a path, in no namespace yet. 0, -EINVAL, -ENOMEM. */
+int mount_clone(const struct path *from, bool recursive, struct mount **out);
+/* The private mount `to` enters the groups of another one of the same file system. */
+int mount_set_group(const struct path *to, const struct path *from);
+struct mount_change {
+	u32 set, clear; /* MNT_* */
+	u32 kind; /* as mount_change_kind; 0: as it is */
+	bool recursive;
+};
+int mount_change(const struct path *target, const struct mount_change *c);
+/* MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, of the mount or of all below it. */
+int mount_change_kind(const struct path *target, u32 type, bool recursive);
 int mount_umount(struct path *target, u32 flags);
 int mount_pivot_root(const struct path *new_root, const struct path *put_old);
 struct fs_type *fs_type_find(const char *name);
@@ -83,5 +112,8 @@ void fs_type_for_each(void (*fn)(struct fs_type *t, void *arg), void *arg);
 /* Copies of the mounts of a namespace for /proc: with references, n in *count; kfree the array after mount_put of each. */
 struct mount **mount_ns_list(struct mount_ns *ns, u32 *count);
 u32 mount_flags_from_ms(u64 ms_flags);
+/* For mountinfo: " shared:N master:N propagate_from:N unbindable", as seen from a root in a namespace. */
+void mount_show_relations(struct mount *m, const struct mount_ns *ns, const struct path *root,
+	char *buf, size_t size);
 
 #endif

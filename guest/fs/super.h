@@ -12,6 +12,9 @@
 /* One reference, a fresh st_dev, blksize 4096. NULL = no memory (priv stays the caller's). */
 struct super *super_create(const struct super_ops *ops, const char *fstype, u32 magic, void *priv);
 void super_get(struct super *sb);
+/* One user of the tree of names more, with a reference; the last one to go drops the names. */
+void super_activate(struct super *sb);
+void super_deactivate(struct super *sb);
 void super_put(struct super *sb);
 /* Makes sb->root of an inode; consumes the inode reference, also on failure. 0 or -ENOMEM. */
 int super_set_root(struct super *sb, struct inode *root);

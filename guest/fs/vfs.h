@@ -69,6 +69,7 @@ struct super {
 	u32 magic;
 	u32 dev; /* st_dev, minor numbers of major 0 */
 	bool readonly;
+	bool partial; /* shows less than others of its type: see fs_type.visible */
 	bool no_dcache; /* dentries are not kept after last use (proc/PID) */
 	u32 blksize;
 	struct user_ns *owner; /* user namespace that mounted it: reference; NULL = the first */
@@ -293,6 +294,8 @@ struct fs_type {
 	bool visible; /* such a mount may show no more than one that is there already */
 	/* A new super with root dentry. 0 or -errno. */
 	int (*mount)(const char *source, const char *data, u64 ms_flags, struct super **out);
+	/* Would mount take this option? value NULL: none. 0 or -EINVAL; NULL: mount itself will tell. */
+	int (*check)(const char *name, const char *value);
 	struct list_head link;
 };
 void fs_register(struct fs_type *t);

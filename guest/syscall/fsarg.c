@@ -108,3 +108,16 @@ int uvec_get(struct uvec *v, uaddr_t iov, u64 count)
 	v->uio = (struct uio){ .iov = at, .niov = (u32)count, .left = total };
 	return 0;
 }
+
+int check_zero_tail(uaddr_t p, u64 from, u64 to)
+{
+	u8 b;
+
+	for (; from < to; from++) {
+		if (get_user(b, p + from))
+			return -EFAULT;
+		if (b)
+			return -E2BIG;
+	}
+	return 0;
+}

@@ -43,6 +43,9 @@ int at_lookup(int dfd, uaddr_t name, u32 at_flags, u32 lookup, struct path *out)
 /* The object of a descriptor (O_PATH too), with references. */
 int fd_path(int fd, struct path *out);
 
+/* Zero bytes after the known fields of an extensible struct. 0, -E2BIG or -EFAULT. */
+int check_zero_tail(uaddr_t p, u64 from, u64 to);
+
 #define UVEC_INLINE 8u
 struct uvec {
 	struct uio uio;

@@ -24,6 +24,15 @@ static s64 mount_bind_from(const struct path *target, uaddr_t source, u64 flags)
 	return ret;
 }
 
+static s64 mount_kind(const struct path *target, u64 flags)
+{
+	u64 type = flags & ~(u64)(MS_REC | MS_SILENT);
+
+	if ((type & ~(u64)MS_PROPAGATION) || (type & (type - 1)))
+		return -EINVAL;
+	return mount_change_kind(target, (u32)type, flags & MS_REC);
+}
+
 static s64 mount_fresh(const struct path *target, const struct sysargs *a, u64 flags)
 {
 	struct upath source = { .name = NULL, .heap = NULL };
@@ -75,12 +84,7 @@ s64 sys_mount(struct task *t, const struct sysargs *a)
 	} else if (flags & (MS_BIND | MS_MOVE)) {
 		ret = mount_bind_from(&target, a->a[0], flags);
 	} else if (flags & MS_PROPAGATION) {
-		/* Every mount is private: asking for that is granted, everything else is not there. */
-		ret = target.dentry != target.mnt->root ? -EINVAL
-		      : (flags & MS_PROPAGATION) == MS_PRIVATE ||
-				      (flags & MS_PROPAGATION) == MS_SLAVE
-			      ? 0
-			      : -EINVAL;
+		ret = mount_kind(&target, flags);
 	} else {
 		ret = mount_fresh(&target, a, flags);
 	}

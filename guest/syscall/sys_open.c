@@ -53,20 +53,6 @@ s64 sys_creat(struct task *t, const struct sysargs *a)
 	return do_open(AT_FDCWD, a->a[0], O_CREAT | O_WRONLY | O_TRUNC, (u32)a->a[1] & 07777, 0);
 }
 
-/* Zero bytes after the known fields of an extensible struct. 0, -E2BIG or -EFAULT. */
-static int check_zero_tail(uaddr_t p, u64 from, u64 to)
-{
-	u8 b;
-
-	for (; from < to; from++) {
-		if (get_user(b, p + from))
-			return -EFAULT;
-		if (b)
-			return -E2BIG;
-	}
-	return 0;
-}
-
 s64 sys_openat2(struct task *t, const struct sysargs *a)
 {
 	static const struct {

@@ -53,6 +53,7 @@ static void put_super_options(struct proc_buf *b, struct super *sb)
 struct mounts_walk {
 	struct proc_buf *b;
 	struct path root;
+	const struct mount_ns *ns;
 	char *buf;
 };
 
@@ -84,7 +85,7 @@ static void line_mountinfo(struct mounts_walk *w, struct mount *m, const char *a
 	struct mount *parent = READ_ONCE(m->parent);
 	char *inside;
 	struct path p = { m, m->root };
-	char *buf = kmalloc(PATH_MAX_LEN);
+	char *buf = kmalloc(PATH_MAX_LEN), relations[96];
 
 	proc_printf(w->b, "%u %u 0:%u ", m->id, parent ? parent->id : 1, m->sb->dev);
 	inside = buf ? dentry_to_string(p.dentry, buf, PATH_MAX_LEN) : NULL;
@@ -94,7 +95,8 @@ static void line_mountinfo(struct mounts_walk *w, struct mount *m, const char *a
 	put_escaped(w->b, at);
 	proc_printf(w->b, " %s", m->flags & MNT_RDONLY ? "ro" : "rw");
 	put_flags(w->b, m->flags);
-	proc_printf(w->b, " - %s ", m->sb->fstype);
+	mount_show_relations(m, w->ns, &w->root, relations, sizeof(relations));
+	proc_printf(w->b, "%s - %s ", relations, m->sb->fstype);
 	put_escaped(w->b, m->source);
 	proc_printf(w->b, " %s", m->sb->readonly ? "ro" : "rw");
 	put_super_options(w->b, m->sb);
@@ -120,6 +122,7 @@ static int mounts_show(struct proc_buf *b, struct proc_ctx *c, mount_line_fn lin
 	path_get(&w.root);
 	spin_unlock(&fs->lock);
 	fs_context_put(fs);
+	w.ns = set->mnt;
 	w.buf = kmalloc(PATH_MAX_LEN);
 	v = w.buf ? mount_ns_list(set->mnt, &n) : NULL;
 	for (u32 i = 0; v && i < n; i++) {

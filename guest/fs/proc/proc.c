@@ -421,17 +421,53 @@ static const struct file_ops proc_poll_ops = {
 };
 
 /* ---- types ---- */
-static int proc_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
+/* hidepid and gid have no effect. */
+static int proc_check(const char *name, const char *value)
 {
-	(void)source;
-	(void)data; /* hidepid, gid and subset are accepted: every sandbox sees its own processes only */
-	(void)ms_flags;
-	return proc_mount_tree("proc", 0x9fa0, &proc_root_entry, out);
+	static const char *const hidepid[] = { "0", "1", "2", "4", "off", "noaccess", "invisible",
+		"ptraceable" };
+	u64 gid;
+
+	if (!value)
+		return -EINVAL;
+	if (!strcmp(name, "gid"))
+		return mount_option_number(value, 10, &gid) || gid > UINT32_MAX ? -EINVAL : 0;
+	if (!strcmp(name, "subset"))
+		return strcmp(value, "pid") ? -EINVAL : 0;
+	for (u32 i = 0; !strcmp(name, "hidepid") && i < ARRAY_SIZE(hidepid); i++) {
+		if (!strcmp(value, hidepid[i]))
+			return 0;
+	}
+	return -EINVAL;
 }
 
-static struct fs_type proc_type = {
-	.name = "proc", .nodev = true, .userns = true, .visible = true, .mount = proc_mount
-};
+static int proc_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
+{
+	const struct proc_entry *root = &proc_root_entry;
+	char *copy = data ? kstrdup(data) : NULL, *cursor = copy, *name, *value;
+	int err = data && !copy ? -ENOMEM : 0;
+
+	(void)source;
+	(void)ms_flags;
+	while (!err && mount_option_next(&cursor, &name, &value)) {
+		err = proc_check(name, value);
+		if (!strcmp(name, "subset"))
+			root = &proc_subset_entry;
+	}
+	kfree(copy);
+	if (!err)
+		err = proc_mount_tree("proc", 0x9fa0, root, out);
+	if (!err)
+		(*out)->partial = root != &proc_root_entry;
+	return err;
+}
+
+static struct fs_type proc_type = { .name = "proc",
+	.nodev = true,
+	.userns = true,
+	.visible = true,
+	.mount = proc_mount,
+	.check = proc_check };
 
 void proc_init(void)
 {

@@ -110,7 +110,7 @@ int proc_mount_tree(
 bool proc_number(const char *s, u64 *out); /* decimal without leading zeroes */
 
 extern const struct proc_entry proc_root_table[], proc_sys_table[], proc_pid_table[];
-extern const struct proc_entry proc_root_entry;
+extern const struct proc_entry proc_root_entry, proc_subset_entry;
 extern const struct proc_dyn proc_pids;
 extern const struct file_ops proc_dir_ops;
 

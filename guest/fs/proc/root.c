@@ -267,3 +267,17 @@ const struct proc_entry proc_root_entry = {
 	.children = proc_root_table,
 	.dyn = &proc_pids,
 };
+
+/* What is left with subset=pid. */
+static const struct proc_entry proc_subset_table[] = {
+	{ .name = "self", .mode = S_IFLNK | 0777, .link = self_link },
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link },
+	{ .name = NULL },
+};
+
+const struct proc_entry proc_subset_entry = {
+	.name = "/",
+	.mode = S_IFDIR | 0555,
+	.children = proc_subset_table,
+	.dyn = &proc_pids,
+};

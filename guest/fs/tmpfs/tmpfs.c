@@ -260,6 +260,15 @@ static int tmpfs_parse(struct tmpfs_sb *sb, const char *data)
 	return err;
 }
 
+static int tmpfs_check(const char *name, const char *value)
+{
+	struct tmpfs_sb scratch = { .mode = 0 };
+	struct page_stats st;
+
+	page_stats(&st);
+	return tmpfs_option(&scratch, name, value, st.total);
+}
+
 int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
 {
 	struct tmpfs_sb *t = kzalloc(sizeof(*t));
@@ -449,7 +458,7 @@ int memfd_create_file(const char *name, u32 flags, struct file **out)
 }
 
 static struct fs_type tmpfs_type = {
-	.name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount
+	.name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount, .check = tmpfs_check
 };
 
 void tmpfs_init(void)
