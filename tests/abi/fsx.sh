@@ -58,7 +58,7 @@ cat >"$work/rootfs/suite/tree.sh" <<'SH'
 # tree.sh DIRECTORY: types, modes, owners, link counts, sizes and contents below. Without device nodes and what stands for them on the host.
 cd "$1" && find . -mindepth 1 ! -type d ! -type b ! -type c ! \( -type f -empty \) -printf '%p %y %m %U %G %n %s %l\n' | LC_ALL=C sort | sha256sum
 find . -type d -printf '%p %m %U %G\n' | LC_ALL=C sort | sha256sum
-find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+find . -type f ! -empty -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
 find . | wc -l
 SH
 
