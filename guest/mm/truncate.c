@@ -5,13 +5,19 @@
 #include "mm/filemap_internal.h"
 #include "mm/rmap.h"
 
-/* Zero bytes [from, to) of one cached page; what is not cached is the file system's to zero. */
+/*
+ * Zero bytes [from, to) of one cached page; what is not cached is the file system's to zero. A write of the page that began before goes first: it
+ * reaches as far as the file did then, and behind the file system's own truncation it would bring the tail back.
+ */
 static void truncate_partial(struct mapping *m, u64 from, u64 to)
 {
 	struct page *p;
 
 	if (from >= to || !mapping_find_pages(m, from >> PAGE_SHIFT, 1, &p))
 		return;
+	/* The new size, set by the caller, before the look at the flag: a writer sets the flag and then looks at the size. */
+	atomic_fence();
+	page_wait_clear(p, PG_WRITEBACK);
 	memset((char *)page_va(p) + (from & (PAGE_SIZE - 1)), 0, to - from);
 	page_put(p);
 }

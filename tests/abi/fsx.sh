@@ -7,6 +7,7 @@
 # FSX_DIR      a directory with the programs fsx (xfstests' ltp/fsx, static) and fsstress (that of LTP)
 # FSX_SECONDS  how long each runs (600)
 # FSX_WHERE    only these: rootfs volume tmpfs
+# FSX_PROGRAMS only these: fsx fsstress
 # FSX_SEED     of the random numbers (the time)
 #
 # A round of fsstress is 6000 operations: some ten seconds when the machine has time, minutes when the file server has to wait for a processor at each of
@@ -67,8 +68,21 @@ point() { # point STATUS NAME
 	n=$((n + 1))
 	[ "$1" -eq 0 ] && echo "ok $n - $2" || { echo "not ok $n - $2"; bad=1; sed 's/^/# /' "$work/out" "$work/err" | tail -n 80; }
 }
+programs=${FSX_PROGRAMS:-fsx fsstress}
+run_fsx() { # run_fsx NAME PATH
+	inside $((seconds * 3 + 300)) bash /suite/fsx.sh "$2" "$seconds" "$seed" >"$work/out" 2>"$work/err"
+	point $? "fsx on $1 for $seconds s"
+}
+run_fsstress() { # run_fsstress NAME PATH HOST-DIRECTORY
+	local rc
+	inside $((seconds * 3 + 300 + round_limit)) bash /suite/fsstress.sh "$2" "$seconds" "$seed" $round_limit >"$work/out" 2>"$work/err"
+	rc=$?
+	[ $rc -ne 0 ] || [ -z "$3" ] || bash "$work/rootfs/suite/tree.sh" "$3/fsstress" | diff "$work/out" - >>"$work/err" || rc=1
+	point $rc "fsstress on $1 for $seconds s"
+	grep '^# ' "$work/err"
+}
 set -- ${FSX_WHERE:-rootfs volume tmpfs}
-echo "1..$(($# * 2))"
+echo "1..$(($# * $(echo $programs | wc -w)))"
 echo "# seed $seed"
 for name; do
 	case $name in
@@ -76,12 +90,8 @@ for name; do
 	volume) path=/volume host=$work/volume ;;
 	tmpfs) path=/scratch host= ;;
 	esac
-	inside $((seconds * 3 + 300)) bash /suite/fsx.sh $path "$seconds" "$seed" >"$work/out" 2>"$work/err"
-	point $? "fsx on $name for $seconds s"
-	inside $((seconds * 3 + 300 + round_limit)) bash /suite/fsstress.sh $path "$seconds" "$seed" $round_limit >"$work/out" 2>"$work/err"
-	rc=$?
-	[ $rc -ne 0 ] || [ -z "$host" ] || bash "$work/rootfs/suite/tree.sh" "$host/fsstress" | diff "$work/out" - >>"$work/err" || rc=1
-	point $rc "fsstress on $name for $seconds s"
-	grep '^# ' "$work/err"
+	for program in $programs; do
+		"run_$program" "$name" $path "$host"
+	done
 done
 exit $bad

@@ -125,6 +125,44 @@ static void test_maps(void)
 	close(fd);
 }
 
+/* Names as they are printed, a link to the file, gone with the mapping. */
+static void test_map_files(void)
+{
+	char name[64], target[64], path[] = "/tmp/map-XXXXXX";
+	int fd = mkstemp(path), seen = 0;
+	struct dirent *e;
+	struct stat st;
+	char *p;
+	DIR *d;
+
+	is(ftruncate(fd, 8192), 0);
+	p = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+	snprintf(name, sizeof(name), "%lx-%lx", (long)p, (long)p + 8192);
+	d = opendir("/proc/self/map_files");
+	while (d && (e = readdir(d)))
+		seen += !strcmp(e->d_name, name);
+	ok(seen == 1, "map_files lists the mapping once");
+	if (d)
+		closedir(d);
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 8192);
+	ok(readlink(name, target, sizeof(target)) == (ssize_t)strlen(path) &&
+			!memcmp(target, path, strlen(path)),
+		"and links to its file");
+	ok(lstat(name, &st) == 0 && st.st_mode == (S_IFLNK | 0600),
+		"with the rights that the file is open for");
+	ok(stat(name, &st) == 0 && st.st_size == 8192, "which it leads to");
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 4096);
+	is(readlink(name, target, sizeof(target)), -ENOENT);
+	snprintf(name, sizeof(name), "/proc/self/map_files/0%lx-%lx", (long)p, (long)p + 8192);
+	is(readlink(name, target, sizeof(target)), -ENOENT);
+	munmap(p, 8192);
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 8192);
+	is(readlink(name, target, sizeof(target)), -ENOENT);
+	ok(access("/proc/thread-self/map_files", F_OK) == -1, "threads have none");
+	close(fd);
+	unlink(path);
+}
+
 static void test_system(void)
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), seen = 0, self = 0;
@@ -169,6 +207,7 @@ int main(int argc, char **argv)
 	scratch();
 	test_self(argv[0]);
 	test_maps();
+	test_map_files();
 	test_syscall();
 	test_system();
 	return tap_end();

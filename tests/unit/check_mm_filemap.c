@@ -241,6 +241,30 @@ START_TEST(test_hole_punch_zeroes_edges)
 }
 END_TEST
 
+static struct page *under_write;
+
+static void write_ends(void)
+{
+	must(buf[0] == 0);
+	buf[0] = 1;
+	atomic_and(&under_write->flags, ~PG_WRITEBACK);
+}
+
+START_TEST(test_truncation_waits_for_the_write_of_the_page_it_cuts)
+{
+	must(do_write(0, buf, 4000) == 4000);
+	must(mapping_find_pages(&map, 0, 1, &under_write) == 1);
+	atomic_or(&under_write->flags, PG_WRITEBACK);
+	buf[0] = 0;
+	fake_sleep = write_ends;
+	inode.size = 50;
+	mapping_truncate(&map, 50, ~0UL);
+	fake_sleep = NULL;
+	must(buf[0] == 1);
+	page_put(under_write);
+}
+END_TEST
+
 START_TEST(test_file_larger_than_memory)
 {
 	struct page_stats s;
@@ -299,6 +323,7 @@ int main(void)
 	tcase_add_test(tc, test_write_back_error_is_reported_once);
 	tcase_add_test(tc, test_write_back_goes_in_runs);
 	tcase_add_test(tc, test_hole_punch_zeroes_edges);
+	tcase_add_test(tc, test_truncation_waits_for_the_write_of_the_page_it_cuts);
 	tcase_add_test(tc, test_file_larger_than_memory);
 	tcase_add_test(tc, test_memory_mapping_charges_and_reads_holes_without_pages);
 	suite_add_tcase(s, tc);

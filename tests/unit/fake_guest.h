@@ -11,6 +11,7 @@
 void fake_ram(unsigned mib);
 extern unsigned fake_cpu; /* what cpu_id() answers */
 extern unsigned fake_spin_held, fake_sem_held; /* locks held now: 0 at the end of every test */
+extern void (*fake_sleep)(void); /* NULL, or what happens instead of a wait without end */
 extern unsigned long fake_released_pages; /* given back to the host by hypercall */
 extern u64 fake_now; /* CLOCK_MONOTONIC, ns */
 

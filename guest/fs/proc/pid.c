@@ -535,6 +535,7 @@ static const struct proc_entry tid_entry = PROC_DIR("tid", tid_table);
 
 const struct proc_entry proc_pid_table[] = {
 	PID_COMMON,
+	{ .name = "map_files", .mode = S_IFDIR | 0500, .dyn = &proc_map_files_dyn },
 	PROC_FILE("mountstats", proc_pid_mountstats),
 	{ .name = "task", .mode = S_IFDIR | 0555, .dyn = &task_dyn },
 	{ .name = NULL },

@@ -23,8 +23,7 @@ static struct file *ctx_file(struct proc_ctx *c)
 	return f;
 }
 
-/* "pipe:[12]", "anon_inode:[eventpoll]", or the path. Length. */
-static s64 file_describe(struct file *f, char *buf, size_t size)
+s64 proc_file_describe(struct file *f, char *buf, size_t size)
 {
 	char *tmp, *s;
 	int n;
@@ -53,7 +52,7 @@ static s64 fd_link(struct proc_ctx *c, char *buf, size_t size)
 
 	if (!f)
 		return -ENOENT;
-	n = file_describe(f, buf, size);
+	n = proc_file_describe(f, buf, size);
 	file_put(f);
 	return n;
 }

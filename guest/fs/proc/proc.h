@@ -38,7 +38,7 @@ struct proc_ctx {
 struct proc_child {
 	const struct proc_entry *entry;
 	struct proc_ctx ctx; /* task: a reference that the receiver takes over */
-	char name[24];
+	char name[40];
 };
 
 /* A directory whose entries come and go. */
@@ -110,6 +110,8 @@ int proc_mount_tree(
 bool proc_number(const char *s, u64 *out); /* decimal without leading zeroes */
 
 extern const struct proc_entry proc_root_table[], proc_sys_table[], proc_pid_table[];
+/* "pipe:[12]", "anon_inode:[eventpoll]", or the path. Length. */
+s64 proc_file_describe(struct file *f, char *buf, size_t size);
 extern const struct proc_entry proc_root_entry, proc_subset_entry;
 extern const struct proc_dyn proc_pids;
 extern const struct file_ops proc_dir_ops;
@@ -128,7 +130,7 @@ int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_status(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_limits(struct proc_buf *b, struct proc_ctx *c);
 /* pidfd.c */
-extern const struct proc_dyn proc_fd_dyn, proc_fdinfo_dyn;
+extern const struct proc_dyn proc_fd_dyn, proc_fdinfo_dyn, proc_map_files_dyn;
 /* mounts.c */
 int proc_pid_mounts(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_mountinfo(struct proc_buf *b, struct proc_ctx *c);
