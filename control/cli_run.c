@@ -25,6 +25,7 @@
 #include "control/hooks.h"
 #include "control/host.h"
 #include "control/member.h"
+#include "control/namespaces.h"
 
 static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 	SIGIO, SIGPWR, SIGSYS, SIGWINCH };
@@ -105,6 +106,34 @@ static int run_hooks(struct run *r, struct cm_err *err)
 	return ret;
 }
 
+/* prestart, createRuntime, createContainer: the sandbox waits for the outcome. */
+static int run_create_hooks(struct run *r, struct cm_err *err)
+{
+	struct cm_spec *spec = r->o->spec;
+	struct cm_state st;
+	int ret = cm_state_load(r->o->root, r->o->id, &st, err);
+
+	if (ret < 0)
+		return ret;
+	if (!spec)
+		ret = cm_spec_load(r->o->bundle_fd, &spec, err);
+	for (unsigned k = CM_HOOK_PRESTART; ret == 0 && k <= CM_HOOK_CREATE_CONTAINER; k++)
+		ret = cm_hooks_run(
+			spec->hooks, (enum cm_hook_kind)k, &st, CM_CREATING, r->o->bundle_fd, err);
+	if (spec != r->o->spec)
+		cm_spec_destroy(spec);
+	cm_state_fini(&st);
+	return ret;
+}
+
+static void run_hooked(struct run *r)
+{
+	struct cm_err err = { 0 };
+	int ret = run_create_hooks(r, &err);
+
+	cm_sandbox_send(r->fd, CM_MSG_HOOKED, -ret, ret < 0 ? err.msg : NULL);
+}
+
 /* The end of a container whose record is gone; where it stays, poststop hooks are for delete. */
 static void run_leave(struct run *r)
 {
@@ -153,7 +182,11 @@ static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm
 		if (r->terminal >= 0)
 			cm_console_raw(r->terminal);
 		break;
+	case CM_MSG_HOOKS:
+		run_hooked(r);
+		break;
 	case CM_MSG_SIGNAL:
+	case CM_MSG_HOOKED:
 	case CM_MSG_WINSIZE:
 		break;
 	}
@@ -201,7 +234,7 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 		return cm_err_set(err, errno, "start the sandbox");
 	o->detached = detach;
 	o->publish_first = detach || pid_file;
-	pid = fork();
+	pid = cm_namespaces_fork(detach && !o->sandbox && !o->pod ? o->spec : NULL, err);
 	if (pid == 0) {
 		close(sp[0]);
 		_exit(o->sandbox ? cm_member_main(o, sp[1]) : cm_sandbox_main(o, sp[1]));
@@ -209,7 +242,7 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 	close(sp[1]);
 	fd = sp[0];
 	if (pid < 0)
-		return cm_err_set(err, errno, "start the sandbox");
+		return cm_err_wrap(err, "config.json");
 	r.fd = fd;
 	r.signal_fd = signal_fd;
 	run_wait(&r, err);

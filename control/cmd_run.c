@@ -106,16 +106,18 @@ static int run_option(struct cm_sandbox_options *o, struct run_words *w, int c, 
 }
 
 /* A container of a pod lives in the sandbox that its annotations name. */
-static int run_find_sandbox(struct cm_sandbox_options *o, struct cm_err *err)
+static int run_find_sandbox(struct cm_sandbox_options *o, bool detach, struct cm_err *err)
 {
 	enum cm_pod_role role;
 
-	if (cm_spec_load_if(o->bundle_fd, CM_POD_WORD, &o->spec, err) < 0)
+	/* Whoever is told of the container's process looks at its namespaces: they must be known before it is made. */
+	if (cm_spec_load_if(o->bundle_fd, detach ? "" : CM_POD_WORD, &o->spec, err) < 0)
 		return -err->code;
 	if (!o->spec)
 		return 0;
 	if (cm_pod_role(o->spec->annotations, &role, &o->sandbox, err) < 0)
 		return cm_err_wrap(err, "config.json");
+	o->pod = role == CM_POD_SANDBOX;
 	if (o->sandbox && o->trace_fd >= 0)
 		return cm_err_set(err, 0, "--trace: is of the sandbox that the container joins");
 	return 0;
@@ -135,7 +137,7 @@ static int run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o,
 	o->bundle_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (o->bundle_fd < 0)
 		return cm_err_set(err, errno, "bundle '%s'", w->bundle);
-	if (run_find_sandbox(o, err) < 0)
+	if (run_find_sandbox(o, w->detach, err) < 0)
 		return -err->code;
 	if (w->console) {
 		o->console_sock = cm_console_connect(w->console, err);

@@ -17,6 +17,7 @@
 #include "common/cleanup.h"
 #include "control/host.h"
 #include "control/parse.h"
+#include "control/process.h"
 #include "control/urpc.h"
 
 #define DELETE_GRACE_MS 2000 /* for the program to end and its files to be written back */
@@ -142,7 +143,7 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 	c->st.id = strdup(id);
 	c->st.bundle = strdup(bundle);
 	c->st.status = CM_CREATING;
-	c->st.pid = getpid();
+	c->st.pid = cm_process_host_pid();
 	c->st.owner = getuid();
 	c->st.exit_status = -1;
 	container_stamp(c->st.created, sizeof(c->st.created));

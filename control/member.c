@@ -265,7 +265,7 @@ static void member_signals(struct member *m)
 			continue;
 		}
 		/* The engine closed the terminal: the guest's own hang-up tells its programs. */
-		if (si.ssi_signo == SIGHUP && m->tty_fd >= 0 && si.ssi_pid == 0)
+		if (si.ssi_signo == SIGHUP && m->tty_fd >= 0 && si.ssi_code == SI_KERNEL)
 			continue;
 		member_signal(m, (int)si.ssi_signo);
 	}
@@ -411,7 +411,7 @@ int cm_member_main(const struct cm_sandbox_options *o, int fd)
 	m.c.dirfd = m.c.rootfd = -1;
 	umask(0177); /* what it makes is its own */
 	if (member_setup(&m, &err) == 0) {
-		cm_sandbox_send(m.cli_fd, CM_MSG_STARTED, getpid(),
+		cm_sandbox_send(m.cli_fd, CM_MSG_STARTED, m.c.st.pid,
 			!o->create && m.c.st.hooks ? CM_STARTED_HOOKS : NULL);
 		member_live(&m);
 	}

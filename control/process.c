@@ -4,11 +4,17 @@
 #include "control/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "common/cleanup.h"
 
 void cm_process_close_others(const int *keep, int n)
 {
@@ -43,4 +49,40 @@ int cm_process_detach(const char *name, struct cm_err *err)
 	sigdelset(&all, SIGCHLD);
 	fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? cm_err_set(err, errno, "read signals") : fd;
+}
+
+/* What the kernel writes: blanks, digits. */
+static pid_t process_number(const char *text, pid_t fallback)
+{
+	long n = strtol(text, NULL, 10);
+
+	return n > 0 && n <= INT_MAX ? (pid_t)n : fallback;
+}
+
+pid_t cm_process_host_pid(void)
+{
+	char text[32];
+	ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return getpid();
+	text[n] = '\0';
+	return process_number(text, getpid());
+}
+
+pid_t cm_process_host_pid_of(int pidfd, pid_t fallback)
+{
+	char path[64], text[512];
+	cleanup_fd int fd = -1;
+	const char *word;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return fallback;
+	text[n] = '\0';
+	word = strstr(text, "\nPid:");
+	return word ? process_number(word + 5, fallback) : fallback;
 }

@@ -3,6 +3,7 @@
 #ifndef CM_CONTROL_PROCESS_H
 #define CM_CONTROL_PROCESS_H
 
+#include <sys/types.h>
 #include "common/err.h"
 
 /* Close every inherited descriptor above 2 that is not in keep (negative ones do not count). */
@@ -13,5 +14,12 @@ void cm_process_close_others(const int *keep, int n);
  * blocked; those but SIGCHLD come through the descriptor that is returned. -errno.
  */
 int cm_process_detach(const char *name, struct cm_err *err);
+
+/*
+ * The number of this process, and of the child behind a pidfd, as /proc of the host has it: in a PID namespace of its own getpid() says something that
+ * nobody else understands. fallback: what is returned where /proc does not tell.
+ */
+pid_t cm_process_host_pid(void);
+pid_t cm_process_host_pid_of(int pidfd, pid_t fallback);
 
 #endif

@@ -82,6 +82,17 @@ static int start_add_devices(struct cm_buf *b, const struct cm_spec *spec, struc
 	return 0;
 }
 
+static void start_add_idmap(struct cm_buf *b, const struct cm_spec_idmap *map, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct cm_rpc_idmap w = {
+			.first = map[i].container, .lower = map[i].host, .count = map[i].size
+		};
+
+		cm_buf_add(b, &w, sizeof(w));
+	}
+}
+
 static void start_add_strv(struct cm_buf *b, const struct cm_spec_strv *sv)
 {
 	for (size_t i = 0; i < sv->n; i++)
@@ -102,6 +113,8 @@ static int start_check_counts(const struct cm_spec *spec, struct cm_err *err)
 		{ "linux.maskedPaths", spec->masked_paths.n, CM_RPC_PATHS_MAX },
 		{ "linux.readonlyPaths", spec->readonly_paths.n, CM_RPC_PATHS_MAX },
 		{ "linux.devices", spec->ndevices, CM_RPC_DEVICES_MAX },
+		{ "linux.uidMappings", spec->nuid_map, CM_RPC_IDMAPS_MAX },
+		{ "linux.gidMappings", spec->ngid_map, CM_RPC_IDMAPS_MAX },
 		{ "linux.sysctl", json_object_size(spec->sysctl), CM_RPC_SYSCTLS_MAX },
 	};
 
@@ -157,6 +170,8 @@ static void start_add_fixed(
 		.pids = cm_cgroup_guest_pids(&spec->resources),
 		.oom_score_adj = spec->oom_score_adj,
 		.ndevices = (uint32_t)spec->ndevices,
+		.nuidmap = (uint32_t)spec->nuid_map,
+		.ngidmap = (uint32_t)spec->ngid_map,
 		.nsysctls = (uint32_t)json_object_size(spec->sysctl),
 	};
 
@@ -207,6 +222,8 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 		return -err->code;
 	if (o->seccomp)
 		cm_buf_add(b, o->seccomp->insn, o->seccomp->n * sizeof(*o->seccomp->insn));
+	start_add_idmap(b, spec->uid_map, spec->nuid_map);
+	start_add_idmap(b, spec->gid_map, spec->ngid_map);
 	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
 	cm_buf_add_str(b, o->id);
 	start_add_tag(b, o->container);
@@ -241,6 +258,7 @@ int cm_rpc_exec_build(struct cm_buf *b, const struct cm_spec *spec,
 	process.nmounts = 0;
 	process.masked_paths.n = process.readonly_paths.n = 0;
 	process.root_readonly = false;
+	process.nuid_map = process.ngid_map = 0;
 	process.hostname = process.domainname = NULL;
 	return cm_rpc_start_build(b, &process, o, err);
 }

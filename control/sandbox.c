@@ -31,7 +31,6 @@
 #include "common/seccomp.h"
 #include "control/console.h"
 #include "control/host.h"
-#include "control/pod.h"
 #include "control/process.h"
 #include "control/rootfs.h"
 #include "control/rpc_start.h"
@@ -95,6 +94,12 @@ static int sandbox_vsock_listen(struct sandbox *s, struct cm_err *err)
 	return 0;
 }
 
+/* Of a helper: its number is another one where the sandbox process has a PID namespace of its own. */
+static pid_t sandbox_host_pid(const struct sandbox *s, int pidfd, pid_t pid)
+{
+	return s->c.st.pid == getpid() ? pid : cm_process_host_pid_of(pidfd, pid);
+}
+
 static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 {
 	cleanup_fd int dir = cm_container_empty_dir(&s->c, err);
@@ -106,7 +111,10 @@ static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 		return cm_err_set(err, errno, "enter the container's directory");
 	if (sandbox_vsock_listen(s, err) < 0)
 		return -err->code;
-	return cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err);
+	if (cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err) < 0)
+		return -err->code;
+	s->c.st.vmm_pid = sandbox_host_pid(s, s->l.vmm_pidfd, s->l.vmm_pid);
+	return 0;
 }
 
 /*
@@ -155,6 +163,7 @@ static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 	if (cm_launch_fsd(
 		    &s->l, rootfs, s->o->overlay || k->spec->root_readonly, &k->volumes, err) < 0)
 		return -err->code;
+	s->c.st.fsd_pid = sandbox_host_pid(s, s->l.fsd_pidfd, s->l.fsd_pid);
 	cm_volumes_close(&k->volumes);
 	return 0;
 }
@@ -284,16 +293,41 @@ static int sandbox_seal(struct sandbox *s, struct cm_err *err)
 	return CM_SECCOMP_INSTALL(seccomp_filter_sandbox, err);
 }
 
-/* Engines give a pod's namespaces names, under which its containers find them; any other path is of something that a guest cannot join. */
-static int sandbox_check_namespaces(const struct cm_spec *spec, struct cm_err *err)
+/*
+ * Before the helpers start, where the configuration is known by then. Engines give a pod's namespaces names, under which its containers find them; only
+ * other paths are of the host.
+ */
+static int sandbox_join_namespaces(struct sandbox *s, struct cm_err *err)
 {
-	enum cm_pod_role role;
-	const char *sandbox;
-	int r = cm_pod_role(spec->annotations, &role, &sandbox, err);
+	struct cm_spec *spec = sandbox_root(s)->spec;
+	int r = s->o->pod ? 0 : cm_namespaces_open(&s->ns, spec, err);
 
-	if (r == 0 && role != CM_POD_SANDBOX)
-		r = cm_spec_refuse_joins(spec, err);
+	if (r == 0)
+		r = cm_namespaces_join(&s->ns, spec, err);
 	return r < 0 ? cm_err_wrap(err, "config.json") : 0;
+}
+
+/* The rest of them, for a container whose process somebody is told of; files are opened, and the host's rights used, before. */
+static int sandbox_enter_namespaces(struct sandbox *s, struct cm_err *err)
+{
+	const struct cm_spec *spec = sandbox_root(s)->spec;
+	cleanup_fd int proc = -1;
+	int r = 0;
+
+	if (s->o->detached) {
+		proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = cm_namespaces_make(&s->ns, err);
+	}
+	if (r == 0 && s->o->create && (s->o->pod || cm_namespaces_new_mount(&s->ns)))
+		r = cm_host_show_rootfs(s->o->bundle_fd, spec->root_path, s->c.dirfd, err);
+	if (r == 0)
+		r = cm_namespaces_mount(&s->ns, s->c.dirfd, err);
+	if (r == 0 && s->o->detached)
+		r = cm_namespaces_user(&s->ns, spec, proc, err);
+	/* In it, 0 is not the host's root, who is seen as this process sees itself. */
+	if (r == 0 && s->o->detached && cm_namespaces_moves_user(&s->ns, spec))
+		s->urpc.root = s->urpc.owner = geteuid();
+	return r;
 }
 
 static int sandbox_setup(struct sandbox *s, struct cm_err *err)
@@ -310,17 +344,19 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 	if (r < 0)
 		return r;
 	k->spec = o->spec;
-	k->pid = getpid();
-	if (r == 0)
-		r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
+	r = cm_container_create(&s->c, o->root, o->id, o->bundle, err);
+	k->pid = s->c.st.pid;
+	if (r == 0 && k->spec)
+		r = sandbox_join_namespaces(s, err);
 	if (r == 0)
 		r = sandbox_launch_vmm(s, err);
 	if (r == 0 && o->core_dir)
 		r = sandbox_launch_dumper(s, err);
-	if (r == 0 && !k->spec)
+	if (r == 0 && !k->spec) {
 		r = cm_spec_load(o->bundle_fd, &k->spec, err);
-	if (r == 0)
-		r = sandbox_check_namespaces(k->spec, err);
+		if (r == 0)
+			r = sandbox_join_namespaces(s, err);
+	}
 	if (r == 0)
 		s->c.st.annotations = json_incref(k->spec->annotations);
 	if (r == 0 && sandbox_enter_host(s, err) < 0)
@@ -331,8 +367,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = sandbox_create_hooks(s, err);
 	if (r == 0)
 		r = sandbox_console(s, err);
-	if (r == 0 && o->create)
-		r = cm_host_show_rootfs(o->bundle_fd, k->spec->root_path, s->c.dirfd, err);
+	if (r == 0 && sandbox_enter_namespaces(s, err) < 0)
+		r = cm_err_wrap(err, "config.json");
 	if (r == 0)
 		r = sandbox_seal(s, err);
 	if (r == 0)
@@ -341,8 +377,6 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 		r = sandbox_request_start(s, err);
 	if (r < 0)
 		return r;
-	s->c.st.vmm_pid = s->l.vmm_pid;
-	s->c.st.fsd_pid = s->l.fsd_pid;
 	s->c.st.rootfs = strdup(k->spec->root_path);
 	return 0;
 }
@@ -433,6 +467,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	cm_buf_init(&s.tail, SANDBOX_TAIL);
 	cm_launch_init(&s.l);
 	cm_rpc_client_init(&s.rpc);
+	cm_namespaces_init(&s.ns);
 	r = sandbox_setup(&s, &err);
 	if (r == 0)
 		r = sandbox_loop(&s, &err);

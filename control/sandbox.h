@@ -26,6 +26,7 @@ struct cm_sandbox_options {
 	struct cm_spec *spec; /* NULL: config.json of the bundle, parsed while the VMM starts */
 	struct cm_launch_options vm;
 	const char *core_dir; /* absolute: a core of a guest that died goes there; NULL = none */
+	bool pod; /* other containers will join it: paths of linux.namespaces are names for them */
 	bool overlay; /* writes stay in the guest */
 	bool create; /* the program waits for containerManager.StartRoot */
 	bool detached; /* the command does not stay: it cannot be the terminal */
@@ -44,6 +45,8 @@ enum cm_sandbox_msg_kind {
 	CM_MSG_EXITED, /* value: wait status; text: what happened when the sandbox itself failed, or empty */
 	CM_MSG_SIGNAL, /* command to sandbox; value: signal for the container's first process */
 	CM_MSG_TERMINAL, /* the program has the command's terminal: it must be raw */
+	CM_MSG_HOOKS, /* the record is written: the hooks that come before the program are to be run now */
+	CM_MSG_HOOKED, /* command to sandbox; value: 0 or errno, text: of the hook that failed */
 	CM_MSG_WINSIZE, /* command to sandbox: size of the terminal; value: rows << 16 | columns */
 };
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "common/cleanup.h"
-#include "control/hooks.h"
 #include "control/host.h"
 #include "control/rpc_start.h"
 #include "control/sandbox_internal.h"
@@ -18,7 +17,7 @@ static void host_oom_score(pid_t pid, int score)
 	char path[64], text[16];
 	cleanup_fd int fd = -1;
 
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid); /* of the host */
 	snprintf(text, sizeof(text), "%d", score);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
@@ -52,8 +51,8 @@ int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
 	if (r == 0 && k->spec->seccomp)
 		r = cm_seccomp_compile(k->spec->seccomp, &k->filter, err);
 	if (r == 0 && k->spec->has_oom_score_adj) {
-		host_oom_score(getpid(), k->spec->oom_score_adj);
-		host_oom_score(s->l.vmm_pid, k->spec->oom_score_adj);
+		host_oom_score(s->c.st.pid, k->spec->oom_score_adj);
+		host_oom_score(s->c.st.vmm_pid, k->spec->oom_score_adj);
 	}
 	if (r == 0)
 		r = cm_host_keep_hooks(&s->c.st, k->spec, err);
@@ -62,14 +61,36 @@ int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
 	return r;
 }
 
+static bool host_has_create_hooks(const struct cm_spec *spec)
+{
+	size_t n = 0;
+
+	for (unsigned k = CM_HOOK_PRESTART; k <= CM_HOOK_CREATE_CONTAINER; k++)
+		n += spec->hooks[k].n;
+	return n > 0;
+}
+
+/* The command runs them: this process may be in namespaces of its own. */
 int sandbox_create_hooks(struct sandbox *s, struct cm_err *err)
 {
-	int r = 0;
+	struct cm_sandbox_msg m;
 
-	for (unsigned k = CM_HOOK_PRESTART; r == 0 && k <= CM_HOOK_CREATE_CONTAINER; k++)
-		r = cm_hooks_run(sandbox_root(s)->spec->hooks, (enum cm_hook_kind)k, &s->c.st,
-			CM_CREATING, s->o->bundle_fd, err);
-	return r;
+	if (!host_has_create_hooks(sandbox_root(s)->spec))
+		return 0;
+	if (sandbox_save(s, err) < 0)
+		return -err->code;
+	cm_sandbox_send(s->cli_fd, CM_MSG_HOOKS, 0, NULL);
+	do {
+		if (cm_sandbox_receive(s->cli_fd, &m) <= 0)
+			return cm_err_set(err, EPIPE, "the command is gone");
+		if (m.kind == CM_MSG_SIGNAL)
+			return cm_err_set(err, 0, "interrupted by signal %d", m.value);
+	} while (m.kind != CM_MSG_HOOKED);
+	if (m.value == 0)
+		return 0;
+	cm_err_set(err, 0, "%s", m.text);
+	err->code = m.value;
+	return -m.value;
 }
 
 void sandbox_leave_host(struct sandbox *s)

@@ -8,6 +8,7 @@
 #include "control/cgroup.h"
 #include "control/container.h"
 #include "control/events.h"
+#include "control/namespaces.h"
 #include "control/relay.h"
 #include "control/rpc_client.h"
 #include "control/sandbox.h"
@@ -86,6 +87,7 @@ struct sandbox {
 	int64_t next_proc;
 	time_t boot_time; /* wall clock when the guest's clock began, about */
 	int null_fd; /* takes the place of standard error when the program has closed its own; -1: the caller's stays */
+	struct cm_namespaces ns;
 	struct cm_cgroup cgroup; /* of the sandbox's processes; n = 0: that of the command */
 	bool publish_first; /* the record must be there before anyone is told of the start */
 	int done_fd, signal_fd, cli_fd, vsock_fd;

@@ -138,7 +138,7 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 		return -err->code;
 	loop_console_size(s, k); /* the engine may have told it before there was anybody to tell */
 	s->deadline = sandbox_now_ms() + LOOP_QUIET_MS;
-	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, getpid(),
+	cm_sandbox_send(s->cli_fd, CM_MSG_STARTED, s->c.st.pid,
 		!s->o->create && s->c.st.hooks ? CM_STARTED_HOOKS : NULL);
 	return 0;
 }
@@ -345,7 +345,7 @@ static void loop_signals(struct sandbox *s)
 			continue;
 		}
 		/* The engine closed the terminal: the guest's own hang-up tells its programs. */
-		if (si.ssi_signo == SIGHUP && root->console_fd >= 0 && si.ssi_pid == 0)
+		if (si.ssi_signo == SIGHUP && root->console_fd >= 0 && si.ssi_code == SI_KERNEL)
 			continue;
 		/* Whoever signals the OCI pid means the container. */
 		sandbox_signal(s, root, (int)si.ssi_signo, 0, CM_RPC_SIGNAL_PID);

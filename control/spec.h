@@ -164,9 +164,6 @@ int cm_spec_load_if(int dirfd, const char *word, struct cm_spec **spec, struct c
 const struct cm_spec_namespace *cm_spec_namespace_find(
 	const struct cm_spec *spec, const char *type);
 
-/* 0, or -ENOTSUP when a namespace has a path of which only containers of one sandbox know what it means. */
-int cm_spec_refuse_joins(const struct cm_spec *spec, struct cm_err *err);
-
 /* A mount of the host's files: of type "bind", or with the option "bind" or "rbind". */
 bool cm_spec_mount_is_bind(const struct cm_spec_mount *m);
 

@@ -99,8 +99,6 @@ static const struct spec_field namespace_fields[] = {
 	{ "path", SPEC_STRING, false, cm_spec_string, offsetof(struct cm_spec_namespace, path) },
 };
 
-#define NS_JOINABLE 4 /* the first of the known ones */
-
 static int namespace_check(
 	const struct cm_spec *spec, size_t i, const char *path, struct cm_err *err)
 {
@@ -113,10 +111,6 @@ static int namespace_check(
 		k++;
 	if (k == SPEC_COUNT(known))
 		return cm_err_set(err, 0, "%s[%zu].type: '%s' is no namespace", path, i, ns->type);
-	/* Those of a container in the same sandbox: whoever starts it knows which that is, or refuses it. */
-	if (ns->path && k >= NS_JOINABLE)
-		return refuse(err, "%s[%zu].path: a guest cannot join a %s namespace of the host",
-			path, i, ns->type);
 	for (k = 0; k < i; k++) {
 		if (strcmp(ns->type, spec->namespaces[k].type) == 0)
 			return cm_err_set(
@@ -132,19 +126,6 @@ const struct cm_spec_namespace *cm_spec_namespace_find(const struct cm_spec *spe
 			return &spec->namespaces[i];
 	}
 	return NULL;
-}
-
-int cm_spec_refuse_joins(const struct cm_spec *spec, struct cm_err *err)
-{
-	for (size_t i = 0; i < spec->nnamespaces; i++) {
-		const struct cm_spec_namespace *ns = &spec->namespaces[i];
-
-		if (ns->path && strcmp(ns->type, "network") != 0)
-			return refuse(err,
-				"linux.namespaces[%zu].path: a guest cannot join a %s namespace of the host",
-				i, ns->type);
-	}
-	return 0;
 }
 
 static int linux_namespaces(json_t *v, const char *path, void *dst, struct cm_err *err)
@@ -165,11 +146,22 @@ static int linux_namespaces(json_t *v, const char *path, void *dst, struct cm_er
 	return r;
 }
 
+/* A range may be of all ids. */
+static int idmap_size(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	json_int_t n = json_integer_value(v);
+
+	if (n < 1 || n > UINT32_MAX)
+		return cm_err_set(err, 0, "%s: %lld is out of range", path, (long long)n);
+	*(uint32_t *)dst = (uint32_t)n;
+	return 0;
+}
+
 static const struct spec_field idmap_fields[] = {
 	{ "containerID", SPEC_INTEGER, true, cm_spec_u32,
 		offsetof(struct cm_spec_idmap, container) },
 	{ "hostID", SPEC_INTEGER, true, cm_spec_u32, offsetof(struct cm_spec_idmap, host) },
-	{ "size", SPEC_INTEGER, true, cm_spec_u32, offsetof(struct cm_spec_idmap, size) },
+	{ "size", SPEC_INTEGER, true, idmap_size, offsetof(struct cm_spec_idmap, size) },
 };
 
 static int linux_idmap(
@@ -187,8 +179,6 @@ static int linux_uid_map(json_t *v, const char *path, void *dst, struct cm_err *
 {
 	struct cm_spec *spec = dst;
 
-	if (json_array_size(v) > 0)
-		return refuse(err, "%s: is not supported", path);
 	return linux_idmap(v, path, &spec->uid_map, &spec->nuid_map, err);
 }
 
@@ -196,8 +186,6 @@ static int linux_gid_map(json_t *v, const char *path, void *dst, struct cm_err *
 {
 	struct cm_spec *spec = dst;
 
-	if (json_array_size(v) > 0)
-		return refuse(err, "%s: is not supported", path);
 	return linux_idmap(v, path, &spec->gid_map, &spec->ngid_map, err);
 }
 
@@ -260,7 +248,29 @@ static int sysctl_check(const struct cm_spec *spec, struct cm_err *err)
 		if (!spec_has_namespace(spec, type))
 			return refuse(err, "linux.sysctl.%s: linux.namespaces has no %s namespace",
 				name, type);
+		if (strcmp(type, "uts") == 0 && spec->domainname &&
+			strcmp(spec->domainname, json_string_value(value)) != 0)
+			return cm_err_set(err, 0, "linux.sysctl.%s: domainname is '%s'", name,
+				spec->domainname);
 	}
+	return 0;
+}
+
+/* Maps are of a user namespace that is made for the container, and that has both. */
+static int idmap_check(const struct cm_spec *spec, struct cm_err *err)
+{
+	const struct cm_spec_namespace *ns = cm_spec_namespace_find(spec, "user");
+
+	if (!spec->nuid_map && !spec->ngid_map)
+		return 0;
+	if (!ns)
+		return cm_err_set(
+			err, 0, "linux.uidMappings: linux.namespaces has no user namespace");
+	if (ns->path)
+		return cm_err_set(err, 0, "linux.uidMappings: the user namespace has a path");
+	if (!spec->nuid_map || !spec->ngid_map)
+		return cm_err_set(err, 0, "linux.%s: missing",
+			spec->nuid_map ? "gidMappings" : "uidMappings");
 	return 0;
 }
 
@@ -318,6 +328,8 @@ int cm_spec_parse_linux(json_t *doc, struct cm_spec *spec, struct cm_err *err)
 {
 	int r = cm_spec_apply(linux_fields, SPEC_COUNT(linux_fields), doc, "", spec, err);
 
+	if (r == 0)
+		r = idmap_check(spec, err);
 	return r < 0 ? r : sysctl_check(spec, err);
 }
 

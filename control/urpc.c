@@ -17,6 +17,8 @@
 void cm_urpc_init(struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx)
 {
 	s->fd = -1;
+	s->root = 0;
+	s->owner = geteuid();
 	s->call = call;
 	s->gone = gone;
 	s->ctx = ctx;
@@ -115,7 +117,7 @@ static void urpc_accept(struct cm_urpc_server *s)
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return;
-	if (cred.uid != 0 && cred.uid != geteuid())
+	if (cred.uid != s->root && cred.uid != s->owner)
 		return;
 	for (int i = 0; i < CM_URPC_CLIENTS; i++) {
 		struct cm_urpc_client *c = &s->clients[i];

@@ -68,13 +68,15 @@ typedef void (*cm_urpc_gone_fn)(void *ctx, struct cm_urpc_client *c);
 
 struct cm_urpc_server {
 	int fd;
+	uid_t root,
+		owner; /* who may call: the host's root and the sandbox's owner, as this process sees them */
 	struct cm_urpc_client clients[CM_URPC_CLIENTS];
 	cm_urpc_call_fn call;
 	cm_urpc_gone_fn gone;
 	void *ctx;
 };
 
-/* Everything closed, nobody connected. */
+/* Everything closed, nobody connected. A process that moves to another user namespace says anew who may call. */
 void cm_urpc_init(struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx);
 
 /* Listen on `path` (relative to the working directory: socket addresses are short). The umask must be 0177. */

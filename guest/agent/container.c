@@ -18,6 +18,7 @@
 #include "mm/page.h"
 #include "task/internal.h"
 #include "task/seccomp.h"
+#include "task/user_ns.h"
 #include "task/uts.h"
 
 #define CONTAINER_END_NS (2 * NSEC_PER_MSEC) /* between two looks at a container that ends */
@@ -165,14 +166,37 @@ static const struct {
 	[CM_RPC_NS_UTS] = { CLONE_NEWUTS, NS_UTS },
 };
 
-/* The root container has the first namespaces; the others new ones below them, or those of a container that lives. */
+/* NULL without maps: the first user namespace. 0 or -ENOMEM. */
+static int container_user(struct agent_container *c, const struct rpc_start *s)
+{
+	struct id_extent uid[CM_RPC_IDMAPS_MAX], gid[CM_RPC_IDMAPS_MAX];
+	u32 i;
+
+	for (i = 0; i < s->fixed.nuidmap; i++)
+		uid[i] = (struct id_extent){ s->uidmap[i].first, s->uidmap[i].lower,
+			s->uidmap[i].count };
+	for (i = 0; i < s->fixed.ngidmap; i++)
+		gid[i] = (struct id_extent){ s->gidmap[i].first, s->gidmap[i].lower,
+			s->gidmap[i].count };
+	if (!s->fixed.nuidmap)
+		return 0;
+	c->user = user_ns_make(uid, s->fixed.nuidmap, gid, s->fixed.ngidmap);
+	return c->user ? 0 : -ENOMEM;
+}
+
+/*
+ * The root container has the first namespaces, unless it has a user namespace, which then owns its own; the others new ones below them, or those of a
+ * container that lives.
+ */
 static int container_namespaces(struct agent_container *c, const struct rpc_start *s)
 {
 	u64 flags = 0;
-	int ret;
+	int ret = container_user(c, s);
 	u32 i;
 
-	for (i = 0; i < CM_RPC_NS_KINDS && c->number != 1; i++) {
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < CM_RPC_NS_KINDS && (c->number != 1 || c->user); i++) {
 		const struct agent_container *other = container_find(s->fixed.join[i]);
 
 		if (s->fixed.join[i] && (!other || READ_ONCE(other->exited)))
@@ -180,7 +204,7 @@ static int container_namespaces(struct agent_container *c, const struct rpc_star
 		if (!s->fixed.join[i])
 			flags |= container_ns[i].clone_flag;
 	}
-	ret = nsproxy_create(&nsproxy_root, flags, NULL, NULL, &c->set);
+	ret = nsproxy_create(&nsproxy_root, flags, c->user, NULL, &c->set);
 	for (i = 0; ret == 0 && i < CM_RPC_NS_KINDS; i++) {
 		if (s->fixed.join[i])
 			nsproxy_join(c->set, container_ns[i].kind,
@@ -202,6 +226,8 @@ static int container_build(
 	ret = agent_build_mounts(s, &c->ns, &e->stage, &e->index);
 	if (ret < 0)
 		return ret;
+	if (c->user)
+		mount_ns_own(c->ns, c->user);
 	nsproxy_set_mnt(c->set, c->ns);
 	ret = container_kernel(c, s, e);
 	if (ret < 0)
@@ -235,6 +261,7 @@ static struct agent_container *container_take(const struct rpc_start *s)
 	list_init(&c->processes);
 	c->set = NULL;
 	c->ns = NULL;
+	c->user = NULL;
 	c->filter = NULL;
 	c->held = NULL;
 	c->pid = 0;
@@ -347,6 +374,7 @@ void agent_container_end(struct agent_container *c)
 	nsproxy_put(c->set);
 	if (c->ns)
 		mount_ns_put(c->ns);
+	user_ns_put(c->user);
 	hostfs_cut(c->tag);
 	if (c->cgroup) {
 		(void)cgroup_remove(c->cgroup); /* one that programs left groups in stays */

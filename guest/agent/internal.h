@@ -47,6 +47,8 @@ struct agent_container {
 	struct spinlock lock; /* protects: pid, exited, busy, processes */
 	struct nsproxy *set; /* its namespaces, mounts included */
 	struct mount_ns *ns; /* those mounts */
+	struct user_ns
+		*user; /* whose ids and capabilities its programs have; NULL: the first one's */
 	struct cgroup *cgroup; /* of all its processes */
 	struct {
 		u64 memory; /* bytes, 0 = all there is */

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/filemap.h"
 #include "mm/slab.h"
+#include "task/user_ns.h"
 
 struct agent_launch {
 	struct spawn spawn;
@@ -80,26 +81,63 @@ static void process_exit(void *arg, int pid, int status)
 	agent_send(&h, &e);
 }
 
-static struct cred *process_cred(const struct rpc_start *s)
+/* Supplementary groups, as the kernel counts them. */
+static int process_groups(struct cred *c, const struct rpc_start *s)
+{
+	u32 *groups = kmalloc((s->fixed.ngroups + 1) * sizeof(*groups));
+	int ret = groups ? 0 : -ENOMEM;
+	u32 i;
+
+	for (i = 0; ret == 0 && i < s->fixed.ngroups; i++) {
+		groups[i] = id_to_kernel(&c->user_ns->gid, s->groups[i]);
+		if (groups[i] == ID_NONE)
+			ret = -EINVAL;
+	}
+	if (ret == 0)
+		ret = cred_set_groups(c, groups, s->fixed.ngroups);
+	kfree(groups);
+	return ret;
+}
+
+static int process_ids(struct cred *c, const struct agent_container *k, const struct rpc_start *s)
+{
+	u32 uid, gid;
+	int ret;
+
+	if (k->user) {
+		user_ns_get(k->user);
+		user_ns_enter(c, k->user);
+	}
+	uid = id_to_kernel(&c->user_ns->uid, s->fixed.uid);
+	gid = id_to_kernel(&c->user_ns->gid, s->fixed.gid);
+	if (uid == ID_NONE || gid == ID_NONE)
+		return -EINVAL;
+	ret = cred_set_user(c, uid);
+	if (ret == 0)
+		ret = process_groups(c, s);
+	c->euid = c->suid = c->fsuid = uid;
+	c->gid = c->egid = c->sgid = c->fsgid = gid;
+	return ret;
+}
+
+static int process_cred(
+	const struct agent_container *k, const struct rpc_start *s, struct cred **out)
 {
 	struct cred *c = cred_create();
+	int ret = c ? process_ids(c, k, s) : -ENOMEM;
 
-	if (!c)
-		return NULL;
-	if (cred_set_user(c, s->fixed.uid) < 0 ||
-		cred_set_groups(c, s->groups, s->fixed.ngroups) < 0) {
+	if (ret < 0) {
 		cred_put(c);
-		return NULL;
+		return ret;
 	}
-	c->euid = c->suid = c->fsuid = s->fixed.uid;
-	c->gid = c->egid = c->sgid = c->fsgid = s->fixed.gid;
 	c->cap_bounding = s->fixed.caps[CM_RPC_CAP_BOUNDING];
 	c->cap_effective = s->fixed.caps[CM_RPC_CAP_EFFECTIVE];
 	c->cap_inheritable = s->fixed.caps[CM_RPC_CAP_INHERITABLE];
 	c->cap_permitted = s->fixed.caps[CM_RPC_CAP_PERMITTED];
 	c->cap_ambient = s->fixed.caps[CM_RPC_CAP_AMBIENT];
 	c->no_new_privs = s->fixed.flags & CM_RPC_START_NO_NEW_PRIVS;
-	return c;
+	*out = c;
+	return 0;
 }
 
 static void process_limits(const struct rpc_start *s, struct rlimit64 *rlim)
@@ -128,7 +166,7 @@ static int process_null(const struct agent_container *c, u32 flags, struct file 
 
 /* The three descriptors: a terminal, streams of the host, or the null device. */
 static int process_stdio(const struct rpc_start *s, struct vsock_listener *l,
-	struct agent_process *p, struct file *stdio[3])
+	struct agent_process *p, u32 uid, struct file *stdio[3])
 {
 	u32 i;
 
@@ -142,12 +180,12 @@ static int process_stdio(const struct rpc_start *s, struct vsock_listener *l,
 			return -ETIMEDOUT;
 		p->token[i] = token;
 		if (s->fixed.flags & CM_RPC_START_TTY)
-			return st ? agent_tty_create(p->container, st, s->fixed.uid, s->fixed.rows,
+			return st ? agent_tty_create(p->container, st, uid, s->fixed.rows,
 					    s->fixed.cols, &p->tty, stdio)
 				  : -EINVAL;
 		if (!st)
 			ret = process_null(p->container, flags, &stdio[i]);
-		else if (!(stdio[i] = agent_stream_file(st, flags, s->fixed.uid)))
+		else if (!(stdio[i] = agent_stream_file(st, flags, uid)))
 			ret = -ENOMEM;
 		if (ret < 0)
 			return ret;
@@ -231,12 +269,14 @@ static int launch_prepare(struct agent_launch *l, const struct rpc_start *s,
 {
 	int ret, i;
 
+	e->stage = CM_RPC_STAGE_TASK;
+	ret = process_cred(l->process->container, s, &l->spawn.cred);
+	if (ret < 0)
+		return ret;
 	e->stage = CM_RPC_STAGE_STDIO;
-	ret = process_stdio(s, streams, l->process, l->spawn.stdio);
-	if (ret == 0) {
-		l->spawn.cred = process_cred(s);
-		ret = l->spawn.cred ? 0 : -ENOMEM;
-	}
+	ret = process_stdio(s, streams, l->process, l->spawn.cred->uid, l->spawn.stdio);
+	if (ret < 0)
+		cred_put(l->spawn.cred);
 	for (i = 0; ret < 0 && i < 3; i++) {
 		if (l->spawn.stdio[i])
 			file_put(l->spawn.stdio[i]);

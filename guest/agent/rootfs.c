@@ -162,9 +162,39 @@ static int rootfs_make_file(struct mount_ns *ns, const char *path)
 	return ret;
 }
 
-static int rootfs_mount_volume(
-	const struct rpc_start *s, struct mount_ns *ns, const struct cm_rpc_mount *m, char *at)
+/* What was just mounted there; the caller puts it. */
+static int rootfs_find(struct mount_ns *ns, const char *at, struct path *out)
 {
+	struct path root;
+	int ret;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = path_lookup(&root, at, ROOTFS_LOOKUP, out);
+	path_put(&root);
+	return ret;
+}
+
+/* A volume is a part of the host's tree, and told as such. */
+static int rootfs_name_volume(struct mount_ns *ns, const char *source, const char *at)
+{
+	struct path p;
+	int ret;
+
+	if (source[0] != '/' || source[1] == '\0')
+		return 0;
+	ret = rootfs_find(ns, at, &p);
+	if (ret < 0)
+		return ret;
+	p.mnt->sb->root_name = kstrdup(source);
+	path_put(&p);
+	return 0;
+}
+
+static int rootfs_mount_volume(const struct rpc_start *s, struct mount_ns *ns,
+	const struct cm_rpc_mount *m, char *const words[3])
+{
+	const char *at = words[0];
 	char options[32];
 	int ret;
 
@@ -173,7 +203,8 @@ static int rootfs_mount_volume(
 	if (ret < 0)
 		return ret;
 	str_format(options, sizeof(options), "shared,volume=%u", m->volume);
-	return vfs_mount(ns, "virtiofs", s->rootfs_tag, at, m->flags & ROOTFS_FLAGS, options);
+	ret = vfs_mount(ns, "virtiofs", s->rootfs_tag, at, m->flags & ROOTFS_FLAGS, options);
+	return ret < 0 ? ret : rootfs_name_volume(ns, words[1], at);
 }
 
 /* A tmpfs that begins with the image's files: a layer in memory above them. */
@@ -217,15 +248,11 @@ static int rootfs_mount_cgroup(const struct rpc_start *s, struct mount_ns *ns,
 static int rootfs_mount_dev(
 	struct mount_ns *ns, const char *source, const char *at, u64 flags, const char *data)
 {
-	struct path root, dev;
+	struct path dev;
 	int ret = vfs_mount(ns, "devtmpfs", source, at, flags, data);
 
-	if (ret < 0)
-		return ret;
-	if (!mount_ns_root(ns, &root))
-		return -ENOENT;
-	ret = path_lookup(&root, at, ROOTFS_LOOKUP, &dev);
-	path_put(&root);
+	if (ret == 0)
+		ret = rootfs_find(ns, at, &dev);
 	if (ret < 0)
 		return ret;
 	dev.mnt->sb->fstype = "tmpfs";
@@ -262,6 +289,36 @@ static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
 	if (ret == -ENODEV && rootfs_stand_in(m->type))
 		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0], flags | MS_RDONLY,
 			rootfs_stand_in(m->type));
+	return ret;
+}
+
+static u32 rootfs_map(const struct cm_rpc_idmap *m, u32 n, u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (id >= m[i].first && id - m[i].first < m[i].count)
+			return m[i].lower + (id - m[i].first);
+	}
+	return id;
+}
+
+/* In a user namespace ids of config.json are its own: the root of what was mounted for it belongs to those. */
+static int rootfs_own(const struct rpc_start *s, struct mount_ns *ns, const char *at)
+{
+	const struct inode *inode;
+	struct path p;
+	int ret;
+
+	if (!s->fixed.nuidmap)
+		return 0;
+	ret = rootfs_find(ns, at, &p);
+	if (ret < 0)
+		return ret;
+	inode = dentry_inode(p.dentry);
+	ret = vfs_chown(&p, rootfs_map(s->uidmap, s->fixed.nuidmap, inode->uid),
+		rootfs_map(s->gidmap, s->fixed.ngidmap, inode->gid));
+	path_put(&p);
 	return ret;
 }
 
@@ -357,9 +414,12 @@ static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *in
 		word = rpc_strings(word, words, 3);
 		*index = i;
 		if (s->mounts[i].volume)
-			ret = rootfs_mount_volume(s, ns, &s->mounts[i], words[0]);
+			ret = rootfs_mount_volume(s, ns, &s->mounts[i], words);
 		else
 			ret = rootfs_mount_one(s, ns, &s->mounts[i], words);
+		if (ret == 0 && (s->mounts[i].type == CM_RPC_MOUNT_TMPFS ||
+					s->mounts[i].type == CM_RPC_MOUNT_DEV))
+			ret = rootfs_own(s, ns, words[0]);
 		if (ret < 0)
 			return ret;
 	}

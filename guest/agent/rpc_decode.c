@@ -66,8 +66,11 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 		s->nmounts > CM_RPC_MOUNTS_MAX || s->nmasked > CM_RPC_PATHS_MAX ||
 		s->nreadonly > CM_RPC_PATHS_MAX || s->ndevices > CM_RPC_DEVICES_MAX ||
 		s->nsysctls > CM_RPC_SYSCTLS_MAX || s->ncgroup > CM_RPC_CGROUP_MAX ||
-		s->nfilter > CM_RPC_FILTER_MAX)
+		s->nfilter > CM_RPC_FILTER_MAX || s->nuidmap > CM_RPC_IDMAPS_MAX ||
+		s->ngidmap > CM_RPC_IDMAPS_MAX)
 		return -E2BIG;
+	if (!s->nuidmap != !s->ngidmap)
+		return -EINVAL;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
 		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved2 || s->uid == ~0u ||
 		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000)
@@ -101,6 +104,26 @@ static bool rpc_is_device(u32 mode)
 	return !(mode & ~0177777u) && (type == 0020000 || type == 0060000 || type == 0010000);
 }
 
+/* No empty range, none that wraps, and no id twice. */
+static int rpc_check_idmap(const struct cm_rpc_idmap *m, u32 n)
+{
+	u32 i, k;
+
+	for (i = 0; i < n; i++) {
+		if (m[i].count == 0 || m[i].first > ~0u - m[i].count ||
+			m[i].lower > ~0u - m[i].count)
+			return -EINVAL;
+		for (k = 0; k < i; k++) {
+			if ((m[k].first < m[i].first + m[i].count &&
+				    m[i].first < m[k].first + m[k].count) ||
+				(m[k].lower < m[i].lower + m[i].count &&
+					m[i].lower < m[k].lower + m[k].count))
+				return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int rpc_check_records(const struct rpc_start *s)
 {
 	u32 i;
@@ -119,7 +142,9 @@ static int rpc_check_records(const struct rpc_start *s)
 			s->rlimits[i].soft > s->rlimits[i].hard)
 			return -EINVAL;
 	}
-	return 0;
+	if (rpc_check_idmap(s->uidmap, s->fixed.nuidmap) < 0)
+		return -EINVAL;
+	return rpc_check_idmap(s->gidmap, s->fixed.ngidmap);
 }
 
 int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
@@ -139,8 +164,11 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 	out->mounts = rpc_take(&c, s->nmounts, sizeof(*out->mounts));
 	out->devices = rpc_take(&c, s->ndevices, sizeof(*out->devices));
 	out->filter = rpc_take(&c, s->nfilter, sizeof(*out->filter));
+	out->uidmap = rpc_take(&c, s->nuidmap, sizeof(*out->uidmap));
+	out->gidmap = rpc_take(&c, s->ngidmap, sizeof(*out->gidmap));
 	out->groups = rpc_take(&c, s->ngroups, sizeof(*out->groups));
-	if (!out->rlimits || !out->mounts || !out->devices || !out->filter || !out->groups)
+	if (!out->rlimits || !out->mounts || !out->devices || !out->filter || !out->uidmap ||
+		!out->gidmap || !out->groups)
 		return -EPROTO;
 	ret = rpc_check_records(out);
 	if (ret < 0)
@@ -170,7 +198,8 @@ int rpc_decode_exec(const void *p, u32 len, struct rpc_start *out)
 	int ret = rpc_decode_start(p, len, out);
 	const struct cm_rpc_start *s = &out->fixed;
 
-	if (ret == 0 && (s->nmounts || s->nmasked || s->nreadonly || (s->flags & ~RPC_EXEC_FLAGS)))
+	if (ret == 0 && (s->nmounts || s->nmasked || s->nreadonly || s->nuidmap ||
+				(s->flags & ~RPC_EXEC_FLAGS)))
 		return -EINVAL;
 	return ret;
 }

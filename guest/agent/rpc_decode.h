@@ -19,6 +19,7 @@ struct rpc_start {
 	const struct cm_rpc_mount *mounts; /* fixed.nmounts */
 	const struct cm_rpc_device *devices; /* fixed.ndevices */
 	const struct cm_rpc_insn *filter; /* fixed.nfilter */
+	const struct cm_rpc_idmap *uidmap, *gidmap; /* fixed.nuidmap, fixed.ngidmap */
 	const u32 *groups; /* fixed.ngroups */
 	const char *id, *rootfs_tag, *hostname, *domainname, *cwd;
 	const char *args; /* first of argc strings, each followed by the next */

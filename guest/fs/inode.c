@@ -50,6 +50,7 @@ void super_put(struct super *sb)
 	if (sb->ops && sb->ops->destroy)
 		sb->ops->destroy(sb);
 	user_ns_put(sb->owner);
+	kfree(sb->root_name);
 	kfree(sb);
 }
 

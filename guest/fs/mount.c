@@ -433,6 +433,15 @@ struct mount_ns *mount_ns_create(void)
 	return ns_alloc(&user_ns_root);
 }
 
+void mount_ns_own(struct mount_ns *ns, struct user_ns *owner)
+{
+	struct user_ns *old = ns->ns.owner;
+
+	user_ns_get(owner);
+	ns->ns.owner = owner;
+	user_ns_put(old);
+}
+
 void mount_ns_get(struct mount_ns *ns)
 {
 	ref_get(&ns->ns.ref);

@@ -74,6 +74,7 @@ struct super {
 	u32 blksize;
 	struct user_ns *owner; /* user namespace that mounted it: reference; NULL = the first */
 	struct dentry *root; /* reference */
+	char *root_name; /* what mountinfo calls the root of a part of another tree, owned; NULL: "/" */
 	void *priv;
 };
 
@@ -305,6 +306,8 @@ struct mount_ns *mount_ns_create(void);
 struct fs_context;
 int mount_ns_copy(
 	struct mount_ns *src, struct user_ns *owner, struct fs_context *fs, struct mount_ns **out);
+/* Capabilities over it are held there: of one that nobody uses yet. Takes a reference. */
+void mount_ns_own(struct mount_ns *ns, struct user_ns *owner);
 void mount_ns_get(struct mount_ns *ns);
 void mount_ns_put(struct mount_ns *ns); /* last: detaches every mount */
 /* The root directory of a namespace, with references; false when nothing is mounted yet. */

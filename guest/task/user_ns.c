@@ -7,6 +7,7 @@
 
 #include "fs/vfs.h"
 #include "kernel/errno.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "task/internal.h"
 
@@ -87,6 +88,39 @@ int user_ns_create(struct cred *c)
 	ns->setgroups_denied = parent->setgroups_denied;
 	user_ns_enter(c, ns);
 	return 0;
+}
+
+static bool user_ns_map(struct id_map *m, const struct id_extent *v, u32 n)
+{
+	m->extents = kmalloc(n * sizeof(*v));
+	if (!m->extents)
+		return false;
+	memcpy(m->extents, v, n * sizeof(*v));
+	m->n = n;
+	return true;
+}
+
+struct user_ns *user_ns_make(
+	const struct id_extent *uid, u32 nuid, const struct id_extent *gid, u32 ngid)
+{
+	struct user_ns *ns;
+
+	if (!ns_charge(NS_USER))
+		return NULL;
+	ns = kzalloc(sizeof(*ns));
+	if (!ns) {
+		ns_uncharge(NS_USER);
+		return NULL;
+	}
+	ns_init(&ns->ns, NS_USER, NULL);
+	user_ns_get(&user_ns_root);
+	ns->parent = &user_ns_root;
+	ns->level = 1;
+	ns->parent_setfcap = true;
+	if (user_ns_map(&ns->uid, uid, nuid) && user_ns_map(&ns->gid, gid, ngid))
+		return ns;
+	user_ns_put(ns);
+	return NULL;
 }
 
 /* ---- ids ---- */

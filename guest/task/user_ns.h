@@ -46,6 +46,9 @@ extern struct user_ns user_ns_root;
 
 /* A new one for the credentials c, which move into it with all capabilities. 0, -ENOSPC, -EPERM (creator not mapped), -ENOMEM. */
 int user_ns_create(struct cred *c);
+/* One below the first, owned by root, with these maps: `lower` is the kernel's. NULL: no memory, or too many. */
+struct user_ns *user_ns_make(
+	const struct id_extent *uid, u32 nuid, const struct id_extent *gid, u32 ngid);
 /* c enters ns with all capabilities: consumes a reference of ns. */
 void user_ns_enter(struct cred *c, struct user_ns *ns);
 void user_ns_get(struct user_ns *ns);

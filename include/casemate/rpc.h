@@ -114,6 +114,7 @@ struct cm_rpc_error {
 #define CM_RPC_DEVICES_MAX 256u
 #define CM_RPC_SYSCTLS_MAX 256u
 #define CM_RPC_CGROUP_MAX  64u
+#define CM_RPC_IDMAPS_MAX  64u /* of users and of groups, each */
 #define CM_RPC_FILTER_MAX  4096u /* instructions; as Linux */
 
 /* Index into cm_rpc_start.caps. */
@@ -137,7 +138,7 @@ enum cm_rpc_ns {
 /*
  * Fixed part of START. The sections follow in this order without gaps, and end where the frame ends:
  *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], struct cm_rpc_device[ndevices], struct cm_rpc_insn[nfilter],
- *   uint32_t gids[ngroups],
+ *   struct cm_rpc_idmap[nuidmap], struct cm_rpc_idmap[ngidmap], uint32_t gids[ngroups],
  *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd, argv[argc], envp[envc],
  *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly]; path of each device; for each sysctl:
  *   name, value; for each of ncgroup: control file, value.
@@ -165,7 +166,14 @@ struct cm_rpc_start {
 	uint32_t filter_flags; /* SECCOMP_FILTER_FLAG_* of the Linux ABI */
 	/* Whose namespace of each kind it shares, by the number of a container that lives; 0: one of its own. The root container's are 0. */
 	uint32_t join[CM_RPC_NS_KINDS];
+	uint32_t nuidmap, ngidmap; /* of the container's user namespace: both or none */
 	uint32_t reserved2; /* 0 */
+};
+
+/* Ids from `first` are those from `lower` in the first user namespace. */
+struct cm_rpc_idmap {
+	uint32_t first, lower, count;
+	uint32_t reserved;
 };
 
 /* An instruction of classic BPF: struct sock_filter of the Linux ABI. */
@@ -374,7 +382,7 @@ struct cm_rpc_stream_hello {
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
-_Static_assert(sizeof(struct cm_rpc_start) == 176, "start layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 184, "start layout");
 _Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
 _Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");
 _Static_assert(sizeof(struct cm_rpc_limit) == 24, "limit layout");

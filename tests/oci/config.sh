@@ -200,7 +200,9 @@ refuse() { # refuse PYTHON MESSAGE
 	edit "$1"
 	refused "config.json: $2" "refused: $2"
 }
-refuse "c['linux']['namespaces'] = [{'type': 'ipc', 'path': '/proc/1/ns/ipc'}]" "linux.namespaces[0].path: a guest cannot join a ipc namespace of the host"
+refuse "c['linux']['namespaces'] = [{'type': 'ipc', 'path': '/proc/1/ns/uts'}]" "linux.namespaces[0].path: '/proc/1/ns/uts' is no ipc namespace"
+refuse "c['linux']['namespaces'] = [{'type': 'network', 'path': '/nonexistent'}]" "linux.namespaces[0].path: '/nonexistent': No such file or directory"
+refuse "c['linux']['namespaces'] = [{'type': 'user'}]; c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 1000 * i, 'size': 10} for i in range(65)]" "linux.uidMappings: 65 elements, at most 64 are supported"
 is "$(state_entries)" "" "nothing is left of them"
 
 # ---- limits in the guest

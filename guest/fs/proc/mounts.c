@@ -80,17 +80,27 @@ static void line_mountstats(struct mounts_walk *w, struct mount *m, const char *
 	proc_printf(w->b, " with fstype %s\n", m->sb->fstype);
 }
 
+/* Where in its file system a mount begins. */
+static void put_root(struct proc_buf *b, const struct mount *m)
+{
+	const char *name = m->sb->root_name;
+	char *buf = kmalloc(PATH_MAX_LEN);
+	const char *inside = buf ? dentry_to_string(m->root, buf, PATH_MAX_LEN) : NULL;
+
+	if (name)
+		put_escaped(b, name);
+	if (!name || (inside && inside[1]))
+		put_escaped(b, inside ? inside : "/");
+	kfree(buf);
+}
+
 static void line_mountinfo(struct mounts_walk *w, struct mount *m, const char *at)
 {
 	struct mount *parent = READ_ONCE(m->parent);
-	char *inside;
-	struct path p = { m, m->root };
-	char *buf = kmalloc(PATH_MAX_LEN), relations[96];
+	char relations[96];
 
 	proc_printf(w->b, "%u %u 0:%u ", m->id, parent ? parent->id : 1, m->sb->dev);
-	inside = buf ? dentry_to_string(p.dentry, buf, PATH_MAX_LEN) : NULL;
-	put_escaped(w->b, inside ? inside : "/");
-	kfree(buf);
+	put_root(w->b, m);
 	proc_printf(w->b, " ");
 	put_escaped(w->b, at);
 	proc_printf(w->b, " %s", m->flags & MNT_RDONLY ? "ro" : "rw");
