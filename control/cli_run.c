@@ -26,6 +26,7 @@
 #include "control/host.h"
 #include "control/member.h"
 #include "control/namespaces.h"
+#include "control/start.h"
 
 static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
 	SIGIO, SIGPWR, SIGSYS, SIGWINCH };
@@ -94,7 +95,7 @@ static void run_forward(const struct run *r)
 	}
 }
 
-/* poststart: a failure ends the container. */
+/* startContainer and poststart hooks: a failure ends the container. A program that is not to wait for `start`, and waits, does for the first. */
 static int run_hooks(struct run *r, struct cm_err *err)
 {
 	int ret = cm_state_load(r->o->root, r->o->id, &r->st, err);
@@ -102,6 +103,10 @@ static int run_hooks(struct run *r, struct cm_err *err)
 	if (ret < 0)
 		r->st.id = NULL;
 	else
+		ret = r->st.status == CM_CREATED
+			      ? cm_start_program(r->o->root, r->o->id, &r->st, err)
+			      : 0;
+	if (ret == 0)
 		ret = cm_hooks_run_state(&r->st, CM_HOOK_POSTSTART, CM_RUNNING, err);
 	return ret;
 }

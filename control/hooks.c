@@ -142,7 +142,7 @@ static int hook_run(const struct cm_spec_hook *hook, int in, int cwd, struct cm_
 }
 
 /* A file with the state, which never blocks the writer as a pipe would. */
-static int hook_input(const struct cm_state *st, enum cm_status status, struct cm_err *err)
+int cm_hooks_input(const struct cm_state *st, enum cm_status status, struct cm_err *err)
 {
 	struct cm_state now = *st;
 	json_t *obj;
@@ -173,7 +173,7 @@ int cm_hooks_run(const struct cm_spec_hooks hooks[CM_HOOK_KINDS], enum cm_hook_k
 
 	if (!list->n)
 		return 0;
-	in = hook_input(st, status, err);
+	in = cm_hooks_input(st, status, err);
 	if (in < 0)
 		return in;
 	for (size_t i = 0; i < list->n; i++) {

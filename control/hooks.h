@@ -4,7 +4,7 @@
  * input, its own arguments, its own environment or else the caller's, starts in the bundle directory, and is killed when its time is over.
  *
  * Order and failures are runc's: prestart, createRuntime and createContainer run before the program exists, and the first that fails undoes the
- * creation; poststart after it began, a failure ends the container; poststop after everything is gone, failures are only told.
+ * creation; startContainer inside of it, before the program (control/start.c); poststart after it began, a failure ends the container; poststop after everything is gone, failures are only told.
  * createContainer hooks run on the host, like the others: a guest has no namespace that a process of the host could enter.
  */
 #ifndef CM_CONTROL_HOOKS_H
@@ -20,6 +20,9 @@
  */
 int cm_hooks_run(const struct cm_spec_hooks hooks[CM_HOOK_KINDS], enum cm_hook_kind kind,
 	const struct cm_state *st, enum cm_status status, int cwd, struct cm_err *err);
+
+/* A descriptor from which st can be read as hooks get it, with this status. -errno. */
+int cm_hooks_input(const struct cm_state *st, enum cm_status status, struct cm_err *err);
 
 /* The same for a record, which holds the hooks of the configuration. Nothing is done for a record without hooks. */
 int cm_hooks_run_state(const struct cm_state *st, enum cm_hook_kind kind, enum cm_status status,

@@ -30,7 +30,8 @@ void cm_host_leave(const struct cm_state *st)
 
 int cm_host_keep_hooks(struct cm_state *st, const struct cm_spec *spec, struct cm_err *err)
 {
-	static const enum cm_hook_kind later[] = { CM_HOOK_POSTSTART, CM_HOOK_POSTSTOP };
+	static const enum cm_hook_kind later[] = { CM_HOOK_START_CONTAINER, CM_HOOK_POSTSTART,
+		CM_HOOK_POSTSTOP };
 	json_t *hooks = json_object_get(spec->doc, "hooks");
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {

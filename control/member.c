@@ -168,6 +168,12 @@ static int member_console(struct member *m, struct cm_err *err)
 	return 0;
 }
 
+/* Its program waits for `start`, or for hooks inside. */
+static bool member_holds(const struct member *m)
+{
+	return m->o->create || m->spec->hooks[CM_HOOK_START_CONTAINER].n;
+}
+
 static int member_request(struct member *m, struct cm_err *err)
 {
 	int fds[4] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, m->plug_fd };
@@ -178,7 +184,8 @@ static int member_request(struct member *m, struct cm_err *err)
 		json_array_append_new(dirs, json_boolean(m->volumes.v[i].directory));
 	return member_call(m, "containerManager.StartSubcontainer",
 		json_pack("{s:s, s:O, s:{}, s:b, s:b, s:o}", "CID", m->o->id, "Spec", m->spec->doc,
-			"Conf", "Hold", m->o->create, "Overlay", m->o->overlay, "VolumeDirs", dirs),
+			"Conf", "Hold", member_holds(m), "Overlay", m->o->overlay, "VolumeDirs",
+			dirs),
 		tty ? &m->plug_fd : fds, tty ? 1 : 4, true, err);
 }
 
@@ -199,7 +206,7 @@ static int member_start(struct member *m, struct cm_err *err)
 	cm_cleanup_closep(&m->plug_fd);
 	m->plug_fd = -1;
 	cm_status_change(m->o->id, &m->c.st.status, CM_CREATED, &ignored);
-	if (!m->o->create)
+	if (!member_holds(m))
 		cm_status_change(m->o->id, &m->c.st.status, CM_RUNNING, &ignored);
 	r = cm_container_save(&m->c, err);
 	return r < 0 ? r

@@ -248,13 +248,14 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 		.container = k->number,
 		.id = k->id,
 		.overlay = s->o->overlay,
-		.hold = s->o->create,
 		.volumes = &k->volumes,
 		.seccomp = &k->filter,
 	};
 	struct cm_buf b;
 	int r;
 
+	/* Hooks inside come before the program. */
+	k->held = so.hold = s->o->create || k->spec->hooks[CM_HOOK_START_CONTAINER].n;
 	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
 	s->hello_id = cm_rpc_client_request(&s->rpc, CM_RPC_HELLO, &hello, sizeof(hello));
 	r = sandbox_trace(s, err);

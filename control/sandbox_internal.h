@@ -49,12 +49,12 @@ struct sandbox_container {
 	int console_fd; /* slave side of its terminal, when an engine has the master; -1 = none */
 	int64_t start_id, release_id; /* open START and RELEASE, 0 = none */
 	struct timespec requested; /* wall clock: when its start was asked for */
+	bool held; /* START asks for a held program */
 	/* Of a further container: */
 	pid_t pid; /* of the process that stands for it on the host */
 	int server_fd; /* socket to its file server; -1 = none */
 	struct cm_buf start; /* payload of START, until the server has its device */
 	bool plugging; /* the VMM was asked for that */
-	bool held; /* START asks for a held program */
 	bool destroyed; /* it is forgotten as soon as it has ended */
 	bool cut; /* its server was cut off, since it does not die */
 	int wait_status; /* wait(2) encoding, once stopped */

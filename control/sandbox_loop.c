@@ -133,7 +133,7 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 		return cm_err_set(err, EPROTO, "answer of the guest");
 	sandbox_proc_init(s, k)->pid = st.pid;
 	if (sandbox_container_change(k, CM_CREATED, err) < 0 ||
-		(!s->o->create && sandbox_container_change(k, CM_RUNNING, err) < 0) ||
+		(!k->held && sandbox_container_change(k, CM_RUNNING, err) < 0) ||
 		(s->publish_first && sandbox_publish(s, err) < 0))
 		return -err->code;
 	loop_console_size(s, k); /* the engine may have told it before there was anybody to tell */

@@ -182,19 +182,12 @@ static int host_resources(json_t *v, const char *path, void *dst, struct cm_err 
 	return resources_parse(v, path, &spec->resources, err);
 }
 
-/* A hook of this kind is a program of the container, which runs before its first process. */
 static int host_hooks(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	struct cm_spec *spec = dst;
-	int r = cm_spec_parse_hooks(v, spec->hooks, err);
 
-	if (r == 0 && spec->hooks[CM_HOOK_START_CONTAINER].n) {
-		cm_err_set(err, 0, "%s.%s: is not supported", path,
-			cm_hook_name(CM_HOOK_START_CONTAINER));
-		err->code = ENOTSUP;
-		r = -ENOTSUP;
-	}
-	return r;
+	(void)path;
+	return cm_spec_parse_hooks(v, spec->hooks, err);
 }
 
 static const struct spec_field host_fields[] = {

@@ -134,7 +134,8 @@ static int process_cred(
 	c->cap_effective = s->fixed.caps[CM_RPC_CAP_EFFECTIVE];
 	c->cap_inheritable = s->fixed.caps[CM_RPC_CAP_INHERITABLE];
 	c->cap_permitted = s->fixed.caps[CM_RPC_CAP_PERMITTED];
-	c->cap_ambient = s->fixed.caps[CM_RPC_CAP_AMBIENT];
+	/* As prctl(PR_CAP_AMBIENT_RAISE) would. */
+	c->cap_ambient = s->fixed.caps[CM_RPC_CAP_AMBIENT] & c->cap_permitted & c->cap_inheritable;
 	c->no_new_privs = s->fixed.flags & CM_RPC_START_NO_NEW_PRIVS;
 	*out = c;
 	return 0;

@@ -106,8 +106,45 @@ edit "c['hooks'] = {'prestart': [{'path': '$busybox', 'args': ['sh', '-c', 'echo
 refused "exit status 1: one thing is wrong" "what a hook says is told"
 edit "c['hooks'] = {'prestart': [{'path': '/nonexistent'}]}"
 refused "hooks.prestart[0]: '/nonexistent': exit status 127: No such file or directory" "a hook that is missing"
-edit "c['hooks'] = {'startContainer': [{'path': '/bin/true'}]}"
-refused "config.json: hooks.startContainer: is not supported" "hooks in the container are refused"
+
+# ---- hooks inside
+inside() { # inside SCRIPT...: startContainer hooks before a program that tells of itself
+	script 'echo "program $A" >>/ran'
+	rm -f "$bundle/rootfs/ran"
+	edit "c['process']['env'].append('A=1')
+c['process']['user'] = {'uid': 5, 'gid': 6}
+c['hooks'] = {'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', w]} for w in sys.argv[2:]]}
+c['hooks']['startContainer'][0]['env'] = ['PATH=/bin', 'A=hook']" "$@"
+	: >"$bundle/rootfs/ran"
+	chmod 666 "$bundle/rootfs/ran"
+}
+ran() { tr '\n' ' ' <"$bundle/rootfs/ran"; }
+inside 'echo "first $A $(id -u) $(grep -c created)" >>/ran' 'echo "second $A" >>/ran'
+run h </dev/null
+is "$rc:$(ran)" "0:first hook 5 1 second 1 program 1 " "startContainer hooks run inside before the program, as its user, with the state"
+inside 'echo "first $A" >>/ran'
+$cm create -b "$bundle" h </dev/null >/dev/null 2>&1
+is "$(ran)" "" "... not before start"
+$cm start h
+wait_for 10 is_status h stopped
+is "$(ran)" "first hook program 1 " "... but by start"
+$cm delete h
+for what in 'exit 3/exit status 3' 'kill -9 $$/killed by signal 9'; do
+	inside "${what%/*}" 'echo second >>/ran'
+	run h </dev/null
+	case "$rc:$(ran):$(err)" in
+	1::*"error running hook: hooks.startContainer[0]: '/bin/sh': ${what#*/}") ok 0 "one that fails ends the container (${what#*/})" ;;
+	*) ok 1 "one that fails ends the container ($rc: $(ran): $(err))" ;;
+	esac
+done
+inside 'sleep 100'
+edit "c['hooks']['startContainer'][0]['timeout'] = 1"
+$cm create -b "$bundle" h </dev/null >/dev/null 2>&1
+$cm start h 2>"$tmp/err"
+case "$?:$(ran):$(err)" in 1::*"hooks.startContainer[0]: '/bin/sh': after 1 s"*) ok 0 "one has its time" ;; *) ok 1 "one has its time ($(err))" ;; esac
+wait_for 10 is_status h stopped
+ok $? "... and the container is stopped"
+$cm delete -f h
 
 script true
 hooks
@@ -200,7 +237,7 @@ refuse() { # refuse PYTHON MESSAGE
 	edit "$1"
 	refused "config.json: $2" "refused: $2"
 }
-refuse "c['linux']['namespaces'] = [{'type': 'ipc', 'path': '/proc/1/ns/uts'}]" "linux.namespaces[0].path: '/proc/1/ns/uts' is no ipc namespace"
+refuse "c['linux']['namespaces'] = [{'type': 'ipc', 'path': '/proc/self/ns/uts'}]" "linux.namespaces[0].path: '/proc/self/ns/uts' is no ipc namespace"
 refuse "c['linux']['namespaces'] = [{'type': 'network', 'path': '/nonexistent'}]" "linux.namespaces[0].path: '/nonexistent': No such file or directory"
 refuse "c['linux']['namespaces'] = [{'type': 'user'}]; c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 1000 * i, 'size': 10} for i in range(65)]" "linux.uidMappings: 65 elements, at most 64 are supported"
 is "$(state_entries)" "" "nothing is left of them"
