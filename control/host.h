@@ -17,8 +17,9 @@ int cm_host_keep_hooks(struct cm_state *st, const struct cm_spec *spec, struct c
 
 /*
  * Whoever joins this process's mount namespace, or looks at its /proc/PID/root, finds the container's root directory from now on. The working directory
- * becomes cwd.
+ * becomes cwd. proc: its /proc, where it has one, shows the PID namespace of this process, which must not be the host's.
  */
-int cm_host_show_rootfs(int bundle_fd, const char *root_path, int cwd, struct cm_err *err);
+int cm_host_show_rootfs(
+	int bundle_fd, const char *root_path, int cwd, bool proc, struct cm_err *err);
 
 #endif

@@ -15,7 +15,8 @@
 #include "common/cleanup.h"
 #include "control/rootfs.h"
 
-int cm_host_show_rootfs(int bundle_fd, const char *root_path, int cwd, struct cm_err *err)
+int cm_host_show_rootfs(
+	int bundle_fd, const char *root_path, int cwd, bool proc, struct cm_err *err)
 {
 	cleanup_fd int rootfs = cm_rootfs_open(bundle_fd, root_path, err);
 	cleanup_fd int tree = -1;
@@ -30,5 +31,9 @@ int cm_host_show_rootfs(int bundle_fd, const char *root_path, int cwd, struct cm
 	/* Whoever joins starts at what lies upon the root; the directory to work in stays the container's record. */
 	if (fchdir(tree) < 0 || chroot(".") < 0 || fchdir(cwd) < 0)
 		return cm_err_set(err, errno, "enter the mount namespace");
+	/* For whoever lists processes there (podman top). An image without the directory has none to list. */
+	if (proc && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
+		errno != ENOENT && errno != ENOTDIR)
+		return cm_err_set(err, errno, "mount /proc of the mount namespace");
 	return 0;
 }

@@ -231,7 +231,8 @@ static int member_setup(struct member *m, struct cm_err *err)
 	if (r == 0)
 		r = member_console(m, err);
 	if (r == 0 && m->o->create)
-		r = cm_host_show_rootfs(m->o->bundle_fd, m->spec->root_path, m->c.dirfd, err);
+		r = cm_host_show_rootfs(
+			m->o->bundle_fd, m->spec->root_path, m->c.dirfd, false, err);
 	if (r == 0)
 		r = member_start(m, err);
 	m->started = r == 0;

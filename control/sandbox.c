@@ -320,7 +320,8 @@ static int sandbox_enter_namespaces(struct sandbox *s, struct cm_err *err)
 		r = cm_namespaces_make(&s->ns, err);
 	}
 	if (r == 0 && s->o->create && (s->o->pod || cm_namespaces_new_mount(&s->ns)))
-		r = cm_host_show_rootfs(s->o->bundle_fd, spec->root_path, s->c.dirfd, err);
+		r = cm_host_show_rootfs(
+			s->o->bundle_fd, spec->root_path, s->c.dirfd, s->c.st.pid != getpid(), err);
 	if (r == 0)
 		r = cm_namespaces_mount(&s->ns, s->c.dirfd, err);
 	if (r == 0 && s->o->detached)

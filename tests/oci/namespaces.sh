@@ -83,7 +83,7 @@ wait "$holder" 2>/dev/null
 holder=
 
 # ---- hooks run where the runtime does
-config /bin/true
+config /bin/sleep 1000
 cat >"$tmp/hook" <<'H'
 #!/bin/sh
 readlink /proc/self/ns/pid >>"${0%/*}/hooks"
