@@ -10,7 +10,7 @@
 #include "kernel/sched.h"
 #include "lib/types.h"
 
-#define CM_MAX_CPUS 16
+#define CM_MAX_CPUS 16 /* CM_CPUS_MAX */
 /* First address that no user mapping may reach: the last top level slot of the lower half is the architecture's. */
 #define USER_TOP 0x00007f8000000000UL
 
@@ -147,8 +147,11 @@ void task_return_to_user(struct regs *r);
 void task_resumed(struct regs *r);
 
 /* ---- machine ---- */
-/* Start the other vCPUs: they idle and take work when it returns. */
-void arch_start_cpus(void);
+/*
+ * Have the VMM start a vCPU whose idle thread is made: soon it calls cpus_arrived and idles. One caller at a time, once a vCPU. 0, or -EAGAIN: not
+ * while a debugger looks.
+ */
+int arch_start_cpu(u32 cpu);
 void arch_log_early(
 	const char *text, size_t len); /* text in the image or the direct map; one exit */
 /* True when the machine is the software KVM kind: for logs and tests only. */

@@ -14,6 +14,7 @@
 #include "fs/hostfs/hostfs.h"
 #include "fs/vfs.h"
 #include "kernel/clock.h"
+#include "kernel/cpus.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -102,7 +103,7 @@ void main_read_fdt(const void *fdt)
 	clock_init(khz, tsc, realtime);
 	if (fdt_read_string(r, chosen, "bootargs"))
 		main_cmdline = fdt_read_string(r, chosen, "bootargs");
-	thread_set_cpus(main_count_cpus(r));
+	cpus_set_count(main_count_cpus(r));
 	main_seed(r, chosen);
 }
 
@@ -144,7 +145,6 @@ void kmain(void)
 	log_info("boot: %s, %u vCPUs, %lu MiB", arch_is_pvm() ? "pvm" : "std", cpu_count(),
 		(main_ram_end - CM_GPA_RAM) >> 20);
 	page_init(CM_GPA_RAM, main_ram_end, CM_GPA_RAM + ((u64)__image_end - CM_KERNEL_BASE));
-	arch_start_cpus();
 	if (!kthread_run(main_thread, NULL, "init"))
 		panic("boot: no memory for the first thread");
 	sched_idle();

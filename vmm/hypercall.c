@@ -84,6 +84,11 @@ static int hc_cpu_start(struct vm *vm, const struct cm_hypercall *hc)
 		return -EINVAL;
 	if (atomic_exchange(&vm->cpu[cpu].asked, true))
 		return -EALREADY;
+	/* Its registers would not have the breakpoints of the others. */
+	if (!pause_may_start(&vm->cpu[cpu])) {
+		atomic_store(&vm->cpu[cpu].asked, false);
+		return -EAGAIN;
+	}
 	vcpu_want(&vm->cpu[cpu]);
 	return 0;
 }

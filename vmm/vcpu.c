@@ -345,21 +345,28 @@ static void *vcpu_main(void *arg)
 	return NULL;
 }
 
-int vcpu_start(struct vm *vm, unsigned index, struct cm_err *err)
+void vcpu_prepare(struct vm *vm, unsigned index)
 {
 	struct vcpu *c = &vm->cpu[index];
-	pthread_attr_t attr;
-	int r;
 
 	c->vm = vm;
 	c->index = index;
 	c->fd = -1;
 	sem_init(&c->wanted, 0, 0);
 	sem_init(&c->go, 0, 0);
+}
+
+int vcpu_start(struct vm *vm, unsigned index, struct cm_err *err)
+{
+	struct vcpu *c = &vm->cpu[index];
+	pthread_attr_t attr;
+	int r;
+
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, VCPU_STACK);
 	r = pthread_create(&c->thread, &attr, vcpu_main, c);
 	pthread_attr_destroy(&attr);
+	atomic_store(&c->threaded, r == 0);
 	return r ? cm_err_set(err, r, "start the thread of vcpu %u", index) : 0;
 }
 
@@ -372,15 +379,26 @@ void vcpu_interrupt(struct vcpu *c)
 {
 	struct kvm_run *run = __atomic_load_n(&c->run, __ATOMIC_ACQUIRE);
 
+	/* A thread that is not there yet will look by itself. */
+	if (!atomic_load(&c->threaded))
+		return;
 	/* The flag first: a signal that arrives just before KVM_RUN would otherwise be lost. */
 	if (run)
 		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(c->thread, VCPU_SIGNAL);
 }
 
-void vcpu_kick(struct vcpu *c)
+void vcpu_end(struct vcpu *c)
 {
+	if (!c->threaded)
+		return;
 	sem_post(&c->wanted);
 	sem_post(&c->go);
 	vcpu_interrupt(c);
+}
+
+void vcpu_join(struct vcpu *c)
+{
+	if (c->threaded)
+		pthread_join(c->thread, NULL);
 }

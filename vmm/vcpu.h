@@ -37,6 +37,7 @@ struct vcpu {
 	int fd; /* its thread's; the debug thread's while the vCPU is stopped */
 	struct kvm_run *run; /* shared with the kernel; NULL until created */
 	pthread_t thread;
+	atomic_bool threaded; /* it was started */
 	sem_t wanted; /* posted once: create and run the vCPU */
 	sem_t go; /* vCPU 0, posted once: the machine is complete */
 	atomic_bool asked; /* `wanted` was posted by a request of the guest */
@@ -59,7 +60,10 @@ struct vcpu {
 /* Install the handler of the kick signal. Once, before any vCPU. */
 void vcpu_init(void);
 
-/* Start the thread of vCPU `index`. Main thread. 0 or -errno with err filled. */
+/* From now on it may be wanted. Main thread, before any vCPU runs. */
+void vcpu_prepare(struct vm *vm, unsigned index);
+
+/* Start the thread of vCPU `index`, which was prepared. Main thread. 0 or -errno with err filled. */
 int vcpu_start(struct vm *vm, unsigned index, struct cm_err *err);
 
 /* Have the vCPU created and run. Any thread, once a vCPU. */
@@ -71,7 +75,10 @@ struct vcpu *vcpu_current(void);
 /* Make its running vCPU leave KVM_RUN soon, or the next one at once; its thread then looks at vm->pause. Any thread. */
 void vcpu_interrupt(struct vcpu *c);
 
-/* Make it leave the guest, or its wait, soon; its thread then looks at vm_stopping. Any thread. */
-void vcpu_kick(struct vcpu *c);
+/* Make it leave the guest, or its wait, soon; its thread then looks at vm_stopping. Main thread. */
+void vcpu_end(struct vcpu *c);
+
+/* Wait for its thread, if there is one. Main thread. */
+void vcpu_join(struct vcpu *c);
 
 #endif

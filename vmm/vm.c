@@ -271,19 +271,31 @@ static int vm_read_cpuid(struct vm *vm, struct cm_err *err)
 	return 0;
 }
 
-/* The threads seal themselves beside the main thread, which reads CPUID meanwhile. */
+/* The threads that the guest's first instruction needs seal themselves beside the main thread, which reads CPUID meanwhile. */
 static int vm_start_threads(struct vm *vm, struct cm_err *err)
 {
 	unsigned i;
 	int r;
 
 	vcpu_init();
-	for (i = 0; i < vm->ncpus; i++) {
-		r = vcpu_start(vm, i, err);
+	for (i = 0; i < vm->ncpus; i++)
+		vcpu_prepare(vm, i);
+	r = vcpu_start(vm, 0, err);
+	return r < 0 ? r : debug_start(vm, err);
+}
+
+/* The others, beside the guest's first instructions: vCPUs that it may ask for later. */
+static int vm_start_more_threads(struct vm *vm, struct cm_err *err)
+{
+	unsigned i;
+
+	for (i = 1; i < vm->ncpus; i++) {
+		int r = vcpu_start(vm, i, err);
+
 		if (r < 0)
 			return r;
 	}
-	return debug_start(vm, err);
+	return 0;
 }
 
 static void vm_wait(sem_t *s)
@@ -396,9 +408,9 @@ static void vm_join(struct vm *vm)
 
 	pause_abandon(vm);
 	for (i = 0; i < vm->ncpus; i++)
-		vcpu_kick(&vm->cpu[i]);
+		vcpu_end(&vm->cpu[i]);
 	for (i = 0; i < vm->ncpus; i++)
-		pthread_join(vm->cpu[i].thread, NULL);
+		vcpu_join(&vm->cpu[i]);
 }
 
 static void vm_report_start(void)
@@ -409,25 +421,31 @@ static void vm_report_start(void)
 		vlog_printf("start us:%s", text);
 }
 
-/* The vCPU threads filtered themselves long ago; this one does, and the last privileged thread ends, before a device is served. */
+/*
+ * The thread of vCPU 0 filtered itself long ago; all others do, and the last privileged one ends, before a device is served. Nobody can make a
+ * thread later.
+ */
 static int vm_seal(struct vm *vm, struct cm_err *err)
 {
 	unsigned i;
 	int r;
 
-	for (i = 0; i < vm->ncpus; i++)
-		vm_wait(&vm->sealed);
+	vm_wait(&vm->sealed);
 	if (vm_stopping(vm))
 		return cm_err_set(err, EIO, "filter the system calls of a thread");
 	vm->started_ns = eventloop_now();
 	sem_post(&vm->cpu[0].go);
-	r = stage_seal_io(err);
-	/* The debug thread did the same beside the guest's first instructions. */
+	r = vm_start_more_threads(vm, err);
+	if (r == 0)
+		r = stage_seal_io(err);
+	if (r < 0)
+		return r;
+	for (i = 1; i < vm->ncpus; i++)
+		vm_wait(&vm->sealed);
 	if (vm->opts->debug_fd >= 0)
 		vm_wait(&vm->debug_sealed);
 	stage_mark("seal");
-	if (r == 0)
-		r = stage_isolated(err);
+	r = stage_isolated(err);
 	stage_mark("detach");
 	return r;
 }

@@ -13,6 +13,7 @@
 #include "cgroup/internal.h"
 
 #include "kernel/clock.h"
+#include "kernel/cpus.h"
 #include "kernel/errno.h"
 #include "kernel/percpu.h"
 #include "mm/slab.h"
@@ -102,7 +103,7 @@ u64 cpucg_slice(const struct thread *t)
 			continue;
 		if (READ_ONCE(c->bw.throttled))
 			return 0;
-		left = MIN(left, (u64)MAX(rest, 0L) / cpu_count());
+		left = MIN(left, (u64)MAX(rest, 0L) / cpus_running());
 	}
 	return left == ~0UL ? left : MIN(MAX(left, CPUCG_SLICE_MIN), CPUCG_SLICE_MAX);
 }

@@ -7,6 +7,7 @@
  */
 #include "kernel/lock.h"
 #include "arch.h"
+#include "kernel/cpus.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "lib/atomic.h"
@@ -177,11 +178,14 @@ bool mutex_trylock(struct mutex *m)
 
 static bool mutex_spin(struct mutex *m)
 {
-	for (u32 i = 0; i < MUTEX_SPINS && cpu_count() > 1; i++) {
+	for (u32 i = 0; i < MUTEX_SPINS && !cpus_alone(); i++) {
 		struct thread *owner = READ_ONCE(m->owner);
 
 		if (!owner && mutex_trylock(m))
 			return true;
+		/* It may be gone by now; its memory is still memory, and what it says only a hint. */
+		if (owner && !READ_ONCE(owner->on_cpu))
+			return false;
 		cpu_relax();
 	}
 	return false;

@@ -12,13 +12,14 @@
  *
  * A woken thread that has run much less than the one that runs takes its place as soon as that one leaves the kernel. Time slices
  * matter only while something waits: then the timer is armed on the way to user mode. A CPU whose queue is longer than another's gives
- * threads away at the end of slices; idle CPUs take them by themselves.
+ * threads away at the end of slices; idle CPUs take them by themselves. CPUs that are not there yet are called by cpus.c.
  */
 #include "kernel/sched.h"
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/trap.h"
 #include "cgroup/cgroup.h"
 #include "kernel/clock.h"
+#include "kernel/cpus.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -140,7 +141,7 @@ static void sched_learn(struct thread *t)
 }
 
 /* The running thread goes back to the queue, or on to another CPU, or sleeps as its state says. */
-static void sched_put_running(struct runq *rq, struct thread *t)
+static void sched_put_running(struct runq *rq, struct thread *t, u64 now)
 {
 	if (t->state != THREAD_RUNNABLE) {
 		t->nvcsw++;
@@ -148,6 +149,7 @@ static void sched_put_running(struct runq *rq, struct thread *t)
 		return;
 	}
 	t->nivcsw++;
+	t->queued_at = now;
 	if (t->cpu_mask & sched_cpu_bit(cpu_id()))
 		runq_push(rq, t);
 	else
@@ -181,7 +183,7 @@ static void sched_reschedule(void)
 	if (prev != pc->idle)
 		runq_raise_floor(rq);
 	if (prev != pc->idle)
-		sched_put_running(rq, prev);
+		sched_put_running(rq, prev, now);
 	next = runq_first(rq, cpu_id());
 	if (next)
 		runq_remove(rq, next);
@@ -192,6 +194,8 @@ static void sched_reschedule(void)
 	next->slice_end = now + SCHED_SLICE_NS;
 	if (unlikely(READ_ONCE(cpucg_limits)))
 		sched_limit(next, now);
+	if (cpus_pending() && next != prev && cpus_waited(next, now))
+		next->need_resched = true; /* brings it to sched_preempt */
 	if (next == prev) {
 		spin_unlock(&rq->lock);
 	} else {
@@ -241,6 +245,8 @@ void sched_preempt(void)
 {
 	struct thread *t = thread_current();
 
+	if (unlikely(cpus_pending()))
+		cpus_start_more();
 	if (unlikely(READ_ONCE(cpucg_limits)) && sched_over_limit(t))
 		cpucg_throttle(t);
 	else
@@ -278,6 +284,8 @@ static void sched_insert(u32 cpu, struct thread *t, bool woken)
 	struct percpu *pc = &percpu[cpu];
 	struct runq *rq = &pc->runq;
 
+	if (cpus_pending())
+		t->queued_at = clock_monotonic();
 	spin_lock(&rq->lock);
 	if (rq->running != pc->idle)
 		runq_raise_floor(rq);
@@ -301,9 +309,11 @@ static void sched_insert(u32 cpu, struct thread *t, bool woken)
 static void sched_enqueue(struct thread *t, bool woken)
 {
 	u32 cpu = cpu_id();
+	u64 able = t->cpu_mask & READ_ONCE(cpus_online);
 
+	/* One that is on its way looks at its queue when it arrives. */
 	if (!(t->cpu_mask & sched_cpu_bit(cpu)))
-		cpu = (u32)__builtin_ctzl(t->cpu_mask);
+		cpu = (u32)__builtin_ctzl(able ? able : t->cpu_mask & ~READ_ONCE(cpus_missing));
 	sched_insert(cpu, t, woken);
 }
 
@@ -431,7 +441,8 @@ static void sched_balance(struct runq *rq)
 	u32 cpu;
 
 	for (cpu = 0; cpu < cpu_count() && !t; cpu++) {
-		if (READ_ONCE(percpu[cpu].runq.queued) + 2 > READ_ONCE(rq->queued))
+		if (!(READ_ONCE(cpus_online) & sched_cpu_bit(cpu)) ||
+			READ_ONCE(percpu[cpu].runq.queued) + 2 > READ_ONCE(rq->queued))
 			continue;
 		spin_lock(&rq->lock);
 		t = runq_last(rq, cpu);

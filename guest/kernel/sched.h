@@ -52,6 +52,7 @@ struct thread {
 	u64 cpu_mask; /* CPUs that it may run on */
 	u64 utime_ns, stime_ns; /* accounted at entry, exit and switch */
 	u64 slice_end; /* CLOCK_MONOTONIC ns */
+	u64 queued_at; /* when it last began to wait for a CPU, true while there are missing ones; CLOCK_MONOTONIC ns */
 	u64 woke_at; /* when it last woke another thread, 0 = not since it blocked; CLOCK_MONOTONIC ns */
 	u32 sync; /* how often in a row it blocked soon after it woke another, at most SCHED_SYNC_MAX */
 	u64 nvcsw, nivcsw;
@@ -89,7 +90,7 @@ int sched_sleep_until(u64 deadline, bool intr);
 
 /* Its share of the processor: each step of nice, -20 to 19, is a quarter more or a fifth less. */
 void sched_set_nice(struct thread *t, s32 nice);
-/* Let t run on the CPUs of mask only (some CPU of the machine is in it); it is on one of them soon, at once if it is the caller. */
+/* Let t run on the CPUs of mask only (some CPU that cpus_need granted is in it); it is on one of them soon, at once if it is the caller. */
 void sched_set_affinity(struct thread *t, u64 mask);
 
 /* The current thread runs on `as` from now on (exec), on none with NULL (exit). The reference stays the task's. */
@@ -99,6 +100,6 @@ void sched_set_as(struct as *as);
 void sched_set_cgroup(struct thread *t, struct cgroup *cg);
 
 u32 cpu_id(void);
-u32 cpu_count(void); /* vCPUs that the machine has */
+u32 cpu_count(void); /* vCPUs that the machine has, running or not */
 
 #endif

@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 
+#include "kernel/cpus.h"
 #include "lib/string.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
@@ -52,6 +53,7 @@ s64 sys_sched_setaffinity(struct task *t, const struct sysargs *a)
 	u64 mask = 0;
 	u64 cpus = cpu_count() >= 64 ? ~0UL : (1UL << cpu_count()) - 1;
 	struct task *other;
+	int ret;
 
 	if (copy_from_user(&mask, a->a[2], MIN(a->a[1], sizeof(mask))) < 0)
 		return -EFAULT;
@@ -63,10 +65,11 @@ s64 sys_sched_setaffinity(struct task *t, const struct sysargs *a)
 		return -EPERM;
 	}
 	mask &= cpus;
-	if (mask && other->thread)
+	ret = mask ? cpus_need(mask) : -EINVAL;
+	if (ret == 0 && other->thread)
 		sched_set_affinity(other->thread, mask);
 	task_put(other);
-	return mask ? 0 : -EINVAL;
+	return ret;
 }
 
 s64 sys_sched_getaffinity(struct task *t, const struct sysargs *a)

@@ -26,6 +26,7 @@
 #define CM_GPA_RAM	 0x100000000UL
 #define CM_RAM_MIN	 (16UL << 20)
 #define CM_RAM_MAX	 (64UL << 30)
+#define CM_CPUS_MAX	 16 /* vCPUs that the sentry uses */
 
 /* Kernel half. va = pa + CM_DIRECT_MAP for every gpa; the image also at CM_KERNEL_BASE + (pa - CM_GPA_RAM). */
 #define CM_DIRECT_MAP	0xffff888000000000UL

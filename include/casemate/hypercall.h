@@ -21,7 +21,7 @@ enum cm_hc_op {
 	CM_HC_MMIO_BATCH, /* arg0 = gpa of struct cm_mmio_op[], arg1 = count (<= CM_MMIO_BATCH_MAX): register accesses in order */
 	CM_HC_POWER_OFF, /* arg0 = reason (enum cm_off): the VMM process ends in order */
 	CM_HC_PANIC, /* arg0 = gpa of struct cm_panic: report, then as power off */
-	CM_HC_CPU_START, /* arg0 = vCPU index */
+	CM_HC_CPU_START, /* arg0 = vCPU index; -EAGAIN while a debugger has breakpoints: ask again later */
 	CM_HC_MEM_RELEASE, /* arg0 = gpa of struct cm_range[], arg1 = count (<= CM_RANGES_MAX): pages are free, content may vanish */
 	CM_HC_LOG, /* arg0 = gpa of text, arg1 = length (<= CM_LOG_MAX): one block of the sentry's log */
 	CM_HC_TRAP, /* arg0 = gpa of struct cm_trap_regs, arg1 = vector (1, 3, or one that the kernel cannot handle): returns when the debugger lets

@@ -405,11 +405,12 @@ static void test_many(void)
 
 static void test_pdeath(void)
 {
-	int p[2];
+	int p[2], q[2];
 	pid_t pid, g = 0;
 	int status;
+	char c = 0;
 
-	if (pipe(p) < 0)
+	if (pipe(p) < 0 || pipe(q) < 0)
 		return;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pid = fork();
@@ -423,10 +424,10 @@ static void test_pdeath(void)
 			for (;;)
 				pause();
 		}
-		usleep(30000);
-		_exit(0);
+		_exit(read(q[0], &c, 1) != 1);
 	}
-	ok(read(p[0], &g, sizeof(g)) == sizeof(g), "grandchild is ready");
+	ok(read(p[0], &g, sizeof(g)) == sizeof(g) && write(q[1], &c, 1) == 1,
+		"grandchild is ready");
 	wait_status(pid);
 	ok(waitpid(g, &status, 0) == g && WTERMSIG(status) == SIGTERM, "PR_SET_PDEATHSIG kills it");
 	prctl(PR_SET_CHILD_SUBREAPER, 0);

@@ -39,9 +39,11 @@ start() { # start ID [OPTION...]
 state_is() { debug --json "$1" status && [ "$(json 'o["state"]')" = "$2" ]; }
 
 # ---- a sandbox that runs
-config /bin/sh -c 'while :; do echo; sleep 0.05; done'
+# The second vCPU starts because something must run there.
+config /bin/sh -c 'busybox taskset 2 true; while :; do echo; sleep 0.05; done'
 start r --cpus 2 --memory 64M
-debug --json r status
+both_run() { debug --json r status && [ "$(json 'o["vcpus"]')" = "['running', 'running']" ]; }
+wait_for 10 both_run
 is "$rc $(json 'o["state"], o["vcpus"], o["machine"]["memory"] >> 20, len(o["machine"]["buildId"])')" \
 	"0 ('running', ['running', 'running'], 64, 40)" "status of a running sandbox"
 is "$(json 'o["devices"], o["spareDevices"]')" "(['console', 'rng', 'vsock', 'fs root'], 15)" "and its devices"

@@ -218,6 +218,28 @@ START_TEST(pauses_are_counted)
 }
 END_TEST
 
+/* A vCPU that the guest asks for while another has breakpoints would run without them. */
+START_TEST(none_starts_while_debugged)
+{
+	struct vcpu *c = &vm.cpu[1];
+
+	vm.ncpus = 2;
+	c->vm = &vm;
+	atomic_store(&vm.cpu[0].debug_flags, CM_DBG_GD_ENABLE | CM_DBG_GD_SW);
+	ck_assert(!pause_may_start(c));
+	ck_assert_int_eq(c->state, CM_DBG_CPU_OFF);
+	atomic_store(&vm.cpu[0].debug_flags, 0);
+	ck_assert(pause_may_start(c));
+	/* Who pauses waits for it from now on; there is no thread to kick yet. */
+	pause_add(&vm);
+	ck_assert(!pause_wait(&vm, 10));
+	pause_leave(c);
+	ck_assert(pause_wait(&vm, 10));
+	pause_remove(&vm);
+	vm.ncpus = 1;
+}
+END_TEST
+
 START_TEST(requests_are_checked)
 {
 	struct dbg *d = attach();
@@ -312,6 +334,7 @@ int main(void)
 	tcase_add_test(t, breakpoints_are_bounded);
 	tcase_add_test(t, data_is_found);
 	tcase_add_test(t, pauses_are_counted);
+	tcase_add_test(t, none_starts_while_debugged);
 	tcase_add_test(t, requests_are_checked);
 	tcase_add_test(t, lies_are_refused);
 	suite_add_tcase(s, t);

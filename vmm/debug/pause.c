@@ -50,6 +50,30 @@ static void pause_stand_locked(struct vcpu *c)
 	c->state = CM_DBG_CPU_RUNNING;
 }
 
+static bool pause_debugged(const struct vm *vm)
+{
+	unsigned i;
+
+	for (i = 0; i < vm->ncpus; i++) {
+		if (atomic_load(&vm->cpu[i].debug_flags) & CM_DBG_GD_ENABLE)
+			return true;
+	}
+	return false;
+}
+
+bool pause_may_start(struct vcpu *c)
+{
+	struct vm_pause *p = &c->vm->pause;
+	bool may;
+
+	pthread_mutex_lock(&p->lock);
+	may = !pause_debugged(c->vm);
+	if (may)
+		c->state = CM_DBG_CPU_RUNNING;
+	pthread_mutex_unlock(&p->lock);
+	return may;
+}
+
 void pause_enter(struct vcpu *c)
 {
 	struct vm_pause *p = &c->vm->pause;

@@ -34,7 +34,9 @@ void pause_init(struct vm_pause *p);
 
 /* ---- vCPU threads */
 
-/* Before the first KVM_RUN: from now on the vCPU counts as running. Returns when nobody wants it stopped. */
+/* A vCPU is about to be made; it counts as running from now on. False: not while another is debugged. Any thread. */
+bool pause_may_start(struct vcpu *c);
+/* Before the first KVM_RUN: the vCPU counts as running. Returns when nobody wants it stopped. */
 void pause_enter(struct vcpu *c);
 /* After a KVM_RUN that was interrupted, with immediate_exit cleared: stand while anybody wants that. */
 void pause_point(struct vcpu *c);

@@ -6,16 +6,25 @@
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
 #include "kernel/clock.h"
+#include "kernel/cpus.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
+#include "kernel/timer.h"
 #include "lib/string.h"
 #include "kernel/main.h"
 
+_Static_assert(CM_MAX_CPUS == CM_CPUS_MAX, "known to the host");
 _Static_assert(CM_GPA_RAM - CM_KERNEL_BASE == IMAGE_TO_GPA, "known to assembly");
 
 static struct cm_hypercall boot_calls[CM_MAX_CPUS] __aligned(4096);
-static u32 boot_started; /* atomic: vCPUs that run */
-static u64 boot_tsc[CM_MAX_CPUS]; /* when each one started */
+#define BOOT_CHECK_NS (20 * NSEC_PER_MSEC)
+
+static struct {
+	u64 asked,
+		started; /* TSC: before it was asked for, when it ran; started is atomic, 0 = not yet */
+} boot_tsc[CM_MAX_CPUS];
+static struct ktimer boot_checks;
+static u64 boot_unchecked; /* atomic: CPUs whose TSC was not compared yet */
 
 _Static_assert(sizeof(struct cm_hypercall) * CM_MAX_CPUS <= PAGE_SIZE, "one page");
 
@@ -95,9 +104,9 @@ static void boot_init_cpu(u32 cpu)
 }
 
 /* All clocks here are TSCs: another one must have shown a time between our before and after. */
-static void boot_check_tsc(u32 cpu, u64 before, u64 after)
+static void boot_check_tsc(u32 cpu, u64 tsc, u64 after)
 {
-	u64 tsc = boot_tsc[cpu];
+	u64 before = boot_tsc[cpu].asked;
 
 	if (tsc < before || tsc > after)
 		log_warn("boot: the TSC of vCPU %u is off by about %ld ns: clocks will jump", cpu,
@@ -105,24 +114,38 @@ static void boot_check_tsc(u32 cpu, u64 before, u64 after)
 				     : (s64)clock_tsc_to_ns(tsc - after));
 }
 
-void arch_start_cpus(void)
+static void boot_check(struct ktimer *t)
 {
-	u64 start = cpu_rdtsc();
-	u32 running = 1;
+	u64 left = atomic_load(&boot_unchecked), done = 0;
 
-	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
-		if (thread_create_idle(cpu) < 0)
-			panic("boot: no memory for vCPU %u", cpu);
-		pcpus[cpu].root = pgt_kernel_root;
-		pcpus[cpu].lazy = 1;
-		if (hypercall(CM_HC_CPU_START, cpu, 0) < 0)
-			panic("boot: the VMM does not start vCPU %u", cpu);
-		running++;
+	for (; left; left &= left - 1) {
+		u32 cpu = (u32)__builtin_ctzl(left);
+		u64 tsc = atomic_load(&boot_tsc[cpu].started);
+
+		if (!tsc)
+			continue;
+		boot_check_tsc(cpu, tsc, cpu_rdtsc());
+		done |= 1UL << cpu;
 	}
-	while (atomic_load(&boot_started) < running)
-		cpu_relax();
-	for (u32 cpu = 1; cpu < cpu_count(); cpu++)
-		boot_check_tsc(cpu, start, cpu_rdtsc());
+	/* Who adds to none arms it: never both. */
+	if (atomic_and(&boot_unchecked, ~done) & ~done)
+		ktimer_arm(t, clock_monotonic() + BOOT_CHECK_NS);
+}
+
+int arch_start_cpu(u32 cpu)
+{
+	int ret;
+
+	pcpus[cpu].apic_id = cpu; /* others may call it before it says so itself */
+	boot_tsc[cpu].asked = cpu_rdtsc();
+	ret = hypercall(CM_HC_CPU_START, cpu, 0);
+	if (ret < 0)
+		return ret;
+	if (!boot_checks.fn)
+		ktimer_init(&boot_checks, boot_check);
+	if (!atomic_or(&boot_unchecked, 1UL << cpu))
+		ktimer_arm(&boot_checks, clock_monotonic() + BOOT_CHECK_NS);
+	return 0;
 }
 
 static __noreturn void boot_secondary(u32 cpu)
@@ -130,8 +153,8 @@ static __noreturn void boot_secondary(u32 cpu)
 	desc_init_cpu(cpu);
 	fpu_init_cpu();
 	boot_init_cpu(cpu);
-	boot_tsc[cpu] = cpu_rdtsc();
-	atomic_add(&boot_started, 1);
+	atomic_store(&boot_tsc[cpu].started, cpu_rdtsc());
+	cpus_arrived();
 	sched_idle();
 }
 
@@ -151,6 +174,5 @@ void arch_start(paddr_t fdt, u32 cpu)
 	nmi_init();
 	vdso_update();
 	boot_init_cpu(0);
-	atomic_add(&boot_started, 1);
 	kmain();
 }

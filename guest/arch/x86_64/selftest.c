@@ -9,6 +9,7 @@
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
 #include "kernel/clock.h"
+#include "kernel/cpus.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -491,6 +492,7 @@ static void st_smp(void)
 {
 	u64 seen = 0, start = clock_monotonic();
 
+	st_equal("every CPU starts", (u64)cpus_need_all(), 0);
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
 		struct thread *t = thread_create(st_on_other_cpus, &seen, "smp");
 

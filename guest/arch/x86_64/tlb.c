@@ -38,6 +38,11 @@ static void tlb_interrupt(void *arg)
 
 void tlb_init(void)
 {
+	/* How the others start, and what they look like to shootdowns until then. */
+	for (u32 cpu = 1; cpu < cpu_count(); cpu++) {
+		pcpus[cpu].root = pgt_kernel_root;
+		pcpus[cpu].lazy = 1;
+	}
 	irq_register(VECTOR_TLB, tlb_interrupt, NULL);
 }
 
