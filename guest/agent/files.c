@@ -10,7 +10,6 @@
 #include "fs/internal.h"
 #include "fs/mode.h"
 #include "fs/mount.h"
-#include "kernel/sched.h"
 #include "lib/atomic.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -25,33 +24,9 @@ struct files_copy {
 	struct file *file;
 	struct agent_stream *to;
 	u64 offset, left;
-	struct files_slot *slot;
 };
 
-/* A thread that copies, or did: whoever needs its slot puts it away. */
-static struct files_slot {
-	struct thread *thread; /* NULL = never used; agent's thread */
-	u32 done; /* atomic: nothing but its end remains */
-} files_slots[FILES_COPIES];
-
-static struct files_slot *files_slot_get(void)
-{
-	u32 i;
-
-	for (i = 0; i < FILES_COPIES; i++) {
-		struct files_slot *s = &files_slots[i];
-
-		if (s->thread && !atomic_load(&s->done))
-			continue;
-		while (s->thread && READ_ONCE(s->thread->state) != THREAD_DEAD)
-			sched_yield_cpu();
-		if (s->thread)
-			thread_destroy(s->thread);
-		s->thread = NULL;
-		return s;
-	}
-	return NULL;
-}
+static u32 files_copies; /* atomic: threads that copy */
 
 static int files_copy_all(struct files_copy *c, void *buf)
 {
@@ -77,7 +52,6 @@ static void files_copy_thread(void *arg)
 	u64 begin = c->offset, sent;
 	void *buf = kmalloc(FILES_CHUNK);
 	int ret = buf ? files_copy_all(c, buf) : -ENOMEM;
-	struct files_slot *slot = c->slot;
 	struct cm_rpc_hdr h = {
 		.type = c->hdr.type | CM_RPC_REPLY,
 		.id = c->hdr.id,
@@ -90,9 +64,8 @@ static void files_copy_thread(void *arg)
 	agent_stream_put(c->to);
 	file_put(c->file);
 	kfree(c);
+	atomic_sub(&files_copies, 1);
 	agent_send(&h, &sent);
-	atomic_store(&slot->done, 1);
-	thread_exit();
 }
 
 /* A regular file: anything else could block the reader, or do something by being read. */
@@ -122,9 +95,11 @@ int agent_file_read(
 {
 	const u64 tokens[3] = { q->fixed.token, 0, 0 };
 	struct agent_container *k = agent_container_enter(q->fixed.container);
-	struct files_slot *slot = files_slot_get();
 	struct files_copy *c = kzalloc(sizeof(*c));
-	int ret = !k ? -ESRCH : !slot ? -EAGAIN : !c ? -ENOMEM : 0;
+	int ret = !k					       ? -ESRCH
+		  : atomic_load(&files_copies) == FILES_COPIES ? -EAGAIN
+		  : !c					       ? -ENOMEM
+							       : 0;
 
 	if (ret == 0)
 		ret = files_open_regular(k->ns, q->path, &c->file);
@@ -139,12 +114,12 @@ int agent_file_read(
 		.file = c->file,
 		.offset = q->fixed.offset,
 		.left = q->fixed.size ? q->fixed.size : ~0UL,
-		.slot = slot,
 		.to = agent_stream_get(streams, q->fixed.token) };
-	atomic_store(&slot->done, 0);
-	slot->thread = c->to ? kthread_run(files_copy_thread, c, "copy") : NULL;
-	if (slot->thread)
+	/* The thread frees c, and counts itself off. */
+	atomic_add(&files_copies, 1);
+	if (c->to && agent_thread_run(files_copy_thread, c, "copy"))
 		return 0;
+	atomic_sub(&files_copies, 1);
 	ret = c->to ? -ENOMEM : -ETIMEDOUT;
 	if (c->to)
 		agent_stream_put(c->to);

@@ -158,6 +158,10 @@ int agent_process_start(struct agent_container *c, const struct rpc_start *s, bo
 int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e);
 void agent_launch_keep(struct agent_launch *l, void *payload);
 
+/* ---- thread.c ---- */
+/* Run fn(arg) in a thread of its own, which is put away when fn has returned. false = no memory. Agent's thread. */
+bool agent_thread_run(void (*fn)(void *arg), void *arg, const char *name);
+
 /* ---- tty.c ---- */
 /* A terminal of the container whose other end is the stream s (consumed): the master in *master, the slave as three descriptors. */
 int agent_tty_create(const struct agent_container *c, struct agent_stream *s, u32 uid, u16 rows,

@@ -7,7 +7,6 @@
 #include "agent/internal.h"
 
 #include "fs/tty/tty.h"
-#include "kernel/sched.h"
 #include "mm/slab.h"
 
 #define TTY_CHUNK 2048u
@@ -103,8 +102,8 @@ int agent_tty_create(const struct agent_container *c, struct agent_stream *s, u3
 	t->stream = s;
 	t->master = *master;
 	file_get(*master);
-	if (kthread_run(agent_tty_screen, t, "tty-screen")) {
-		if (kthread_run(agent_tty_keyboard, t, "tty-keyboard"))
+	if (agent_thread_run(agent_tty_screen, t, "tty-screen")) {
+		if (agent_thread_run(agent_tty_keyboard, t, "tty-keyboard"))
 			return 0;
 	} else {
 		agent_tty_put(t);

@@ -185,6 +185,24 @@ bad("Proc.SignalProcess", {"pid": 99999, "signo": 9}, ESRCH, "of an unknown proc
 bad("casemate.WindowSize", {"CID": "r", "PID": 0, "Rows": 1, "Columns": 2}, 25, "without terminal")
 bad("casemate.WindowSize", {"CID": "r", "PID": 0, "Rows": 70000, "Columns": 2}, EINVAL, "with too many rows")
 
+# ---- terminals: what the guest keeps of one that ended
+def terminals(n):
+    for i in range(n):
+        ours, theirs = socket.socketpair()
+        r = call("Proc.Exec", {"ContainerID": "r", "argv": ["/bin/true"], "envv": [], "StdioIsPty": True}, [theirs.fileno()] * 3)
+        theirs.close()
+        ours.close()
+        if not r or r["result"] != 0:
+            return False
+    return True
+
+
+check(terminals(20), "Proc.Exec with a terminal")
+before = call("Usage.Collect")["result"]["System"]
+check(terminals(300), "... 300 times")
+grown = call("Usage.Collect")["result"]["System"] - before
+check(grown < 2 << 20, "... takes no memory: %d KiB" % (grown >> 10))
+
 # ---- what the sentry logs
 good("Logging.Change", {"SetStrace": True, "EnableStrace": True, "StraceAllowlist": ["getppid", "clock_nanosleep"]})
 end = time.time() + 10 * patience
