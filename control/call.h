@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Methods of the control socket, shared by the files that implement them (sandbox_call.c, call_exec.c, call_result.c). */
+/* Methods of the control socket, shared by the files that implement them (sandbox_call.c, call_*.c). */
 #ifndef CM_CONTROL_CALL_H
 #define CM_CONTROL_CALL_H
 
@@ -35,9 +35,13 @@ enum call_kind {
 #define CALL_GUEST_MS \
 	9000 /* for an answer of the guest or the VMM; a client waits a little longer */
 
+/* ---- call_guest.c ---- */
 /* The container that the call names; NULL: the call is answered. */
 struct sandbox_container *call_container(
 	struct sandbox *s, struct cm_urpc_client *c, const json_t *cid);
+
+/* Can the guest be asked about k? false: the call is answered, ESRCH for one that is not up, else EAGAIN for one that is paused. */
+bool call_ready(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c);
 
 /* Wait for the guest's reply to a request that was queued, or answer why it was not (a negative number). */
 void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
@@ -49,6 +53,13 @@ void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_ur
 /* Send a request about container k; the call waits for the reply. */
 void call_request(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
 	enum call_kind kind, uint16_t type, const void *payload, uint32_t len);
+
+/* Queue a request made of `size` bytes and n strings (NULL: empty). Its id, or -errno (-ENAMETOOLONG: they do not fit). */
+int64_t call_send(struct sandbox *s, uint16_t type, const void *fixed, size_t size,
+	const char *const words[], size_t n);
+
+/* Calls that take one request after the other have a list in c->work, "todo": take the first off. A new reference; NULL: none is left. */
+json_t *call_next(struct cm_urpc_client *c);
 
 /* ---- call_cgroups.c ---- */
 void call_read_control(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
@@ -100,6 +111,9 @@ void call_signal_process(struct sandbox *s, struct cm_urpc_client *c, const json
 json_t *call_ps_string(const struct sandbox *s, const struct cm_rpc_frame *f, bool json);
 /* A method that there will be. */
 bool call_is_later(const char *method);
+
+/* ---- call_start_container.c ---- */
+void call_start_container(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 
 /* ---- call_subcontainer.c ---- */
 void call_create_sub(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cgroups.ReadControlFiles and WriteControlFiles: files of the guest's cgroup2 tree, one request to the guest after the other. c->work: {args: those
- * to come, results, write}.
+ * Cgroups.ReadControlFiles and WriteControlFiles: files of the guest's cgroup2 tree, one request to the guest after the other. c->work: {todo,
+ * results, write}.
  */
 #include <config.h>
 #include "control/call.h"
@@ -52,19 +52,12 @@ static int cgroups_request(struct sandbox *s, struct cm_urpc_client *c, const js
 	const char *name = json_string_value(json_object_get(file, "name"));
 	struct cm_rpc_cgroup q = { .write = json_is_true(json_object_get(c->work, "write")) };
 	int r = cgroups_check(json_string_value(json_object_get(file, "controller")), name);
-	struct cm_buf b;
+	const char *const words[] = { path, name, json_string_value(json_object_get(e, "value")) };
 	int64_t id;
 
 	if (r != 0)
 		return r;
-	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
-	cm_buf_add(&b, &q, sizeof(q));
-	cm_buf_add_str(&b, path);
-	cm_buf_add_str(&b, name);
-	cm_buf_add_str(&b, json_string_value(json_object_get(e, "value")));
-	id = b.failed ? -E2BIG
-		      : cm_rpc_client_request(&s->rpc, CM_RPC_CGROUP, b.p, (uint32_t)b.len);
-	cm_buf_fini(&b);
+	id = call_send(s, CM_RPC_CGROUP, &q, sizeof(q), words, 3);
 	if (id < 0)
 		return (int)-id;
 	call_await(c, CALL_CGROUP, id);
@@ -73,12 +66,10 @@ static int cgroups_request(struct sandbox *s, struct cm_urpc_client *c, const js
 
 static void cgroups_next(struct sandbox *s, struct cm_urpc_client *c)
 {
-	json_t *args = json_object_get(c->work, "args"), *e;
+	json_t *e;
 	int r = 1;
 
-	while (r != 0 && json_array_size(args) > 0) {
-		e = json_incref(json_array_get(args, 0));
-		json_array_remove(args, 0);
+	while (r != 0 && (e = call_next(c))) {
 		r = cgroups_request(s, c, e);
 		if (r != 0)
 			cgroups_error(c, r);
@@ -120,14 +111,10 @@ static void cgroups_call(struct sandbox *s, struct cm_urpc_client *c, const json
 			"args: at most 64 files, each with controller, path and name", NULL);
 		return;
 	}
-	if (s->pause.count > 0 || !sandbox_container_is_up(k)) {
-		cm_urpc_reply(c, s->pause.count > 0 ? EAGAIN : ESRCH,
-			s->pause.count > 0 ? "the container is paused" : "container not running",
-			NULL);
+	if (!call_ready(s, k, c))
 		return;
-	}
 	c->container = k->number;
-	c->work = json_pack("{s:o, s:[], s:b}", "args", json_copy(args), "results", "write", write);
+	c->work = json_pack("{s:o, s:[], s:b}", "todo", json_copy(args), "results", "write", write);
 	cgroups_next(s, c);
 }
 

@@ -102,7 +102,6 @@ json_t *call_ps_string(const struct sandbox *s, const struct cm_rpc_frame *f, bo
 /* Named by the interface that we follow, and not built. */
 static const char *const later[] = {
 	"Fs.TarRootfsUpperLayer",
-	"Lifecycle.StartContainer",
 	"State.Save",
 	"containerManager.Checkpoint",
 	"containerManager.PortForward",

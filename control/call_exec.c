@@ -47,17 +47,12 @@ static json_t *exec_caps(const json_t *arg)
 static json_t *exec_from_args(const json_t *arg, struct cm_err *err)
 {
 	const json_t *argv = json_object_get(arg, "argv");
-	const char *filename = json_string_value(json_object_get(arg, "filename"));
 	const char *first = json_string_value(json_array_get(argv, 0));
 	const char *wd = json_string_value(json_object_get(arg, "wd"));
 	json_t *p;
 
 	if (!first) {
 		cm_err_set(err, 0, "argv is missing");
-		return NULL;
-	}
-	if (filename && *filename && strcmp(filename, first) != 0) {
-		cm_err_set(err, ENOTSUP, "a filename that is not argv[0]");
 		return NULL;
 	}
 	p = json_pack("{s:O, s:s, s:{s:I, s:I}, s:b, s:b, s:o}", "args", argv, "cwd",
@@ -93,7 +88,7 @@ static int exec_spec(const struct sandbox_container *k, const json_t *arg, struc
 	struct cm_err *err)
 {
 	const json_t *process = json_object_get(arg, "Process");
-	json_t *p, *doc;
+	json_t *name = json_object_get(arg, "filename"), *p, *doc;
 
 	if (process && !json_is_object(process))
 		return cm_err_set(err, 0, "Process: not an object");
@@ -104,7 +99,12 @@ static int exec_spec(const struct sandbox_container *k, const json_t *arg, struc
 		"process", p);
 	if (!doc)
 		return cm_err_set(err, ENOMEM, "process");
-	return cm_spec_from_json(doc, spec, err);
+	if (!process && json_string_length(name) > 0)
+		json_object_set(doc, "filename", name);
+	if (cm_spec_from_json(doc, spec, err) < 0)
+		return -err->code;
+	(*spec)->program = json_string_value(json_object_get((*spec)->doc, "filename"));
+	return 0;
 }
 
 static int exec_live(const struct sandbox *s)
@@ -169,16 +169,8 @@ static void exec_call(
 	struct sandbox_proc *p;
 	struct cm_err err = { 0 };
 
-	if (!k)
+	if (!k || !call_ready(s, k, c))
 		return;
-	if (!sandbox_container_is_up(k)) {
-		cm_urpc_reply(c, ESRCH, "container not running", NULL);
-		return;
-	}
-	if (s->pause.count > 0) {
-		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
-		return;
-	}
 	p = exec_live(s) < EXEC_LIVE ? sandbox_proc_new(s, k) : NULL;
 	if (!p) {
 		cm_urpc_reply(c, EAGAIN, "too many processes were started from outside", NULL);

@@ -3,8 +3,8 @@
  * Files and mounts of a container: Fs.Cat, Fs.Read, Fs.Mount, Fs.Umount, containerManager.Mount.
  *
  * A file is copied by the guest into a stream, whose other end is a duplicate of the client's descriptor. A copy is over when the guest has said
- * so and the stream has ended; only then it is known how much of it arrived. c->work: {paths: those to come, offset, size, sum, want: bytes that
- * the guest sent}; c->stream and c->moved: the present copy.
+ * so and the stream has ended; only then it is known how much of it arrived. c->work: {todo: paths, offset, size, sum, want: bytes that the
+ * guest sent}; c->stream and c->moved: the present copy.
  */
 #include <config.h>
 #include "control/call.h"
@@ -33,7 +33,6 @@ static int files_request(
 		.offset = (uint64_t)files_number(c, "offset"),
 		.size = (uint64_t)files_number(c, "size") };
 	int fd = fcntl(c->fds[0], F_DUPFD_CLOEXEC, 3);
-	struct cm_buf b;
 	int64_t id;
 
 	if (fd < 0)
@@ -42,12 +41,7 @@ static int files_request(
 		return -err->code;
 	c->stream = q.token;
 	c->moved = 0;
-	cm_buf_init(&b, sizeof(q) + PATH_MAX);
-	cm_buf_add(&b, &q, sizeof(q));
-	cm_buf_add_str(&b, path);
-	id = b.failed ? -ENAMETOOLONG
-		      : cm_rpc_client_request(&s->rpc, CM_RPC_FILE, b.p, (uint32_t)b.len);
-	cm_buf_fini(&b);
+	id = call_send(s, CM_RPC_FILE, &q, sizeof(q), &path, 1);
 	if (id < 0)
 		return cm_err_set(err, (int)-id, "copy");
 	c->call = CALL_FILE;
@@ -59,15 +53,13 @@ static int files_request(
 /* The next path, or the answer. */
 static void files_next(struct sandbox *s, struct cm_urpc_client *c)
 {
-	json_t *paths = json_object_get(c->work, "paths");
-	json_t *path = json_incref(json_array_get(paths, 0));
+	json_t *path = call_next(c);
 	struct cm_err err;
 
 	if (!path) {
 		cm_urpc_reply(c, 0, NULL, json_integer(files_number(c, "sum")));
 		return;
 	}
-	json_array_remove(paths, 0);
 	if (files_request(s, c, json_string_value(path), &err) < 0)
 		cm_urpc_reply(c, err.code, err.msg, NULL);
 	json_decref(path);
@@ -81,11 +73,7 @@ static void files_start(
 	c->container = k->number;
 	if (c->nfds != 1)
 		cm_urpc_reply(c, EINVAL, "one descriptor is expected, for the bytes", NULL);
-	else if (!sandbox_container_is_up(k))
-		cm_urpc_reply(c, ESRCH, "container not running", NULL);
-	else if (s->pause.count > 0)
-		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
-	else
+	else if (call_ready(s, k, c))
 		files_next(s, c);
 }
 
@@ -166,7 +154,7 @@ void call_fs_cat(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 		return;
 	}
 	files_start(s, sandbox_root(s), c,
-		json_pack("{s:o, s:i, s:i, s:i}", "paths", json_copy(files), "offset", 0, "size", 0,
+		json_pack("{s:o, s:i, s:i, s:i}", "todo", json_copy(files), "offset", 0, "size", 0,
 			"sum", 0));
 }
 
@@ -184,7 +172,7 @@ void call_fs_read(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg
 		return;
 	}
 	files_start(s, k, c,
-		json_pack("{s:[s], s:I, s:I, s:i}", "paths", path, "offset",
+		json_pack("{s:[s], s:I, s:I, s:i}", "todo", path, "offset",
 			json_integer_value(offset), "size", json_integer_value(size), "sum", 0));
 }
 
@@ -241,8 +229,8 @@ static void files_mount(struct sandbox *s, struct sandbox_container *k, struct c
 	struct files_mount *m)
 {
 	struct cm_rpc_mount_call q = { .container = k->number };
+	const char *const words[] = { m->type, m->source, m->target, m->data };
 	struct cm_err err;
-	struct cm_buf b;
 
 	if (files_mount_check(c, m, &err) < 0) {
 		cm_urpc_reply(c, err.code, err.msg, NULL);
@@ -250,17 +238,9 @@ static void files_mount(struct sandbox *s, struct sandbox_container *k, struct c
 	}
 	q.what = m->what;
 	q.flags = (uint64_t)m->flags;
-	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
-	cm_buf_add(&b, &q, sizeof(q));
-	cm_buf_add_str(&b, m->type);
-	cm_buf_add_str(&b, m->source);
-	cm_buf_add_str(&b, m->target);
-	cm_buf_add_str(&b, m->data);
-	if (b.failed)
-		cm_urpc_reply(c, ENAMETOOLONG, "source, target or data", NULL);
-	else
-		call_request(s, k, c, CALL_GUEST, CM_RPC_MOUNT, b.p, (uint32_t)b.len);
-	cm_buf_fini(&b);
+	c->container = k->number;
+	if (call_ready(s, k, c))
+		call_await(c, CALL_GUEST, call_send(s, CM_RPC_MOUNT, &q, sizeof(q), words, 4));
 }
 
 void call_fs_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)

@@ -23,16 +23,15 @@ void call_procfs_dump(struct sandbox *s, struct cm_urpc_client *c, const json_t 
 /* Ask for the next process, or answer. */
 static void procfs_next(struct sandbox *s, struct cm_urpc_client *c)
 {
-	json_t *pids = json_object_get(c->work, "pids"), *out;
+	json_t *pid = call_next(c);
 	struct cm_rpc_process q = { .container = c->container };
 
-	if (json_array_size(pids) == 0) {
-		out = json_incref(json_object_get(c->work, "out"));
-		cm_urpc_reply(c, 0, NULL, out);
+	if (!pid) {
+		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(c->work, "out")));
 		return;
 	}
-	q.pid = (int32_t)json_integer_value(json_array_get(pids, 0));
-	json_array_remove(pids, 0);
+	q.pid = (int32_t)json_integer_value(pid);
+	json_decref(pid);
 	call_await(c, CALL_DUMP, cm_rpc_client_request(&s->rpc, CM_RPC_PROCESS, &q, sizeof(q)));
 }
 
@@ -44,7 +43,7 @@ static int procfs_list(struct cm_urpc_client *c, const struct cm_rpc_frame *f)
 
 	for (uint32_t i = 0; (n = cm_rpc_decode_proc(f, i, &p)) > 0; i++)
 		json_array_append_new(pids, json_integer(p.pid));
-	c->work = json_pack("{s:o, s:[]}", "pids", pids, "out");
+	c->work = json_pack("{s:o, s:[]}", "todo", pids, "out");
 	return n;
 }
 

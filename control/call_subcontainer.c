@@ -288,6 +288,7 @@ void call_start_sub(struct sandbox *s, struct cm_urpc_client *c, const json_t *a
 	}
 	c->call = CALL_START;
 	c->container = k->number;
+	clock_gettime(CLOCK_REALTIME, &k->requested);
 	k->kill_deadline = sandbox_now_ms() + SUB_START_MS;
 	if (sub_prepare(s, k, c, arg, &err) < 0)
 		sub_failed(s, k, &err);
@@ -314,11 +315,14 @@ int sandbox_sub_started(struct sandbox *s, struct sandbox_container *k,
 {
 	struct sandbox_proc *p = sandbox_proc_init(s, k);
 	struct cm_rpc_started st;
+	struct timespec now;
 
 	if (f->hdr.error) {
 		cm_rpc_start_error(f, k->spec, err);
 		cm_err_wrap(err, "unable to start container process");
 		sub_failed(s, k, err);
+		if (k->shared)
+			sandbox_container_free(s, k);
 		return 0;
 	}
 	if (cm_rpc_decode_started(f, &st) < 0 || st.pid <= 0 || !p)
@@ -329,6 +333,10 @@ int sandbox_sub_started(struct sandbox *s, struct sandbox_container *k,
 		(!k->held && sandbox_container_change(k, CM_RUNNING, err) < 0) ||
 		sandbox_save(s, err) < 0)
 		return -err->code;
+	if (!k->held) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		cm_events_started(&s->events, k->id, &k->requested, &now);
+	}
 	sandbox_call_started(s, k, 0, NULL);
 	return 0;
 }

@@ -99,14 +99,15 @@ static void start_add_strv(struct cm_buf *b, const struct cm_spec_strv *sv)
 		cm_buf_add_str(b, sv->v[i]);
 }
 
-static int start_check_counts(const struct cm_spec *spec, struct cm_err *err)
+static int start_check_counts(
+	const struct cm_spec *spec, const struct cm_rpc_start_options *o, struct cm_err *err)
 {
 	const struct {
 		const char *path;
 		size_t n, max;
 	} limits[] = {
 		{ "process.args", spec->args.n, CM_RPC_ARGS_MAX },
-		{ "process.env", spec->env.n, CM_RPC_ARGS_MAX },
+		{ "process.env", spec->env.n + json_array_size(o->secrets), CM_RPC_ARGS_MAX },
 		{ "process.user.additionalGids", spec->ngroups, CM_RPC_GROUPS_MAX },
 		{ "process.rlimits", spec->nrlimits, CM_RPC_RLIMITS_MAX },
 		{ "mounts", spec->nmounts, CM_RPC_MOUNTS_MAX },
@@ -160,7 +161,7 @@ static void start_add_fixed(
 		.gid = spec->gid,
 		.umask = spec->umask,
 		.argc = (uint32_t)spec->args.n,
-		.envc = (uint32_t)spec->env.n,
+		.envc = (uint32_t)(spec->env.n + json_array_size(o->secrets)),
 		.ngroups = (uint32_t)spec->ngroups,
 		.nrlimits = (uint32_t)spec->nrlimits,
 		.nmounts = (uint32_t)spec->nmounts,
@@ -173,6 +174,8 @@ static void start_add_fixed(
 		.nuidmap = (uint32_t)spec->nuid_map,
 		.ngidmap = (uint32_t)spec->ngid_map,
 		.nsysctls = (uint32_t)json_object_size(spec->sysctl),
+		.nfds = o->nfds,
+		.nsecret = (uint32_t)json_array_size(o->secrets),
 	};
 
 	cm_cgroup_guest_files(spec, start_count_cgroup, &s.ncgroup);
@@ -191,6 +194,10 @@ static void start_add_fixed(
 		s.flags |= CM_RPC_START_READONLY;
 	if (spec->no_new_privileges)
 		s.flags |= CM_RPC_START_NO_NEW_PRIVS;
+	if (o->shared)
+		s.flags |= CM_RPC_START_SHARED;
+	if (o->no_home)
+		s.flags |= CM_RPC_START_NO_HOME;
 	memcpy(s.caps, spec->caps, sizeof(s.caps));
 	memcpy(s.token, o->token, sizeof(s.token));
 	memcpy(s.join, o->join, sizeof(s.join));
@@ -198,13 +205,26 @@ static void start_add_fixed(
 }
 
 /* The tag of the file server's device. */
-static void start_add_tag(struct cm_buf *b, uint32_t container)
+static void start_add_tag(struct cm_buf *b, const struct cm_rpc_start_options *o)
 {
-	char tag[16];
+	char tag[16] = "root";
 
-	if (container > 1)
-		(void)snprintf(tag, sizeof(tag), CM_FSDEV_SPARE_TAG, container - 1);
-	cm_buf_add_str(b, container > 1 ? tag : "root");
+	if (o->container > 1)
+		(void)snprintf(tag, sizeof(tag), CM_FSDEV_SPARE_TAG, o->container - 1);
+	cm_buf_add_str(b, o->shared ? "" : tag);
+}
+
+static void start_add_env(
+	struct cm_buf *b, const struct cm_spec *spec, const struct cm_rpc_start_options *o)
+{
+	const json_t *e;
+	size_t i;
+
+	start_add_strv(b, &spec->env);
+	json_array_foreach(o->secrets, i, e)
+	{
+		cm_buf_add_str(b, json_string_value(e));
+	}
 }
 
 int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
@@ -213,11 +233,12 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	const char *name;
 	json_t *value;
 
-	if (start_check_counts(spec, err) < 0)
+	if (start_check_counts(spec, o, err) < 0)
 		return -err->code;
 	start_add_fixed(b, spec, o);
 	if (start_add_rlimits(b, spec, err) < 0 || cm_rpc_add_mounts(b, spec, o->volumes, err) < 0)
 		return -err->code;
+	cm_buf_add(b, o->fds, o->nfds * sizeof(*o->fds));
 	if (start_add_devices(b, spec, err) < 0)
 		return -err->code;
 	if (o->seccomp)
@@ -226,12 +247,15 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	start_add_idmap(b, spec->gid_map, spec->ngid_map);
 	cm_buf_add(b, spec->groups, spec->ngroups * sizeof(*spec->groups));
 	cm_buf_add_str(b, o->id);
-	start_add_tag(b, o->container);
+	start_add_tag(b, o);
 	cm_buf_add_str(b, spec->hostname);
 	cm_buf_add_str(b, spec->domainname);
 	cm_buf_add_str(b, spec->cwd);
+	cm_buf_add_str(b, spec->program);
+	cm_buf_add_str(b, o->user);
+	cm_buf_add_str(b, o->cgroup);
 	start_add_strv(b, &spec->args);
-	start_add_strv(b, &spec->env);
+	start_add_env(b, spec, o);
 	cm_rpc_add_mount_words(b, spec);
 	start_add_strv(b, &spec->masked_paths);
 	start_add_strv(b, &spec->readonly_paths);
@@ -297,7 +321,7 @@ static const char *start_sysctl_name(const struct cm_spec *spec, uint32_t index)
 int cm_rpc_start_error(const struct cm_rpc_frame *f, const struct cm_spec *spec, struct cm_err *err)
 {
 	char text[CM_RPC_TEXT_MAX + 1], reason[128];
-	const char *arg = spec->args.v[0];
+	const char *arg = spec->program ? spec->program : spec->args.v[0];
 	struct cm_rpc_error e;
 	int code = f->hdr.error > 0 && f->hdr.error < 4096 ? f->hdr.error : EPROTO;
 
@@ -329,7 +353,14 @@ int cm_rpc_start_error(const struct cm_rpc_frame *f, const struct cm_spec *spec,
 		cm_err_set(err, 0, "config.json: linux.sysctl.%s: %s",
 			start_sysctl_name(spec, e.index), reason);
 		break;
+	case CM_RPC_STAGE_USER:
+		cm_err_set(err, 0, "user: %s", reason);
+		break;
 	case CM_RPC_STAGE_CGROUP:
+		if (e.index == CM_RPC_CGROUP_MAX) {
+			cm_err_set(err, 0, "initial_cgroups: %s", reason);
+			break;
+		}
 		cm_err_set(err, 0, "config.json: linux.resources: the guest's cgroup: %s", reason);
 		break;
 	case CM_RPC_STAGE_SECCOMP:

@@ -23,6 +23,13 @@ struct cm_rpc_start_options {
 	uint64_t token
 		[3]; /* streams of fd 0, 1, 2; 0 = /dev/null; with spec->terminal the first alone */
 	uint16_t rows, cols; /* of the terminal, 0 = as process.consoleSize says */
+	bool shared; /* its files are the root container's */
+	bool no_home; /* HOME is not looked up */
+	const char *user; /* overrides that of spec; NULL: none */
+	const char *cgroup; /* that the program begins in; NULL: its own */
+	const json_t *secrets; /* strings that follow the environment of spec; NULL: none */
+	const struct cm_rpc_fd *fds; /* nfds descriptors besides the standard ones */
+	uint32_t nfds;
 };
 
 /*

@@ -16,32 +16,6 @@
 #define CALL_KILL_MS  3000 /* for a guest to take a SIGKILL */
 #define CALL_DYING_MS 30000 /* for what it kills to be written back and gone */
 
-struct sandbox_container *call_container(
-	struct sandbox *s, struct cm_urpc_client *c, const json_t *cid)
-{
-	struct sandbox_container *k = NULL;
-
-	if (json_is_string(cid))
-		k = sandbox_container_find(s, json_string_value(cid));
-	if (!k)
-		cm_urpc_reply(c, ENOENT,
-			json_is_string(cid) ? "no such container" : "container id is missing",
-			NULL);
-	return k;
-}
-
-void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request)
-{
-	if (request < 0) {
-		cm_urpc_reply(c, (int)request,
-			request == -ESRCH ? "container not running" : "guest is busy", NULL);
-		return;
-	}
-	c->call = kind;
-	c->key = request;
-	c->deadline = sandbox_now_ms() + CALL_GUEST_MS;
-}
-
 /* Would a process without handlers end by it? Then so does one that was not executed yet. */
 static bool signal_ends(int signo)
 {
@@ -227,26 +201,6 @@ static void call_process(struct sandbox *s, struct cm_urpc_client *c, const json
 		cm_urpc_reply(c, 0, NULL, json_incref(json_object_get(doc, "process")));
 }
 
-void call_request(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
-	enum call_kind kind, uint16_t type, const void *payload, uint32_t len)
-{
-	c->container = k->number;
-	if (s->pause.count > 0)
-		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
-	else if (!sandbox_container_is_up(k))
-		call_await(c, kind, -ESRCH);
-	else
-		call_await(c, kind, cm_rpc_client_request(&s->rpc, type, payload, len));
-}
-
-void call_ask(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c,
-	enum call_kind kind, uint16_t type)
-{
-	struct cm_rpc_container q = { .container = k->number };
-
-	call_request(s, k, c, kind, type, &q, sizeof(q));
-}
-
 static void call_processes(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
 	const struct sandbox_container *k = call_container(s, c, arg);
@@ -361,6 +315,7 @@ static const struct {
 	{ "Lifecycle.Resume", call_resume },
 	{ "Lifecycle.Shutdown", call_shutdown },
 	{ "Lifecycle.SignalContainer", call_signal_container },
+	{ "Lifecycle.StartContainer", call_start_container },
 	{ "Logging.Change", call_log_change },
 	{ "Proc.Exec", call_execute_wait },
 	{ "Proc.Ps", call_ps },

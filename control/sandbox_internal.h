@@ -32,7 +32,9 @@ struct sandbox_proc {
 	uint64_t age; /* when it ended: the oldest is forgotten first */
 	int64_t request; /* open EXEC, 0 = none */
 	struct cm_spec *spec; /* of that request, owned */
-	uint64_t token[3]; /* of its streams; 0 = none */
+	uint64_t token[3]; /* of its standard streams; 0 = none */
+	uint64_t more[CM_RPC_FDS_MAX]; /* of nmore others */
+	unsigned nmore;
 	bool ended; /* status is known */
 	bool complete; /* and what it wrote is out */
 	int status; /* wait(2) encoding */
@@ -55,6 +57,7 @@ struct sandbox_container {
 	int server_fd; /* socket to its file server; -1 = none */
 	struct cm_buf start; /* payload of START, until the server has its device */
 	bool plugging; /* the VMM was asked for that */
+	bool shared; /* no file server: it lives in the root container's files; one that cannot be started is forgotten */
 	bool destroyed; /* it is forgotten as soon as it has ended */
 	bool cut; /* its server was cut off, since it does not die */
 	int wait_status; /* wait(2) encoding, once stopped */

@@ -469,11 +469,11 @@ static int loop_deadline(struct sandbox *s, struct cm_err *err)
 	return loop_broken(s, "the guest does not answer", err);
 }
 
-/* Is a further container being started? That may take its time, in which the guest answers nobody. */
+/* Is a further container being started, for which there is a limit? That may take its time, in which the guest answers nobody. */
 static bool loop_is_starting(const struct sandbox *s)
 {
 	for (int i = 1; i < CM_RPC_CONTAINERS; i++) {
-		if (s->table[i].id && s->table[i].start_id)
+		if (s->table[i].id && s->table[i].start_id && s->table[i].kill_deadline)
 			return true;
 	}
 	return false;

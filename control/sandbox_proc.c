@@ -108,16 +108,25 @@ int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], b
 	return r;
 }
 
+static bool proc_has_stream(const struct sandbox_proc *p, uint64_t token)
+{
+	bool found = false;
+
+	for (int i = 0; i < 3; i++)
+		found |= p->token[i] == token;
+	for (unsigned i = 0; i < p->nmore; i++)
+		found |= p->more[i] == token;
+	return found;
+}
+
 /* Is the stream one of a further container? */
 static bool stream_is_sub(const struct sandbox *s, uint64_t token)
 {
 	for (int i = 0; i < SANDBOX_PROCS; i++) {
 		const struct sandbox_proc *p = &s->procs[i];
 
-		for (int k = 0; p->used && k < 3; k++) {
-			if (p->token[k] == token)
-				return p->container > 1;
-		}
+		if (p->used && proc_has_stream(p, token))
+			return p->container > 1;
 	}
 	return false;
 }
@@ -231,10 +240,10 @@ struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request)
 
 void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p)
 {
-	for (int i = 0; i < 3; i++) {
-		struct cm_relay *r = stream_find(s, p->token[i]);
+	for (int i = 0; i < SANDBOX_RELAYS; i++) {
+		struct cm_relay *r = s->relays[i];
 
-		if (r)
+		if (r && proc_has_stream(p, r->token))
 			cm_relay_stop(r);
 	}
 	cm_spec_destroy(p->spec);

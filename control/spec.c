@@ -383,11 +383,7 @@ static const struct spec_field spec_fields[] = {
 };
 #undef AT
 
-/*
- * jansson's integers end at 2^63-1, but configurations say RLIM_INFINITY as 2^64-1. Replace every longer run of digits outside
- * strings by 2^63-1 and blanks.
- */
-static void spec_clamp_integers(char *s, size_t len)
+void cm_spec_clamp_integers(char *s, size_t len)
 {
 	static const char top[] = "9223372036854775807";
 	size_t digits = sizeof(top) - 1;
@@ -426,7 +422,7 @@ static json_t *spec_load_json(const char *text, size_t len, json_error_t *jerr)
 	if (!copy)
 		return NULL;
 	memcpy(copy, text, len);
-	spec_clamp_integers(copy, len);
+	cm_spec_clamp_integers(copy, len);
 	return json_loadb(copy, len, 0, jerr);
 }
 

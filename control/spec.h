@@ -95,6 +95,8 @@ struct cm_spec {
 	uint32_t *groups; /* ngroups supplementary groups */
 	size_t ngroups;
 	struct cm_spec_strv args, env;
+	const char *
+		program; /* that is executed, NULL: args[0]; no configuration has it, but requests have */
 	const char *cwd;
 	bool no_new_privileges;
 	bool has_caps; /* process.capabilities is present */
@@ -128,6 +130,12 @@ struct cm_spec {
  * Errors: EINVAL, ENOMEM.
  */
 int cm_spec_parse(const char *text, size_t len, struct cm_spec **spec, struct cm_err *err);
+
+/*
+ * jansson's integers end at 2^63-1, but configurations say RLIM_INFINITY as 2^64-1. Replace every longer run of digits outside strings by 2^63-1 and
+ * blanks.
+ */
+void cm_spec_clamp_integers(char *s, size_t len);
 
 /* The same for a parsed document; the reference to doc is consumed in any case. */
 int cm_spec_from_json(json_t *doc, struct cm_spec **spec, struct cm_err *err);

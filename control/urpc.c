@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "control/spec.h"
 
 void cm_urpc_init(struct cm_urpc_server *s, cm_urpc_call_fn call, cm_urpc_gone_fn gone, void *ctx)
 {
@@ -254,6 +255,11 @@ static bool urpc_parse(struct cm_urpc_server *s, struct cm_urpc_client *c)
 		json_error_t jerr;
 		json_t *req = json_loadb(c->rx.p, c->rx.len, JSON_DISABLE_EOF_CHECK, &jerr);
 
+		if (!req && json_error_code(&jerr) == json_error_numeric_overflow) {
+			/* Limits are told as 2^64-1. */
+			cm_spec_clamp_integers(c->rx.p, c->rx.len);
+			req = json_loadb(c->rx.p, c->rx.len, JSON_DISABLE_EOF_CHECK, &jerr);
+		}
 		if (!req)
 			return json_error_code(&jerr) == json_error_premature_end_of_input &&
 			       c->rx.len < c->rx.max;

@@ -119,6 +119,21 @@ static bool dump_vma(struct guest *g, const struct vma_info *v, void *arg)
 	return d->error == 0;
 }
 
+/* Zeroes for what the guest keeps out of its own dumps, too. */
+static void dump_hide(struct dump *d, uint64_t va, uint8_t page[CORE_PAGE])
+{
+	struct guest *g = d->st->g->m.guest;
+	uint64_t start = guest_get(g, d->st->as, F_AS_ENV_SECRET);
+	uint64_t end = guest_get(g, d->st->as, F_AS_ENV_END);
+
+	if (!start)
+		return;
+	start = start > va ? start : va;
+	end = end < va + CORE_PAGE ? end : va + CORE_PAGE;
+	if (start < end)
+		memset(page + (start - va), 0, end - start);
+}
+
 static int dump_run(struct dump *d, const struct run *r)
 {
 	struct gdb_machine *m = &d->st->g->m;
@@ -133,6 +148,7 @@ static int dump_run(struct dump *d, const struct run *r)
 		if (e < 0)
 			continue;
 		e = dbg_read_phys(m->d, p.gpa, page, sizeof(page));
+		dump_hide(d, va, page);
 		e = e == -EFAULT ? 0
 		    : e		 ? e
 				 : core_write(d->c, r->segment, va - r->start, page, sizeof(page));

@@ -213,6 +213,22 @@ static int container_namespaces(struct agent_container *c, const struct rpc_star
 	return ret;
 }
 
+/* Its mounts: of its own, or those of the root container, which is there for as long as the sandbox. */
+static int container_mounts(
+	struct agent_container *c, const struct rpc_start *s, struct cm_rpc_error *e)
+{
+	const struct agent_container *root = &containers[0];
+
+	if (!(s->fixed.flags & CM_RPC_START_SHARED))
+		return agent_build_mounts(s, &c->ns, &e->stage, &e->index);
+	e->stage = CM_RPC_STAGE_ROOTFS;
+	if (!atomic_load(&root->used) || READ_ONCE(root->exited) || !root->ns)
+		return -ESRCH;
+	c->ns = root->ns;
+	mount_ns_get(c->ns);
+	return 0;
+}
+
 /* The mounts, the working directory, the names: what all processes share. Acts in the namespaces already. */
 static int container_build(
 	struct agent_container *c, const struct rpc_start *s, struct cm_rpc_error *e)
@@ -223,7 +239,7 @@ static int container_build(
 	ret = container_cgroup(c, s, &e->index);
 	if (ret < 0)
 		return ret;
-	ret = agent_build_mounts(s, &c->ns, &e->stage, &e->index);
+	ret = container_mounts(c, s, e);
 	if (ret < 0)
 		return ret;
 	if (c->user)
@@ -233,7 +249,9 @@ static int container_build(
 	if (ret < 0)
 		return ret;
 	e->stage = CM_RPC_STAGE_CWD;
-	ret = agent_make_dir(c->ns, s->cwd);
+	/* Where the files are another's, nothing is made there. */
+	ret = s->fixed.flags & CM_RPC_START_SHARED ? agent_check_dir(c->ns, s->cwd)
+						   : agent_make_dir(c->ns, s->cwd);
 	if (ret < 0)
 		return ret;
 	e->stage = CM_RPC_STAGE_TASK;
@@ -299,7 +317,7 @@ int agent_container_start(const struct rpc_start *s, void **payload, struct vsoc
 	if (ret == 0)
 		ret = container_start(c, s, streams, hold ? &held : NULL, e);
 	if (ret < 0) {
-		agent_stream_drop(s->fixed.token);
+		agent_stream_drop_all(s);
 		if (c->number != 1)
 			agent_container_end(c);
 		return ret;
@@ -375,7 +393,8 @@ void agent_container_end(struct agent_container *c)
 	if (c->ns)
 		mount_ns_put(c->ns);
 	user_ns_put(c->user);
-	hostfs_cut(c->tag);
+	if (c->tag[0])
+		hostfs_cut(c->tag);
 	if (c->cgroup) {
 		(void)cgroup_remove(c->cgroup); /* one that programs left groups in stays */
 		cgroup_put(c->cgroup);
@@ -411,7 +430,7 @@ int agent_container_exec(
 		agent_container_leave(c);
 	}
 	if (ret < 0) {
-		agent_stream_drop(s->fixed.token);
+		agent_stream_drop_all(s);
 		return ret;
 	}
 	*pid = ret;

@@ -9,6 +9,7 @@
 #include "fs/proc/proc.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "mm/as.h"
 #include "mm/slab.h"
 #include "task/ns.h"
 
@@ -94,6 +95,18 @@ static __attribute__((noinline)) void inspect_link(
 		inspect_put(r, kind, path, (size_t)n);
 }
 
+/* Environment strings are shown up to the first that is secret. */
+static size_t inspect_shown(struct proc_ctx *c, u32 kind, size_t len)
+{
+	struct as *as = kind == CM_RPC_SECTION_ENVIRON ? task_get_as(c->task) : NULL;
+
+	if (as && as->env_secret)
+		len = MIN(len, as->env_secret - as->env_start);
+	if (as)
+		as_put(as);
+	return len;
+}
+
 static void inspect_one(struct inspect_reply *r, struct proc_ctx *c, u32 kind)
 {
 	const struct proc_entry *e = inspect_entry(inspect_entries[kind].name);
@@ -108,7 +121,7 @@ static void inspect_one(struct inspect_reply *r, struct proc_ctx *c, u32 kind)
 	else if (!e || !e->show || e->show(&b, c) < 0)
 		b.len = 0;
 	if (!b.failed)
-		inspect_put(r, kind, b.text, b.len);
+		inspect_put(r, kind, b.text, inspect_shown(c, kind, b.len));
 	kfree(b.text);
 }
 

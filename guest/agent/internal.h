@@ -83,12 +83,13 @@ void agent_trace_end(void);
 /* ---- stdio.c ---- */
 /* Wait until the host has opened the stream with this token (a few seconds) and take it. NULL: it did not. */
 struct agent_stream *agent_stream_get(struct vsock_listener *l, u64 token);
-/* A file on the stream for flags O_RDONLY or O_WRONLY, owned by uid. NULL = no memory. */
+/* A file on the stream for flags O_RDONLY, O_WRONLY or O_RDWR, owned by uid. NULL = no memory. */
 struct file *agent_stream_file(struct agent_stream *s, u32 flags, u32 uid);
 /* Give a stream that was taken back: the last user shuts it. */
 void agent_stream_put(struct agent_stream *s);
 /* Hang up the streams of a request that failed, as far as nobody took them. */
 void agent_stream_drop(const u64 token[3]);
+void agent_stream_drop_all(const struct rpc_start *s);
 /* Bytes written to the stream with this token; CM_RPC_SENT_ALL when it is shut. */
 u64 agent_stream_sent(u64 token);
 /* Read or write (all vectors) everything: 0, or -errno (-ECONNRESET at an early end). */
@@ -98,10 +99,14 @@ int agent_send_all(struct vsock *s, struct iov *iov, u32 niov);
 /* ---- rootfs.c ---- */
 /* Build the mount tree of a container. 0, or -errno with *stage and *index telling where. */
 int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *stage, u32 *index);
+/* The user of s, by name or number: its uid and gid. 0, -ENOENT for one that there is not, or -errno. */
+int agent_user(struct mount_ns *ns, const char *user, u32 *uid, u32 *gid);
 /* "HOME=..." from the container's /etc/passwd for kfree(); NULL when envp has one, or without memory. */
 char *agent_home(struct mount_ns *ns, char *const envp[], u32 uid);
 /* The working directory exists in ns, made if it has to be. */
 int agent_make_dir(struct mount_ns *ns, const char *path);
+/* It is a directory of ns: 0 or -errno. */
+int agent_check_dir(struct mount_ns *ns, const char *path);
 
 /* ---- container.c ---- */
 /* 0 with the pid in *pid, or -errno. payload: what s points into; NULL afterwards when it is kept for the release. */

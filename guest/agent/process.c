@@ -16,7 +16,9 @@ struct agent_launch {
 	struct spawn spawn;
 	struct rlimit64 rlim[RLIM_NLIMITS];
 	char **argv, **envp;
-	char *home; /* the last of envp, when the request has none */
+	char *home; /* in envp, when the request has none */
+	struct cgroup *cgroup; /* that the program begins in, when it is not the container's */
+	struct spawn_fd more[CM_RPC_FDS_MAX];
 	void *payload; /* of the request that the strings lie in, when it is kept */
 	struct spawn_request *held;
 	struct agent_process *process;
@@ -123,6 +125,7 @@ static int process_ids(struct cred *c, const struct agent_container *k, const st
 static int process_cred(
 	const struct agent_container *k, const struct rpc_start *s, struct cred **out)
 {
+	bool plain = s->user[0] && s->fixed.uid;
 	struct cred *c = cred_create();
 	int ret = c ? process_ids(c, k, s) : -ENOMEM;
 
@@ -131,9 +134,9 @@ static int process_cred(
 		return ret;
 	}
 	c->cap_bounding = s->fixed.caps[CM_RPC_CAP_BOUNDING];
-	c->cap_effective = s->fixed.caps[CM_RPC_CAP_EFFECTIVE];
+	c->cap_effective = plain ? 0 : s->fixed.caps[CM_RPC_CAP_EFFECTIVE];
 	c->cap_inheritable = s->fixed.caps[CM_RPC_CAP_INHERITABLE];
-	c->cap_permitted = s->fixed.caps[CM_RPC_CAP_PERMITTED];
+	c->cap_permitted = plain ? 0 : s->fixed.caps[CM_RPC_CAP_PERMITTED];
 	/* As prctl(PR_CAP_AMBIENT_RAISE) would. */
 	c->cap_ambient = s->fixed.caps[CM_RPC_CAP_AMBIENT] & c->cap_permitted & c->cap_inheritable;
 	c->no_new_privs = s->fixed.flags & CM_RPC_START_NO_NEW_PRIVS;
@@ -194,7 +197,23 @@ static int process_stdio(const struct rpc_start *s, struct vsock_listener *l,
 	return 0;
 }
 
-/* Does argv[0] name a file? Then a failure is the program's and not the search's. */
+/* The descriptors besides those three. */
+static int process_fds(const struct rpc_start *s, struct vsock_listener *l, struct agent_launch *p)
+{
+	for (u32 i = 0; i < s->fixed.nfds; i++) {
+		struct agent_stream *st = agent_stream_get(l, s->fds[i].token);
+
+		p->more[i].fd = (int)s->fds[i].fd;
+		if (!st)
+			return -ETIMEDOUT;
+		p->more[i].file = agent_stream_file(st, s->fds[i].flags, p->spawn.cred->uid);
+		if (!p->more[i].file)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Does the program's name name a file? Then a failure is the program's and not the search's. */
 static u32 process_exec_stage(const struct agent_container *c, const char *arg, int error)
 {
 	struct path root, at;
@@ -219,8 +238,25 @@ static void launch_free(struct agent_launch *l)
 	kfree(l->argv);
 	kfree(l->envp);
 	kfree(l->home);
+	if (l->cgroup)
+		cgroup_put(l->cgroup);
 	kfree(l->payload);
 	kfree(l);
+}
+
+/* HOME comes before what is secret: that is at the end. */
+static void launch_env(struct agent_launch *l, struct agent_container *c, const struct rpc_start *s)
+{
+	u32 at = s->fixed.envc - s->fixed.nsecret, i;
+
+	rpc_strings(s->env, l->envp, s->fixed.envc);
+	l->home = s->fixed.flags & CM_RPC_START_NO_HOME ? NULL
+							: agent_home(c->ns, l->envp, s->fixed.uid);
+	if (!l->home)
+		return;
+	for (i = s->fixed.envc; i > at; i--)
+		l->envp[i] = l->envp[i - 1];
+	l->envp[at] = l->home;
 }
 
 static struct agent_launch *launch_create(struct agent_container *c, const struct rpc_start *s)
@@ -238,13 +274,15 @@ static struct agent_launch *launch_create(struct agent_container *c, const struc
 		return NULL;
 	}
 	rpc_strings(s->args, l->argv, s->fixed.argc);
-	rpc_strings(s->env, l->envp, s->fixed.envc);
-	l->home = agent_home(c->ns, l->envp, s->fixed.uid);
-	l->envp[s->fixed.envc] = l->home;
+	launch_env(l, c, s);
 	process_limits(s, l->rlim);
 	l->spawn = (struct spawn){
 		.argv = l->argv,
 		.envp = l->envp,
+		.file = s->file[0] ? s->file : NULL,
+		.nsecret = s->fixed.nsecret,
+		.more = l->more,
+		.nmore = s->fixed.nfds,
 		.cwd = s->cwd,
 		.uid = s->fixed.uid,
 		.gid = s->fixed.gid,
@@ -268,30 +306,53 @@ static struct agent_launch *launch_create(struct agent_container *c, const struc
 static int launch_prepare(struct agent_launch *l, const struct rpc_start *s,
 	struct vsock_listener *streams, struct cm_rpc_error *e)
 {
-	int ret, i;
+	int ret = 0;
+	u32 i;
 
+	e->stage = CM_RPC_STAGE_CGROUP;
+	e->index = CM_RPC_CGROUP_MAX;
+	if (s->initial_cgroup[0])
+		ret = cgroup_open(s->initial_cgroup, false, &l->cgroup);
+	if (ret < 0)
+		return ret;
+	if (l->cgroup)
+		l->spawn.cgroup = l->cgroup;
 	e->stage = CM_RPC_STAGE_TASK;
 	ret = process_cred(l->process->container, s, &l->spawn.cred);
 	if (ret < 0)
 		return ret;
 	e->stage = CM_RPC_STAGE_STDIO;
 	ret = process_stdio(s, streams, l->process, l->spawn.cred->uid, l->spawn.stdio);
+	if (ret == 0)
+		ret = process_fds(s, streams, l);
 	if (ret < 0)
 		cred_put(l->spawn.cred);
 	for (i = 0; ret < 0 && i < 3; i++) {
 		if (l->spawn.stdio[i])
 			file_put(l->spawn.stdio[i]);
 	}
+	for (i = 0; ret < 0 && i < s->fixed.nfds; i++) {
+		if (l->more[i].file)
+			file_put(l->more[i].file);
+	}
 	return ret;
 }
 
-int agent_process_start(struct agent_container *c, const struct rpc_start *s, bool init,
+int agent_process_start(struct agent_container *c, const struct rpc_start *request, bool init,
 	struct vsock_listener *streams, struct agent_launch **held, struct cm_rpc_error *e)
 {
-	struct agent_launch *l = launch_create(c, s);
+	struct rpc_start with = *request;
+	const struct rpc_start *s = &with;
+	struct agent_launch *l;
 	struct agent_process *p;
-	int ret;
+	int ret = 0;
 
+	e->stage = CM_RPC_STAGE_USER;
+	if (s->user[0])
+		ret = agent_user(c->ns, s->user, &with.fixed.uid, &with.fixed.gid);
+	if (ret < 0)
+		return ret;
+	l = launch_create(c, s);
 	if (!l)
 		return -ENOMEM;
 	p = l->process;
@@ -304,11 +365,12 @@ int agent_process_start(struct agent_container *c, const struct rpc_start *s, bo
 	if (ret == 0) {
 		ret = task_spawn(&l->spawn, held ? &l->held : NULL);
 		if (ret < 0)
-			e->stage = process_exec_stage(c, l->argv[0], ret);
+			e->stage = process_exec_stage(
+				c, l->spawn.file ? l->spawn.file : l->argv[0], ret);
 	}
 	if (ret < 0) {
 		process_unlink(p);
-		agent_stream_drop(s->fixed.token);
+		agent_stream_drop_all(s);
 	} else {
 		atomic_store(&p->pid, ret);
 	}
@@ -330,7 +392,8 @@ int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e)
 	int ret = task_spawn_release(l->held);
 
 	if (ret < 0 && ret != -EINTR) {
-		e->stage = process_exec_stage(p->container, l->argv[0], ret);
+		e->stage = process_exec_stage(
+			p->container, l->spawn.file ? l->spawn.file : l->argv[0], ret);
 		process_unlink(p);
 	}
 	launch_free(l);

@@ -128,6 +128,20 @@ int agent_make_dir(struct mount_ns *ns, const char *path)
 	return ret;
 }
 
+int agent_check_dir(struct mount_ns *ns, const char *path)
+{
+	struct path root, at;
+	int ret;
+
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = path_lookup(&root, path, ROOTFS_LOOKUP | LOOKUP_DIRECTORY, &at);
+	path_put(&root);
+	if (ret == 0)
+		path_put(&at);
+	return ret;
+}
+
 /* The directories above a path. */
 static int rootfs_make_parent(struct mount_ns *ns, const char *path)
 {

@@ -10,7 +10,7 @@
 #define RPC_CAPS_ALL ((1UL << 41) - 1) /* CAP_CHECKPOINT_RESTORE is the last */
 #define RPC_FLAGS \
 	(CM_RPC_START_OVERLAY | CM_RPC_START_READONLY | CM_RPC_START_NO_NEW_PRIVS | \
-		CM_RPC_START_TTY | CM_RPC_START_HOLD)
+		CM_RPC_START_TTY | CM_RPC_START_HOLD | CM_RPC_START_SHARED | CM_RPC_START_NO_HOME)
 #define RPC_EXEC_FLAGS (CM_RPC_START_NO_NEW_PRIVS | CM_RPC_START_TTY)
 
 int rpc_check_header(const struct cm_rpc_hdr *h)
@@ -67,13 +67,19 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 		s->nreadonly > CM_RPC_PATHS_MAX || s->ndevices > CM_RPC_DEVICES_MAX ||
 		s->nsysctls > CM_RPC_SYSCTLS_MAX || s->ncgroup > CM_RPC_CGROUP_MAX ||
 		s->nfilter > CM_RPC_FILTER_MAX || s->nuidmap > CM_RPC_IDMAPS_MAX ||
-		s->ngidmap > CM_RPC_IDMAPS_MAX)
+		s->ngidmap > CM_RPC_IDMAPS_MAX || s->nfds > CM_RPC_FDS_MAX)
 		return -E2BIG;
 	if (!s->nuidmap != !s->ngidmap)
 		return -EINVAL;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
 		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved2 || s->uid == ~0u ||
-		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000)
+		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000 ||
+		s->nsecret > s->envc)
+		return -EINVAL;
+	/* What has no file system of its own cannot ask for changes of one. */
+	if ((s->flags & CM_RPC_START_SHARED) &&
+		(s->container == 1 || s->nmounts || s->nmasked || s->nreadonly || s->ndevices ||
+			(s->flags & (CM_RPC_START_OVERLAY | CM_RPC_START_READONLY))))
 		return -EINVAL;
 	for (i = 0; i < CM_RPC_NS_KINDS; i++) {
 		if (s->join[i] > CM_RPC_CONTAINERS || s->join[i] == s->container ||
@@ -124,10 +130,29 @@ static int rpc_check_idmap(const struct cm_rpc_idmap *m, u32 n)
 	return 0;
 }
 
+static int rpc_check_fds(const struct rpc_start *s)
+{
+	u32 i, k;
+
+	for (i = 0; i < s->fixed.nfds; i++) {
+		const struct cm_rpc_fd *f = &s->fds[i];
+
+		if (!f->token || f->fd < 3 || f->fd >= CM_RPC_FD_NUMBERS || f->flags > 2)
+			return -EINVAL;
+		for (k = 0; k < i; k++) {
+			if (s->fds[k].fd == f->fd)
+				return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int rpc_check_records(const struct rpc_start *s)
 {
 	u32 i;
 
+	if (rpc_check_fds(s) < 0)
+		return -EINVAL;
 	for (i = 0; i < s->fixed.nmounts; i++) {
 		if (rpc_check_mount(&s->mounts[i]) < 0)
 			return -EINVAL;
@@ -147,6 +172,16 @@ static int rpc_check_records(const struct rpc_start *s)
 	return rpc_check_idmap(s->gidmap, s->fixed.ngidmap);
 }
 
+/* Does a path lead upwards? */
+static bool rpc_leads_up(const char *path)
+{
+	for (; *path; path++) {
+		if (path[0] == '.' && path[1] == '.')
+			return true;
+	}
+	return false;
+}
+
 int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 {
 	struct cursor c = { p, len };
@@ -162,13 +197,14 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 		return ret;
 	out->rlimits = rpc_take(&c, s->nrlimits, sizeof(*out->rlimits));
 	out->mounts = rpc_take(&c, s->nmounts, sizeof(*out->mounts));
+	out->fds = rpc_take(&c, s->nfds, sizeof(*out->fds));
 	out->devices = rpc_take(&c, s->ndevices, sizeof(*out->devices));
 	out->filter = rpc_take(&c, s->nfilter, sizeof(*out->filter));
 	out->uidmap = rpc_take(&c, s->nuidmap, sizeof(*out->uidmap));
 	out->gidmap = rpc_take(&c, s->ngidmap, sizeof(*out->gidmap));
 	out->groups = rpc_take(&c, s->ngroups, sizeof(*out->groups));
-	if (!out->rlimits || !out->mounts || !out->devices || !out->filter || !out->uidmap ||
-		!out->gidmap || !out->groups)
+	if (!out->rlimits || !out->mounts || !out->fds || !out->devices || !out->filter ||
+		!out->uidmap || !out->gidmap || !out->groups)
 		return -EPROTO;
 	ret = rpc_check_records(out);
 	if (ret < 0)
@@ -178,6 +214,9 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 	out->hostname = rpc_take_strings(&c, 1);
 	out->domainname = rpc_take_strings(&c, 1);
 	out->cwd = rpc_take_strings(&c, 1);
+	out->file = rpc_take_strings(&c, 1);
+	out->user = rpc_take_strings(&c, 1);
+	out->initial_cgroup = rpc_take_strings(&c, 1);
 	out->args = rpc_take_strings(&c, s->argc);
 	out->env = rpc_take_strings(&c, s->envc);
 	out->mount_words = rpc_take_strings(&c, 3 * s->nmounts);
@@ -187,10 +226,11 @@ int rpc_decode_start(const void *p, u32 len, struct rpc_start *out)
 	out->sysctls = rpc_take_strings(&c, 2 * s->nsysctls);
 	out->cgroup = rpc_take_strings(&c, 2 * s->ncgroup);
 	if (!out->id || !out->rootfs_tag || !out->hostname || !out->domainname || !out->cwd ||
-		!out->args || !out->env || !out->mount_words || !out->masked || !out->readonly ||
-		!out->device_paths || !out->sysctls || !out->cgroup || c.left != 0)
+		!out->file || !out->user || !out->initial_cgroup || !out->args || !out->env ||
+		!out->mount_words || !out->masked || !out->readonly || !out->device_paths ||
+		!out->sysctls || !out->cgroup || c.left != 0)
 		return -EPROTO;
-	return out->cwd[0] == '/' ? 0 : -EINVAL;
+	return out->cwd[0] == '/' && !rpc_leads_up(out->initial_cgroup) ? 0 : -EINVAL;
 }
 
 int rpc_decode_exec(const void *p, u32 len, struct rpc_start *out)
@@ -238,16 +278,6 @@ int rpc_decode_mount(const void *p, u32 len, struct rpc_mount *out)
 	out->target = v[2];
 	out->data = v[3];
 	return 0;
-}
-
-/* Does a path lead upwards? */
-static bool rpc_leads_up(const char *path)
-{
-	for (; *path; path++) {
-		if (path[0] == '.' && path[1] == '.')
-			return true;
-	}
-	return false;
 }
 
 int rpc_decode_cgroup(const void *p, u32 len, struct rpc_cgroup *out)

@@ -17,11 +17,12 @@ struct rpc_start {
 	struct cm_rpc_start fixed;
 	const struct cm_rpc_rlimit *rlimits; /* fixed.nrlimits */
 	const struct cm_rpc_mount *mounts; /* fixed.nmounts */
+	const struct cm_rpc_fd *fds; /* fixed.nfds */
 	const struct cm_rpc_device *devices; /* fixed.ndevices */
 	const struct cm_rpc_insn *filter; /* fixed.nfilter */
 	const struct cm_rpc_idmap *uidmap, *gidmap; /* fixed.nuidmap, fixed.ngidmap */
 	const u32 *groups; /* fixed.ngroups */
-	const char *id, *rootfs_tag, *hostname, *domainname, *cwd;
+	const char *id, *rootfs_tag, *hostname, *domainname, *cwd, *file, *user, *initial_cgroup;
 	const char *args; /* first of argc strings, each followed by the next */
 	const char *env; /* first of envc strings */
 	const char *mount_words; /* destination, source, data of each mount */

@@ -104,6 +104,16 @@ void agent_stream_drop(const u64 token[3])
 	}
 }
 
+void agent_stream_drop_all(const struct rpc_start *s)
+{
+	agent_stream_drop(s->fixed.token);
+	for (u32 i = 0; i < s->fixed.nfds; i++) {
+		const u64 token[3] = { s->fds[i].token };
+
+		agent_stream_drop(token);
+	}
+}
+
 u64 agent_stream_sent(u64 token)
 {
 	struct agent_stream *s;

@@ -124,6 +124,8 @@ DEBUG_FIELD(as, auxv);
 DEBUG_FIELD(as, brk_start);
 DEBUG_FIELD(as, brk);
 DEBUG_FIELD(as, arg_start);
+DEBUG_FIELD(as, env_secret);
+DEBUG_FIELD(as, env_end);
 DEBUG_FIELD(as, arg_end);
 DEBUG_FIELD(vma, node);
 DEBUG_FIELD(vma, start);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading passwd(5). */
+/* Reading passwd(5) and group(5). */
 #include "lib/passwd.h"
 
 #include "lib/string.h"
 
 #define PASSWD_FIELDS 7 /* name, password, uid, gid, comment, home, shell */
 #define PASSWD_UID    2
+#define PASSWD_GID    3
 #define PASSWD_HOME   5
+#define GROUP_FIELDS  4 /* name, password, gid, members */
 
 struct passwd_field {
 	const char *s;
@@ -30,7 +32,8 @@ static u32 passwd_split(const char *line, size_t len, struct passwd_field f[PASS
 	return n;
 }
 
-static bool passwd_is_number(const struct passwd_field *f, u32 number)
+/* A decimal number below that which means none; false for anything else. */
+static bool passwd_number(const struct passwd_field *f, u32 *out)
 {
 	u64 v = 0;
 
@@ -41,28 +44,83 @@ static bool passwd_is_number(const struct passwd_field *f, u32 number)
 			return false;
 		v = v * 10 + (u64)(f->s[i] - '0');
 	}
-	return v == number;
+	*out = (u32)v;
+	return v < ~0u;
+}
+
+static bool passwd_same(const struct passwd_field *a, const struct passwd_field *b)
+{
+	return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
+}
+
+/* Take a line of `fields` fields off the text. false: the text is at its end. Others are left out. */
+static bool passwd_line(
+	const char **text, size_t *len, u32 fields, struct passwd_field f[PASSWD_FIELDS])
+{
+	while (*len > 0) {
+		const char *line = *text;
+		size_t n = 0, skip;
+
+		while (n < *len && line[n] != '\n')
+			n++;
+		skip = n + (n < *len);
+		*text += skip;
+		*len -= skip;
+		if (passwd_split(line, n, f) == fields)
+			return true;
+	}
+	return false;
 }
 
 void passwd_home(const char *text, size_t len, u32 uid, char *out, size_t size)
 {
-	out[0] = '\0';
-	while (len > 0) {
-		struct passwd_field f[PASSWD_FIELDS];
-		size_t n = 0;
+	struct passwd_field f[PASSWD_FIELDS];
+	u32 n;
 
-		while (n < len && text[n] != '\n')
-			n++;
-		if (passwd_split(text, n, f) == PASSWD_FIELDS &&
-			passwd_is_number(&f[PASSWD_UID], uid)) {
-			if (f[PASSWD_HOME].len >= size)
-				return;
-			memcpy(out, f[PASSWD_HOME].s, f[PASSWD_HOME].len);
-			out[f[PASSWD_HOME].len] = '\0';
+	out[0] = '\0';
+	while (passwd_line(&text, &len, PASSWD_FIELDS, f)) {
+		if (!passwd_number(&f[PASSWD_UID], &n) || n != uid)
+			continue;
+		if (f[PASSWD_HOME].len >= size)
 			return;
-		}
-		n += n < len;
-		text += n;
-		len -= n;
+		memcpy(out, f[PASSWD_HOME].s, f[PASSWD_HOME].len);
+		out[f[PASSWD_HOME].len] = '\0';
+		return;
 	}
+}
+
+bool passwd_user(
+	const char *text, size_t len, const char *name, size_t name_len, u32 *uid, u32 *gid)
+{
+	const struct passwd_field want = { name, name_len };
+	struct passwd_field f[PASSWD_FIELDS];
+	bool by_number = passwd_number(&want, uid);
+	u32 number = by_number ? *uid : 0, u, g;
+
+	while (name_len && passwd_line(&text, &len, PASSWD_FIELDS, f)) {
+		if (!passwd_number(&f[PASSWD_UID], &u) || !passwd_number(&f[PASSWD_GID], &g))
+			continue;
+		if (passwd_same(&f[0], &want) || (by_number && u == number)) {
+			*uid = u;
+			*gid = g;
+			return true;
+		}
+	}
+	*gid = 0;
+	return by_number;
+}
+
+bool passwd_group(const char *text, size_t len, const char *name, size_t name_len, u32 *gid)
+{
+	const struct passwd_field want = { name, name_len };
+	struct passwd_field f[PASSWD_FIELDS];
+	u32 g;
+
+	while (name_len && passwd_line(&text, &len, GROUP_FIELDS, f)) {
+		if (passwd_same(&f[0], &want) && passwd_number(&f[PASSWD_UID], &g)) {
+			*gid = g;
+			return true;
+		}
+	}
+	return passwd_number(&want, gid);
 }

@@ -76,6 +76,7 @@ struct as {
 	uaddr_t brk_start, brk;
 	uaddr_t code_start, code_end, data_start, data_end, stack_start;
 	uaddr_t arg_start, arg_end, env_start, env_end;
+	uaddr_t env_secret; /* from here to env_end nothing gets into a dump; 0 = no such part */
 	uaddr_t vdso;
 	u64 auxv[AS_AUXV_WORDS]; /* /proc/PID/auxv */
 	struct file *exe; /* reference */

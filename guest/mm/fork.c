@@ -125,6 +125,7 @@ static void fork_copy_fields(struct as *dst, const struct as *src)
 	dst->arg_end = src->arg_end;
 	dst->env_start = src->env_start;
 	dst->env_end = src->env_end;
+	dst->env_secret = src->env_secret;
 	dst->vdso = src->vdso;
 	memcpy(dst->auxv, src->auxv, sizeof(dst->auxv));
 	dst->exe = src->exe;

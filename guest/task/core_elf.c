@@ -305,6 +305,15 @@ static int core_headers(struct core_file *f, const struct core_map *map, size_t 
 	return ret;
 }
 
+/* Zeroes for the part of buf, n bytes of the process at `from`, that is in no dump. */
+static void core_hide(const struct as *as, u8 *buf, uaddr_t from, size_t n)
+{
+	uaddr_t start = MAX(as->env_secret, from), end = MIN(as->env_end, from + n);
+
+	if (as->env_secret && start < end)
+		memset(buf + (start - from), 0, end - start);
+}
+
 /* Bytes [from, to) of the process, to the position `pos` of the file. What cannot be read stays a hole. */
 static int core_copy(struct core_file *f, struct as *as, uaddr_t from, uaddr_t to, u64 pos, u8 *buf)
 {
@@ -313,6 +322,7 @@ static int core_copy(struct core_file *f, struct as *as, uaddr_t from, uaddr_t t
 		size_t got = as_copy_from(as, buf, from, n);
 		int ret;
 
+		core_hide(as, buf, from, got);
 		f->pos = pos;
 		ret = core_put(f, buf, got);
 		if (ret < 0)

@@ -124,7 +124,11 @@ static int exec_prepare(struct exec_image *img, struct task *t, const char *head
 	ret = arch_map_vdso(img->as, img->stack_top);
 	if (ret < 0)
 		return ret;
-	return exec_build_stack(img);
+	ret = exec_build_stack(img);
+	/* Which of the strings that a program hands on were secret is not known. */
+	if (ret == 0 && t->as && t->as->env_secret)
+		img->as->env_secret = img->as->env_start;
+	return ret;
 }
 
 /* Handlers are not shared with other processes any more. */

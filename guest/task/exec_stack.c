@@ -231,6 +231,7 @@ static void stack_set_bounds(struct exec_image *img, u64 strings, u64 execfn)
 	as->arg_end = at;
 	as->env_start = at;
 	as->env_end = execfn;
+	as->env_secret = s->secret ? execfn - s->secret : 0;
 }
 
 static int stack_put_vectors(struct exec_image *img, struct stack_writer *w, u64 p, u64 strings,

@@ -22,6 +22,7 @@ struct exec_strings {
 	u64 bytes; /* in all chunks */
 	u64 limit; /* bytes that strings and pointers may take */
 	u32 argc, envc;
+	u64 secret; /* bytes at the end that no dump shows */
 	u64 first_len; /* bytes of the first argument with its NUL; a script's line replaces it */
 	/* From #! lines, newest first when put on the stack: each replaces argv[0] by interpreter [argument] script. */
 	char *prefix[16];

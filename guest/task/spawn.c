@@ -127,6 +127,21 @@ static int spawn_files(struct task *t, struct file *stdio[3])
 	return t->files ? 0 : -ENOMEM;
 }
 
+/* Those besides the standard ones: takes the references. */
+static int spawn_more_files(struct task *t, const struct spawn *s)
+{
+	for (u32 i = 0; i < s->nmore; i++) {
+		struct file *f = s->more[i].file;
+		int ret;
+
+		s->more[i].file = NULL;
+		ret = fdtable_set(t->files, s->more[i].fd, f, false);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
 static int spawn_fs(struct task *t, const struct spawn *s)
 {
 	struct path root;
@@ -159,6 +174,8 @@ static int spawn_build(
 
 	if (ret == 0)
 		ret = spawn_files(t, stdio);
+	if (ret == 0)
+		ret = spawn_more_files(t, s);
 	if (ret == 0)
 		ret = spawn_fs(t, s);
 	if (ret == 0)
@@ -215,6 +232,7 @@ int task_spawn(const struct spawn *s, struct spawn_request **held)
 	struct task *t = task_create();
 	struct cred *cred = spawn_cred(s);
 	int ret = -ENOMEM;
+	u32 k;
 	int pid, i;
 
 	if (!req || !t || !cred) {
@@ -249,6 +267,10 @@ out:
 	for (i = 0; i < 3; i++) {
 		if (stdio[i])
 			file_put(stdio[i]);
+	}
+	for (k = 0; k < s->nmore; k++) {
+		if (s->more[k].file)
+			file_put(s->more[k].file);
 	}
 	return ret;
 }
@@ -304,6 +326,7 @@ static int spawn_exec_one(struct task *t, const struct spawn *s, const char *pat
 	struct exec_strings strings;
 	char *const *p;
 	int ret = 0;
+	u32 i;
 
 	exec_strings_init(&strings, rlimit_soft(t->group, RLIMIT_STACK));
 	for (p = s->argv; ret == 0 && *p; p++, strings.argc++)
@@ -312,10 +335,17 @@ static int spawn_exec_one(struct task *t, const struct spawn *s, const char *pat
 		strings.first_len = strlen(s->argv[0]) + 1;
 	for (p = s->envp; ret == 0 && p && *p; p++, strings.envc++)
 		ret = exec_strings_add(&strings, *p, strlen(*p));
+	for (i = 0; ret == 0 && i < s->nsecret; i++)
+		strings.secret += strlen(s->envp[strings.envc - 1 - i]) + 1;
 	if (ret == 0)
 		ret = exec_path(t, NULL, path, LOOKUP_FOLLOW, path, &strings);
 	exec_strings_fini(&strings);
 	return ret;
+}
+
+static const char *spawn_name(const struct spawn *s)
+{
+	return s->file ? s->file : s->argv[0];
 }
 
 static const char *spawn_path_var(char *const *envp)
@@ -330,7 +360,7 @@ static const char *spawn_path_var(char *const *envp)
 /* As execvp(3): a directory where it is missing or forbidden does not end the search. */
 static int spawn_search(struct task *t, const struct spawn *s, bool check)
 {
-	const char *name = s->argv[0];
+	const char *name = spawn_name(s);
 	const char *dir = spawn_path_var(s->envp);
 	char *buf = kmalloc(PATH_MAX_LEN);
 	int ret = -ENOENT;
@@ -359,10 +389,12 @@ static int spawn_search(struct task *t, const struct spawn *s, bool check)
 
 static int spawn_program(struct task *t, const struct spawn *s, bool check)
 {
-	if (!s->argv[0] || !*s->argv[0])
+	const char *name = spawn_name(s);
+
+	if (!name || !*name)
 		return -ENOENT;
-	if (strchr(s->argv[0], '/'))
-		return check ? spawn_check_one(s->argv[0]) : spawn_exec_one(t, s, s->argv[0]);
+	if (strchr(name, '/'))
+		return check ? spawn_check_one(name) : spawn_exec_one(t, s, name);
 	return spawn_search(t, s, check);
 }
 

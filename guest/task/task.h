@@ -276,8 +276,14 @@ void signal_mask_temporary(u64 set);
 void signal_mask_restore(void);
 
 /* ---- processes of a container that the agent starts ---- */
+struct spawn_fd {
+	struct file *file; /* consumed */
+	int fd;
+};
 struct spawn {
 	char *const *argv, *const *envp; /* kernel strings, NULL-terminated; borrowed */
+	const char *file; /* the program, NULL: argv[0]; borrowed */
+	u32 nsecret; /* so many strings of envp, the last ones, are kept out of dumps */
 	const char *cwd;
 	u32 uid, gid, umask;
 	const u32 *groups;
@@ -285,6 +291,8 @@ struct spawn {
 	struct cred *cred; /* consumed when not NULL: overrides uid, gid, groups */
 	struct nsproxy *ns; /* born into ns->pid, the root directory is that of ns->mnt; borrowed */
 	struct file *stdio[3]; /* consumed */
+	struct spawn_fd *more; /* nmore further descriptors */
+	u32 nmore;
 	const struct rlimit64 *rlim; /* RLIM_NLIMITS entries or NULL for defaults */
 	struct cgroup *cgroup; /* joined; also what the process sees as the root; borrowed */
 	void *container; /* for group->container */
@@ -297,7 +305,7 @@ struct spawn {
 };
 /* The RLIM_NLIMITS limits of a process that is given none. */
 void spawn_default_limits(struct rlimit64 *rlim);
-/* Makes a process without parent that execs argv[0] (searched in PATH of envp when without slash). The first one is the init of
+/* Makes a process without parent that execs its program (searched in PATH of envp when without slash). The first one is the init of
  * its pid namespace: when it ends, all others are killed first. pid, or -errno of the exec (-ENOENT: not found, -EACCES: not
  * executable, -ENOEXEC...). consumes what is marked, also on failure. Kernel thread context, may sleep.
  * held not NULL: the task stops when it has found the program, before it executes it. *s must stay until task_spawn_release. */

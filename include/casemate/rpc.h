@@ -26,9 +26,8 @@
 #define CM_RPC_EVENT_MAX    (64u << 10) /* guest to host (replies and events), bytes */
 #define CM_RPC_CONTAINERS \
 	16 /* that a sandbox can hold: the root container, and one for each spare file device */
-#define CM_RPC_STREAMS_MAX 16 /* streams that wait for or belong to a container */
-#define CM_RPC_REPLY	   0x8000u
-#define CM_RPC_EVENT	   0x4000u
+#define CM_RPC_REPLY 0x8000u
+#define CM_RPC_EVENT 0x4000u
 
 enum cm_rpc_type {
 	CM_RPC_HELLO = 1, /* struct cm_rpc_hello; reply: the same of the guest */
@@ -90,6 +89,7 @@ enum cm_rpc_stage {
 	CM_RPC_STAGE_SYSCTL, /* linux.sysctl, the index-th */
 	CM_RPC_STAGE_SECCOMP, /* the filter */
 	CM_RPC_STAGE_CGROUP, /* the cgroup, the index-th control file */
+	CM_RPC_STAGE_USER, /* looking the user up */
 	CM_RPC_STAGE_COUNT
 };
 
@@ -106,6 +106,10 @@ struct cm_rpc_error {
 #define CM_RPC_START_TTY	  0x08u /* stdio is one terminal: token[0] is its stream, the others are 0 */
 #define CM_RPC_START_HOLD	  0x10u /* find the program, wait for RELEASE before it is executed */
 
+#define CM_RPC_START_SHARED \
+	0x20u /* no file system of its own: the mounts of the root container; not for that */
+#define CM_RPC_START_NO_HOME 0x40u /* no HOME but that of envp */
+
 #define CM_RPC_ARGS_MAX	   4096u /* argv and envp, each */
 #define CM_RPC_GROUPS_MAX  1024u
 #define CM_RPC_RLIMITS_MAX 16u
@@ -116,6 +120,8 @@ struct cm_rpc_error {
 #define CM_RPC_CGROUP_MAX  64u
 #define CM_RPC_IDMAPS_MAX  64u /* of users and of groups, each */
 #define CM_RPC_FILTER_MAX  4096u /* instructions; as Linux */
+#define CM_RPC_FDS_MAX	   16u
+#define CM_RPC_FD_NUMBERS  1024u /* descriptors that START opens are below */
 
 /* Index into cm_rpc_start.caps. */
 enum cm_rpc_capset {
@@ -137,9 +143,13 @@ enum cm_rpc_ns {
 
 /*
  * Fixed part of START. The sections follow in this order without gaps, and end where the frame ends:
- *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], struct cm_rpc_device[ndevices], struct cm_rpc_insn[nfilter],
- *   struct cm_rpc_idmap[nuidmap], struct cm_rpc_idmap[ngidmap], uint32_t gids[ngroups],
- *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd, argv[argc], envp[envc],
+ *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], struct cm_rpc_fd[nfds], struct cm_rpc_device[ndevices],
+ *   struct cm_rpc_insn[nfilter], struct cm_rpc_idmap[nuidmap], struct cm_rpc_idmap[ngidmap], uint32_t gids[ngroups],
+ *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd,
+ *   file: the program (empty: argv[0]),
+ *   user: NAME or NUMBER, then perhaps : and a group; overrides uid and gid, and one that is not 0 has no effective and permitted capabilities,
+ *   initial cgroup: of the program, from the root of the guest's tree (empty: the container's own),
+ *   argv[argc], envp[envc],
  *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly]; path of each device; for each sysctl:
  *   name, value; for each of ncgroup: control file, value.
  * An absent string is empty. argc is at least 1.
@@ -167,6 +177,8 @@ struct cm_rpc_start {
 	/* Whose namespace of each kind it shares, by the number of a container that lives; 0: one of its own. The root container's are 0. */
 	uint32_t join[CM_RPC_NS_KINDS];
 	uint32_t nuidmap, ngidmap; /* of the container's user namespace: both or none */
+	uint32_t nfds;
+	uint32_t nsecret; /* so many strings of envp, the last ones, are kept out of dumps */
 	uint32_t reserved2; /* 0 */
 };
 
@@ -174,6 +186,13 @@ struct cm_rpc_start {
 struct cm_rpc_idmap {
 	uint32_t first, lower, count;
 	uint32_t reserved;
+};
+
+/* A descriptor besides the standard ones. */
+struct cm_rpc_fd {
+	uint64_t token; /* stream of kind FD */
+	uint32_t fd; /* 3 .. CM_RPC_FD_NUMBERS - 1, each once */
+	uint32_t flags; /* O_RDONLY, O_WRONLY or O_RDWR of the Linux ABI */
 };
 
 /* An instruction of classic BPF: struct sock_filter of the Linux ABI. */
@@ -371,6 +390,7 @@ enum cm_rpc_stream_kind {
 	CM_RPC_STREAM_TTY = 3,
 	CM_RPC_STREAM_TRACE = 4,
 	CM_RPC_STREAM_FILE = 5,
+	CM_RPC_STREAM_FD = 6,
 	CM_RPC_STREAM_KINDS
 };
 
@@ -382,7 +402,8 @@ struct cm_rpc_stream_hello {
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
-_Static_assert(sizeof(struct cm_rpc_start) == 184, "start layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 192, "start layout");
+_Static_assert(sizeof(struct cm_rpc_fd) == 16, "descriptor layout");
 _Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
 _Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");
 _Static_assert(sizeof(struct cm_rpc_limit) == 24, "limit layout");

@@ -20,6 +20,13 @@ static void walk_start(const struct rpc_start *s)
 	for (u32 i = 0; i < s->fixed.argc; i++)
 		sum += strlen(v[i]);
 	rpc_strings(s->env, v, s->fixed.envc);
+	sum += strlen(s->file) + strlen(s->user) + strlen(s->initial_cgroup);
+	for (u32 i = 0; i < s->fixed.nfds; i++) {
+		if (s->fds[i].fd < 3 || s->fds[i].fd >= CM_RPC_FD_NUMBERS)
+			abort();
+	}
+	if (s->fixed.nsecret > s->fixed.envc)
+		abort();
 	rpc_strings(s->mount_words, v, 3 * s->fixed.nmounts);
 	rpc_strings(s->masked, v, s->fixed.nmasked);
 	rpc_strings(s->readonly, v, s->fixed.nreadonly);

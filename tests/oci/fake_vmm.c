@@ -127,8 +127,9 @@ static void start(int fd, int listener, const struct cm_rpc_hdr *q, char *body)
 	memcpy(&s, body, sizeof(s));
 	p = body + sizeof(s) + s.nrlimits * sizeof(struct cm_rpc_rlimit) +
 	    s.nmounts * sizeof(struct cm_rpc_mount) + s.ngroups * sizeof(uint32_t);
-	for (int i = 0; i < 5; i++, p += strlen(p) + 1)
-		cwd = p;
+	/* cwd is the fifth; three more of no use here. */
+	for (int i = 0; i < 8; i++, p += strlen(p) + 1)
+		cwd = i == 4 ? p : cwd;
 	argv = calloc(s.argc + 1, sizeof(*argv));
 	envp = calloc(s.envc + 1, sizeof(*envp));
 	for (unsigned i = 0; i < s.argc; i++, p += strlen(p) + 1)

@@ -2,6 +2,7 @@
 # A client of the control socket that knows nothing but docs/RPC.md.
 import json, mmap, os, re, socket, struct, sys, time
 
+from rpc_events import Events, message
 from rpc_wire import Connection
 
 path, output, doc, log, busybox = sys.argv[1:]
@@ -51,47 +52,10 @@ bad("containerManager.StartRoot", None, ENOENT, "without argument")
 bad("containerManager.StartRoot", 7, ENOENT, "with a number")
 bad("containerManager.Pause", "r", EINVAL, "of a created container")
 # ---- events
-def varint(data, at):
-    value = shift = 0
-    while True:
-        value |= (data[at] & 0x7f) << shift
-        shift += 7
-        at += 1
-        if data[at - 1] < 0x80:
-            return value, at
-
-
-def message(data):
-    fields, at = {}, 0
-    while at < len(data):
-        key, at = varint(data, at)
-        value, at = varint(data, at)
-        if key & 7 == 2:
-            value, at = data[at:at + value], at + value
-        fields[key >> 3] = value
-    return fields
-
-
-class Events:
-    def __init__(self):
-        self.s, other = socket.socketpair()
-        self.s.settimeout(20 * patience)
-        check(call("casemate.Events", {}, [other.fileno()])["success"], "casemate.Events takes a socket")
-        other.close()
-
-    def next(self):
-        length = self.s.recv(1)
-        if not length:
-            return None
-        while length[-1] >= 0x80:
-            length += self.s.recv(1)
-        data = self.s.recv(varint(length, 0)[0], socket.MSG_WAITALL)
-        event = message(data)
-        return event[1].decode().rsplit(".", 1)[1], message(event[2])
-
-
 bad("Lifecycle.Reap", {"container_id": "r"}, 107, "without a channel")
-events = Events()
+events = Events(name, 20 * patience)
+called.add("casemate.Events")
+check(events.given, "casemate.Events takes a socket")
 bad("casemate.Events", {}, EINVAL, "without descriptor")
 bad("casemate.Events", {}, 88, "with a file", [sys.stdout.fileno()])
 bad("Lifecycle.Reap", {"container_id": "x"}, ENOENT, "of an unknown container")
@@ -498,7 +462,8 @@ for c in crowd:
 bad("nosuch.Method", None, ENOSYS, "an unknown method")
 bad("containerManager.wait", "r", ENOSYS, "a method in other letters")
 
-# ---- further containers: rpc_pod.py
+# ---- further containers: rpc_pod.py, rpc_start.py
+bad("Lifecycle.StartContainer", {"container_id": "s"}, EINVAL, "of nothing")
 bad("containerManager.CreateSubcontainer", {"CID": "r"}, 17, "of one that exists")
 bad("containerManager.StartSubcontainer", {"CID": "r"}, EINVAL, "of the root container")
 bad("containerManager.DestroySubcontainer", "r", EINVAL, "of the root container")

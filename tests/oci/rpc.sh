@@ -29,6 +29,14 @@ $cm create -b "$bundle" r >"$tmp/out" 2>&1 </dev/null
 python3 -B "$top_srcdir/tests/oci/rpc_pod.py" "$tmp/state/r/control.sock" "$tmp/libexec/casemate-fsd" "$bundle/rootfs" "$bundle/config.json" >"$tmp/pod" 2>&1
 points "$tmp/pod"
 $cm delete --force r
+# ---- containers of a program alone
+for applet in grep wc rm; do ln -sf busybox "$bundle/rootfs/bin/$applet"; done
+printf 'root:x:0:0::/root:/bin/sh\nuser:x:1000:1001::/home/user:/bin/sh\n' >"$bundle/rootfs/etc/passwd"
+printf 'root:x:0:\nstaff:x:50:\n' >"$bundle/rootfs/etc/group"
+$cm create -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
+python3 -B "$top_srcdir/tests/oci/rpc_start.py" "$tmp/state/r/control.sock" >"$tmp/start" 2>&1
+points "$tmp/start"
+$cm delete --force r
 is "$(state_entries)" "" "no state is left"
 wait_for 1 no_leftover
 is "$(leftover)" "" "no process is left"

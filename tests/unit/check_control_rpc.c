@@ -130,6 +130,67 @@ START_TEST(joins)
 }
 END_TEST
 
+/* A container in the root container's files, with all that a request can say of a process. */
+START_TEST(shared_round_trip)
+{
+	static const char text[] =
+		"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"/\"},\"process\":"
+		"{\"args\":[\"a\"],\"env\":[\"A=1\"],\"cwd\":\"/\"}}";
+	struct cm_rpc_fd fds[2] = { { 9, 3, O_RDWR }, { 10, 1023, O_RDONLY } };
+	json_t *secrets = json_pack("[s,s]", "B=2", "C=3");
+	struct cm_rpc_start_options o = { .container = 2,
+		.id = "c2",
+		.shared = true,
+		.no_home = true,
+		.user = "me:us",
+		.cgroup = "/r",
+		.secrets = secrets,
+		.fds = fds,
+		.nfds = 2 };
+	struct cm_spec *spec = spec_of(text);
+	struct cm_err err = { 0 };
+	struct rpc_start s;
+	struct cm_buf b;
+	char *v[4];
+
+	spec->program = "/bin/b";
+	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
+	ck_assert_int_eq(cm_rpc_start_build(&b, spec, &o, &err), 0);
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), 0);
+	ck_assert_uint_eq(s.fixed.flags, CM_RPC_START_SHARED | CM_RPC_START_NO_HOME);
+	ck_assert_str_eq(s.rootfs_tag, "");
+	ck_assert_str_eq(s.file, "/bin/b");
+	ck_assert_str_eq(s.user, "me:us");
+	ck_assert_str_eq(s.initial_cgroup, "/r");
+	ck_assert_uint_eq(s.fixed.envc, 3);
+	ck_assert_uint_eq(s.fixed.nsecret, 2);
+	rpc_strings(s.env, v, 3);
+	ck_assert_str_eq(v[0], "A=1");
+	ck_assert_str_eq(v[2], "C=3");
+	ck_assert(s.fds[1].token == 10 && s.fds[1].fd == 1023 && s.fds[0].flags == O_RDWR);
+	/* What no request may say: each change of the two records, and of the number of secrets. */
+	for (int i = 0; i < 5; i++) {
+		struct cm_rpc_fd bad[2] = { fds[0], fds[1] };
+
+		bad[1].token = i == 0 ? 0 : 10;
+		bad[1].fd = i == 1 ? 3 : i == 2 ? 1024 : i == 3 ? 2 : 1023;
+		bad[1].flags = i == 4 ? 3 : 0;
+		o.fds = bad;
+		b.len = 0;
+		ck_assert_int_eq(cm_rpc_start_build(&b, spec, &o, &err), 0);
+		ck_assert_msg(rpc_decode_start(b.p, (u32)b.len, &s) == -EINVAL, "case %d", i);
+	}
+	o.fds = fds;
+	o.container = 1;
+	b.len = 0;
+	ck_assert_int_eq(cm_rpc_start_build(&b, spec, &o, &err), 0);
+	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), -EINVAL);
+	cm_buf_fini(&b);
+	json_decref(secrets);
+	cm_spec_destroy(spec);
+}
+END_TEST
+
 /* Put a reply into what was read from the guest: what next says to it. */
 static int reply_arrives(struct cm_rpc_client *c, uint16_t type, uint32_t id)
 {
@@ -481,6 +542,7 @@ int main(void)
 	tcase_add_test(t, replies_match_requests);
 	tcase_add_test(t, start_round_trip);
 	tcase_add_test(t, joins);
+	tcase_add_test(t, shared_round_trip);
 	tcase_add_test(t, start_with_volumes);
 	tcase_add_loop_test(t, mounts_that_make_no_sense, 0, 6);
 	tcase_add_test(t, start_of_wrong_length);

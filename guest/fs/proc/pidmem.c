@@ -201,7 +201,8 @@ int proc_pid_cmdline(struct proc_buf *b, struct proc_ctx *c)
 	err = copy_area(b, as, as->arg_start, as->arg_end);
 	/* setproctitle: the last byte was overwritten, the text goes on in the environment */
 	if (!err && b->len && b->text[b->len - 1])
-		err = copy_area(b, as, as->env_start, as->env_end);
+		err = copy_area(
+			b, as, as->env_start, as->env_secret ? as->env_secret : as->env_end);
 	as_put(as);
 	return err;
 }
