@@ -86,6 +86,7 @@ void call_usage_page(struct sandbox *s, struct cm_urpc_client *c, const struct c
 /* ---- call_files.c ---- */
 void call_fs_cat(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_fs_read(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
+void call_fs_tar(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_fs_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_fs_umount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

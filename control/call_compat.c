@@ -101,7 +101,6 @@ json_t *call_ps_string(const struct sandbox *s, const struct cm_rpc_frame *f, bo
 
 /* Named by the interface that we follow, and not built. */
 static const char *const later[] = {
-	"Fs.TarRootfsUpperLayer",
 	"State.Save",
 	"containerManager.Checkpoint",
 	"containerManager.PortForward",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files and mounts of a container: Fs.Cat, Fs.Read, Fs.Mount, Fs.Umount, containerManager.Mount.
+ * Files and mounts of a container: Fs.Cat, Fs.Read, Fs.TarRootfsUpperLayer, Fs.Mount, Fs.Umount, containerManager.Mount.
  *
  * A file is copied by the guest into a stream, whose other end is a duplicate of the client's descriptor. A copy is over when the guest has said
- * so and the stream has ended; only then it is known how much of it arrived. c->work: {todo: paths, offset, size, sum, want: bytes that the
+ * so and the stream has ended; only then it is known how much of it arrived. c->work: {type: of the request, todo: paths, offset, size, sum, want: bytes that the
  * guest sent}; c->stream and c->moved: the present copy.
  */
 #include <config.h>
@@ -41,7 +41,7 @@ static int files_request(
 		return -err->code;
 	c->stream = q.token;
 	c->moved = 0;
-	id = call_send(s, CM_RPC_FILE, &q, sizeof(q), &path, 1);
+	id = call_send(s, (uint16_t)files_number(c, "type"), &q, sizeof(q), &path, 1);
 	if (id < 0)
 		return cm_err_set(err, (int)-id, "copy");
 	c->call = CALL_FILE;
@@ -98,7 +98,10 @@ void call_copied(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rp
 	uint64_t bytes = 0;
 
 	if (f->hdr.error) {
-		cm_urpc_reply(c, f->hdr.error, strerror(f->hdr.error), NULL);
+		cm_urpc_reply(c, f->hdr.error,
+			f->hdr.error == EOPNOTSUPP ? "rootfs is not an overlayfs"
+						   : strerror(f->hdr.error),
+			NULL);
 		return;
 	}
 	if (cm_rpc_decode_copied(f, &bytes) < 0 || bytes > INT64_MAX) {
@@ -154,8 +157,8 @@ void call_fs_cat(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 		return;
 	}
 	files_start(s, sandbox_root(s), c,
-		json_pack("{s:o, s:i, s:i, s:i}", "todo", json_copy(files), "offset", 0, "size", 0,
-			"sum", 0));
+		json_pack("{s:i, s:o, s:i, s:i, s:i}", "type", CM_RPC_FILE, "todo",
+			json_copy(files), "offset", 0, "size", 0, "sum", 0));
 }
 
 void call_fs_read(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -172,8 +175,19 @@ void call_fs_read(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg
 		return;
 	}
 	files_start(s, k, c,
-		json_pack("{s:[s], s:I, s:I, s:i}", "todo", path, "offset",
-			json_integer_value(offset), "size", json_integer_value(size), "sum", 0));
+		json_pack("{s:i, s:[s], s:I, s:I, s:i}", "type", CM_RPC_FILE, "todo", path,
+			"offset", json_integer_value(offset), "size", json_integer_value(size),
+			"sum", 0));
+}
+
+void call_fs_tar(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
+{
+	struct sandbox_container *k = call_container(s, c, json_object_get(arg, "ContainerID"));
+
+	if (k)
+		files_start(s, k, c,
+			json_pack("{s:i, s:[s], s:i, s:i, s:i}", "type", CM_RPC_TAR, "todo", "",
+				"offset", 0, "size", 0, "sum", 0));
 }
 
 /* ---- mounts */

@@ -307,6 +307,7 @@ static const struct {
 	{ "Fs.Cat", call_fs_cat },
 	{ "Fs.Mount", call_fs_mount },
 	{ "Fs.Read", call_fs_read },
+	{ "Fs.TarRootfsUpperLayer", call_fs_tar },
 	{ "Fs.Umount", call_fs_umount },
 	{ "Lifecycle.GetExitStatus", call_exit_status },
 	{ "Lifecycle.IsContainerRunning", call_is_running },

@@ -227,6 +227,17 @@ static void agent_file(struct request *q)
 		agent_reply(q, ret, NULL, 0);
 }
 
+static void agent_tar_request(struct request *q)
+{
+	struct rpc_file f;
+	int ret = rpc_decode_file(q->payload, q->hdr->len, &f);
+
+	if (ret == 0)
+		ret = agent_tar(q->hdr, &f, agent_streams);
+	if (ret < 0)
+		agent_reply(q, ret, NULL, 0);
+}
+
 static void agent_mount_request(struct request *q)
 {
 	struct rpc_mount m;
@@ -278,6 +289,7 @@ static const struct {
 	[CM_RPC_FILE] = { agent_file, 0 },
 	[CM_RPC_MOUNT] = { agent_mount_request, 0 },
 	[CM_RPC_CGROUP] = { agent_cgroup_request, 0 },
+	[CM_RPC_TAR] = { agent_tar_request, 0 },
 	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
 };
 

@@ -163,6 +163,12 @@ int agent_process_start(struct agent_container *c, const struct rpc_start *s, bo
 int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e);
 void agent_launch_keep(struct agent_launch *l, void *payload);
 
+/* ---- tar.c ---- */
+/* What a container's root has above its image, as an archive into a stream: 0 when the reply will be sent at its end, or -errno; -EOPNOTSUPP: the root is
+ * no overlay, -EAGAIN: one is being made. */
+int agent_tar(
+	const struct cm_rpc_hdr *hdr, const struct rpc_file *q, struct vsock_listener *streams);
+
 /* ---- thread.c ---- */
 /* Run fn(arg) in a thread of its own, which is put away when fn has returned. false = no memory. Agent's thread. */
 bool agent_thread_run(void (*fn)(void *arg), void *arg, const char *name);

@@ -24,10 +24,9 @@
 #define CM_RPC_PORT_STREAM  1025
 #define CM_RPC_PAYLOAD_MAX  (256u << 10) /* host to guest, bytes */
 #define CM_RPC_EVENT_MAX    (64u << 10) /* guest to host (replies and events), bytes */
-#define CM_RPC_CONTAINERS \
-	16 /* that a sandbox can hold: the root container, and one for each spare file device */
-#define CM_RPC_REPLY 0x8000u
-#define CM_RPC_EVENT 0x4000u
+#define CM_RPC_CONTAINERS   16 /* of a sandbox: the root's, and one for each spare file device */
+#define CM_RPC_REPLY	    0x8000u
+#define CM_RPC_EVENT	    0x4000u
 
 enum cm_rpc_type {
 	CM_RPC_HELLO = 1, /* struct cm_rpc_hello; reply: the same of the guest */
@@ -37,23 +36,18 @@ enum cm_rpc_type {
 	CM_RPC_TRACE = 5, /* struct cm_rpc_trace; reply: empty */
 	CM_RPC_WINSIZE = 6, /* struct cm_rpc_winsize; reply: empty */
 	CM_RPC_SHUTDOWN = 7, /* struct cm_rpc_shutdown; reply: empty, then the guest powers off */
-	CM_RPC_RELEASE =
-		8, /* struct cm_rpc_container: a held START executes its program; reply: empty */
-	CM_RPC_EXEC =
-		9, /* as START, without mounts and paths: one more process; reply: struct cm_rpc_started */
+	CM_RPC_RELEASE = 8, /* struct cm_rpc_container: execute the held program; reply: empty */
+	CM_RPC_EXEC = 9, /* as START, without mounts and paths; reply: struct cm_rpc_started */
 	CM_RPC_USAGE = 10, /* struct cm_rpc_container; reply: struct cm_rpc_usage */
 	CM_RPC_LIMIT = 11, /* struct cm_rpc_limit; reply: the same with what was set before */
 	CM_RPC_LOG = 12, /* struct cm_rpc_log; reply: empty */
-	CM_RPC_PROCESS =
-		13, /* struct cm_rpc_process; reply: uint64_t ns from boot to its start, then sections */
-	CM_RPC_FILE =
-		14, /* struct cm_rpc_file + path with NUL; reply: uint64_t bytes, when the stream has them all */
-	CM_RPC_MOUNT =
-		15, /* struct cm_rpc_mount_call + type, source, target, data, each with NUL; reply: empty */
-	CM_RPC_CGROUP =
-		16, /* struct cm_rpc_cgroup + path, file, value, each with NUL; reply: text of the file, empty for a write */
+	CM_RPC_PROCESS = 13, /* struct cm_rpc_process; reply: uint64_t ns of its start, sections */
+	CM_RPC_FILE = 14, /* struct cm_rpc_file + path with NUL; reply: uint64_t bytes, all sent */
+	CM_RPC_MOUNT = 15, /* struct cm_rpc_mount_call + type, source, target, data; reply: empty */
+	CM_RPC_CGROUP = 16, /* struct cm_rpc_cgroup + path, file, value; reply: text, or empty */
+	CM_RPC_TAR = 17, /* as FILE, with an empty path: what an overlay root has above its image */
 	CM_RPC_EXITED =
-		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: the container's first process ended */
+		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: a container's first process ended */
 	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
 };
 

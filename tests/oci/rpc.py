@@ -281,6 +281,7 @@ copy("Fs.Read", {"container_id": "x", "path": "/etc/words"}, ENOENT, "of an unkn
 bad("Fs.Cat", {"files": ["/etc/words"]}, EINVAL, "without descriptor")
 null = os.open("/dev/null", os.O_RDWR)
 bad("Fs.Read", {"container_id": "r", "path": "/etc/words"}, EINVAL, "with two descriptors", [null, null])
+bad("Fs.TarRootfsUpperLayer", {"ContainerID": "r"}, ENOTSUP, "of a root that is no overlay", [null])
 # One that does not read, and leaves: its stream ends with it.
 r, w = os.pipe()
 c = Client()

@@ -37,6 +37,16 @@ $cm create -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
 python3 -B "$top_srcdir/tests/oci/rpc_start.py" "$tmp/state/r/control.sock" >"$tmp/start" 2>&1
 points "$tmp/start"
 $cm delete --force r
+# ---- an overlay as an archive
+for applet in mkdir chmod chown mv ln mkfifo mknod tr; do ln -sf busybox "$bundle/rootfs/bin/$applet"; done
+rm -rf "$bundle/rootfs/etc" "$bundle/rootfs/tmp"
+mkdir -p "$bundle/rootfs/etc" "$bundle/rootfs/tmp" "$bundle/rootfs/old" "$bundle/rootfs/away" "$bundle/rootfs/lower/a/b"
+echo one two three >"$bundle/rootfs/etc/words"
+for f in etc/mode etc/gone etc/from etc/swap old/file away/file lower/a/c; do echo "${f##*/}" >"$bundle/rootfs/$f"; done
+$cm create --overlay -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
+python3 -B "$top_srcdir/tests/oci/rpc_tar.py" "$tmp/state/r/control.sock" "$bundle/rootfs" >"$tmp/tar" 2>&1
+points "$tmp/tar"
+$cm delete --force r
 is "$(state_entries)" "" "no state is left"
 wait_for 1 no_leftover
 is "$(leftover)" "" "no process is left"

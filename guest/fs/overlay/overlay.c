@@ -279,6 +279,8 @@ int ovl_copy_up(struct inode *inode, bool data)
 		return err;
 	}
 	inode_get(lower);
+	c->from = n->lower;
+	path_get(&c->from);
 	mutex_lock(&o->lock);
 	live_remove(o, n);
 	inode_get(c->upper);
@@ -312,6 +314,7 @@ void ovl_forget_copy(struct super *sb, struct inode *upper)
 		return;
 	inode_put(found->lower);
 	inode_put(found->upper);
+	path_put(&found->from);
 	kfree(found);
 }
 
@@ -327,6 +330,7 @@ static void ovl_destroy(struct super *sb)
 			o->copies[i] = c->next;
 			inode_put(c->lower);
 			inode_put(c->upper);
+			path_put(&c->from);
 			kfree(c);
 		}
 	}
@@ -350,7 +354,7 @@ static int ovl_show_options(struct super *sb, char *buf, size_t size)
 	return (int)str_copy(buf, ovl_of(sb)->options, size);
 }
 
-static const struct super_ops ovl_super_ops = {
+const struct super_ops ovl_super_ops = {
 	.statfs = ovl_statfs,
 	.evict_inode = ovl_evict,
 	.destroy = ovl_destroy,

@@ -26,6 +26,7 @@ struct ovl_node {
 struct ovl_copy {
 	struct ovl_copy *next;
 	struct inode *lower, *upper; /* references */
+	struct path from; /* the name of the lower one by which it was found; references */
 };
 
 struct ovl {
@@ -70,5 +71,32 @@ int ovl_open(struct inode *inode, struct file *f);
 int overlay_mount_at(struct mount_ns *ns, const struct path *lower, const char *target,
 	const char *tmpfs_options);
 void overlay_init(void);
+
+/* ---- ovl_changes.c ---- */
+struct name_list {
+	char **v; /* n strings */
+	u32 n, room;
+	bool failed; /* no memory */
+};
+void name_list_add(struct name_list *l, const char *name, size_t len);
+void name_list_free(struct name_list *l);
+
+bool overlay_is(const struct super *sb);
+/* Paths below the root, without slash in front, of what of the lower tree was changed, and of all directories above each; in no order, some more than
+ * once. 0 or -errno. */
+int overlay_copies(struct super *sb, struct name_list *out);
+/* Names in a directory of an overlay that are not the lower directory's: new ones, and those that hide one. */
+int overlay_upper_names(struct inode *dir, struct name_list *out);
+/* Does nothing of a lower directory show through? */
+bool overlay_is_opaque(const struct inode *dir);
+enum overlay_side {
+	OVERLAY_LOWER,
+	OVERLAY_UPPER, /* a name of its own */
+	OVERLAY_WHITEOUT, /* one that hides another: *out stays as it is */
+};
+/* A name in a directory of an overlay, whatever is mounted there: *out with references. 0 or -errno. */
+int overlay_child(const struct path *dir, const char *name, size_t len, enum overlay_side *side,
+	struct path *out);
+extern const struct super_ops ovl_super_ops;
 
 #endif
