@@ -60,8 +60,11 @@ int cm_cgroup_remove(const struct cm_cgroup *cg, long ms);
 /* Free the members. */
 void cm_cgroup_fini(struct cm_cgroup *cg);
 
-/* Bytes that the guest may use so that it and the processes around it stay below a limit of `limit` bytes; 0: no limit. */
-uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res);
+/*
+ * Bytes that the guest may give a container, 0: no limit. whole: it is the sandbox's only or first one, so the guest and the processes around it stay
+ * below the limit together; that of a further container is its own alone.
+ */
+uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res, bool whole);
 
 /* What else the container's cgroup in the guest is told: calls add for each control file. */
 void cm_cgroup_guest_files(const struct cm_spec *spec,

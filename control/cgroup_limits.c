@@ -248,12 +248,14 @@ int cm_cgroup_update(
 
 /* ---- what the guest gets */
 
-uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res)
+uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res, bool whole)
 {
 	int64_t limit = res->memory_limit;
 
 	if (!is_set(limit) || limit < 0)
 		return 0;
+	if (!whole)
+		return (uint64_t)limit;
 	/* Small limits are shared rather than taken off: a guest of nothing could not start. */
 	return (uint64_t)(limit >= 2 * OVERHEAD_BYTES ? limit - OVERHEAD_BYTES : limit / 2);
 }

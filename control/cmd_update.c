@@ -146,17 +146,17 @@ static json_t *update_parse(int argc, char **argv, struct cm_err *err)
 }
 
 /* What the guest is to do about res: a new reference, NULL: nothing. */
-static json_t *update_guest(const char *id, const struct cm_spec_resources *res)
+static json_t *update_guest(const struct cm_state *st, const struct cm_spec_resources *res)
 {
 	bool memory = res->memory_limit != CM_SPEC_ABSENT && res->memory_limit != 0;
 	bool pids = res->pids_limit != CM_SPEC_ABSENT && res->pids_limit != 0;
-	json_int_t bytes = (json_int_t)cm_cgroup_guest_memory(res);
+	json_int_t bytes = (json_int_t)cm_cgroup_guest_memory(res, !st->sandbox);
 	json_int_t tasks = cm_cgroup_guest_pids(res);
 	json_t *arg;
 
 	if (!memory && !pids)
 		return NULL;
-	arg = json_pack("{s:s}", "CID", id);
+	arg = json_pack("{s:s}", "CID", st->id);
 	if (memory)
 		json_object_set_new(arg, "Memory", json_integer(bytes ? bytes : -1));
 	if (pids)
@@ -187,7 +187,7 @@ static int update_host(
 static int update_apply(const struct cm_cli *cli, const struct cm_state *st,
 	const struct cm_spec_resources *res, struct cm_err *err)
 {
-	json_t *guest = update_guest(st->id, res), *before = NULL;
+	json_t *guest = update_guest(st, res), *before = NULL;
 	struct cm_err ignored;
 	int r = 0;
 

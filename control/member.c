@@ -235,6 +235,9 @@ static int member_setup(struct member *m, struct cm_err *err)
 			m->o->bundle_fd, m->spec->root_path, m->c.dirfd, false, err);
 	if (r == 0)
 		r = member_start(m, err);
+	/* Hooks and helpers were started before, and may need more. */
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = cm_err_set(err, errno, "give up new privileges");
 	m->started = r == 0;
 	return r;
 }

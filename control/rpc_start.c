@@ -167,7 +167,7 @@ static void start_add_fixed(
 		.nmounts = (uint32_t)spec->nmounts,
 		.nmasked = (uint32_t)spec->masked_paths.n,
 		.nreadonly = (uint32_t)spec->readonly_paths.n,
-		.memory = cm_cgroup_guest_memory(&spec->resources),
+		.memory = cm_cgroup_guest_memory(&spec->resources, o->container == 1),
 		.pids = cm_cgroup_guest_pids(&spec->resources),
 		.oom_score_adj = spec->oom_score_adj,
 		.ndevices = (uint32_t)spec->ndevices,

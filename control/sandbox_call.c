@@ -219,7 +219,11 @@ static void call_event(struct sandbox *s, struct cm_urpc_client *c, const json_t
 
 static void call_usage(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	call_ask(s, sandbox_root(s), c, CALL_USAGE, CM_RPC_USAGE);
+	const json_t *id = json_object_get(arg, "ContainerID");
+	const struct sandbox_container *k = id ? call_container(s, c, id) : sandbox_root(s);
+
+	if (k)
+		call_ask(s, k, c, CALL_USAGE, CM_RPC_USAGE);
 }
 
 static void call_winsize(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)

@@ -601,12 +601,25 @@ static bool container_usage_one(struct group *g, void *arg)
 	return true;
 }
 
+/* The memory of one of several: what its cgroup has. */
+static void container_usage_memory(const struct agent_container *c, struct cm_rpc_usage *u)
+{
+	u64 used = memcg_usage(c->cgroup) * PAGE_SIZE;
+
+	u->free = u->total - MIN(used, u->total);
+	u->anon = MIN(memcg_pages(c->cgroup, MEMCG_ANON) * PAGE_SIZE, u->total);
+	u->cache = MIN(memcg_pages(c->cgroup, MEMCG_FILE) * PAGE_SIZE, u->total);
+}
+
 int agent_container_usage(u32 number, struct cm_rpc_usage *u)
 {
-	struct usage q = { container_find(number), u };
+	/* The numbers of the root container are those of the sandbox, for as long as it is there. */
+	struct agent_container *c =
+		number == 1 ? container_find(number) : agent_container_enter(number);
+	struct usage q = { c, u };
 	struct page_stats s;
 
-	if (!q.container)
+	if (!c)
 		return -ESRCH;
 	page_stats(&s);
 	*u = (struct cm_rpc_usage){
@@ -616,5 +629,9 @@ int agent_container_usage(u32 number, struct cm_rpc_usage *u)
 		.cache = s.cached * PAGE_SIZE,
 	};
 	group_for_each_in(&pid_ns_root, container_usage_one, &q);
+	if (number != 1) {
+		container_usage_memory(c, u);
+		agent_container_leave(c);
+	}
 	return 0;
 }

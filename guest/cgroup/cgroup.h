@@ -78,6 +78,7 @@ bool memcg_protects(const struct page *p, bool low);
 u64 memcg_cache(const struct cgroup *cg);
 u64 memcg_limit(const struct cgroup *cg);
 u64 memcg_usage(const struct cgroup *cg);
+u64 memcg_pages(const struct cgroup *cg, enum memcg_stat what); /* as of the last memcg_usage */
 enum memcg_event {
 	MEMCG_LOW,
 	MEMCG_HIGH,

@@ -289,6 +289,11 @@ u64 memcg_usage(const struct cgroup *cg)
 	return memcg_count(READ_ONCE(cg->mem_usage));
 }
 
+u64 memcg_pages(const struct cgroup *cg, enum memcg_stat what)
+{
+	return (u64)MAX(READ_ONCE(cg->mem_stat[what]), 0L);
+}
+
 u64 memcg_high_delay(const struct cgroup *cg)
 {
 	s64 high = MAX(READ_ONCE(cg->mem_high), 1L), over = READ_ONCE(cg->mem_usage) - high;

@@ -162,6 +162,21 @@ while call("ContainerRuntimeState", "c")["result"] == 1 and time.time() < end:
 check(good("ContainerRuntimeState", "c") == 2, "a client that leaves before the answer: its container runs")
 good("DestroySubcontainer", "c")
 
+# ---- its memory is its own
+good("CreateSubcontainer", {"CID": "mem"})
+limited = program(*loop)
+limited["linux"]["resources"] = {"memory": {"limit": 100 << 20}}
+with Server() as fds:
+    good("StartSubcontainer", {"CID": "mem", "Spec": limited, "Conf": {}}, fds, "with a limit of memory")
+read = Connection(name, 20 * patience).call("Cgroups.ReadControlFiles", {"args": [{"file": {"controller": "memory", "path": "/mem", "name": "memory.max"}}]})
+check(read["result"]["results"][0]["value"] == "%d\n" % (100 << 20), "... which it has whole: %r" % read)
+usage = [good("Event", cid)["event"]["data"]["memory"]["usage"]["usage"] for cid in ("mem", "r")]
+check(0 < usage[0] < usage[1], "... Event counts its own: %r" % usage)
+collect = [Connection(name, 20 * patience).call("Usage.Collect", arg)["result"]["Total"] for arg in ({"ContainerID": "mem"}, {})]
+check(0 < collect[0] < collect[1], "... so does Usage.Collect with ContainerID: %r" % collect)
+check(Connection(name, 20 * patience).call("Usage.Collect", {"ContainerID": "x"})["errno"] == ENOENT, "... of an unknown container it is refused")
+good("DestroySubcontainer", "mem")
+
 # ---- as many as there may be
 n = 0
 while n < 40 and call("CreateSubcontainer", {"CID": "n%d" % n})["success"]:
