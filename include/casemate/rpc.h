@@ -46,8 +46,7 @@ enum cm_rpc_type {
 	CM_RPC_MOUNT = 15, /* struct cm_rpc_mount_call + type, source, target, data; reply: empty */
 	CM_RPC_CGROUP = 16, /* struct cm_rpc_cgroup + path, file, value; reply: text, or empty */
 	CM_RPC_TAR = 17, /* as FILE, with an empty path: what an overlay root has above its image */
-	CM_RPC_EXITED =
-		CM_RPC_EVENT | 1, /* struct cm_rpc_exited: a container's first process ended */
+	CM_RPC_EXITED = CM_RPC_EVENT | 1, /* struct cm_rpc_exited: a first process ended */
 	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
 };
 
@@ -100,8 +99,7 @@ struct cm_rpc_error {
 #define CM_RPC_START_TTY	  0x08u /* stdio is one terminal: token[0] is its stream, the others are 0 */
 #define CM_RPC_START_HOLD	  0x10u /* find the program, wait for RELEASE before it is executed */
 
-#define CM_RPC_START_SHARED \
-	0x20u /* no file system of its own: the mounts of the root container; not for that */
+#define CM_RPC_START_SHARED  0x20u /* has the root container's mounts */
 #define CM_RPC_START_NO_HOME 0x40u /* no HOME but that of envp */
 
 #define CM_RPC_ARGS_MAX	   4096u /* argv and envp, each */
@@ -139,14 +137,10 @@ enum cm_rpc_ns {
  * Fixed part of START. The sections follow in this order without gaps, and end where the frame ends:
  *   struct cm_rpc_rlimit[nrlimits], struct cm_rpc_mount[nmounts], struct cm_rpc_fd[nfds], struct cm_rpc_device[ndevices],
  *   struct cm_rpc_insn[nfilter], struct cm_rpc_idmap[nuidmap], struct cm_rpc_idmap[ngidmap], uint32_t gids[ngroups],
- *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd,
- *   file: the program (empty: argv[0]),
- *   user: NAME or NUMBER, then perhaps : and a group; overrides uid and gid, and one that is not 0 has no effective and permitted capabilities,
- *   initial cgroup: of the program, from the root of the guest's tree (empty: the container's own),
- *   argv[argc], envp[envc],
- *   for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly]; path of each device; for each sysctl:
- *   name, value; for each of ncgroup: control file, value.
- * An absent string is empty. argc is at least 1.
+ *   strings, each ending in NUL: container id, rootfs tag, hostname, domainname, cwd, program (empty: argv[0]), user, initial cgroup (empty: the
+ *   container's), argv[argc], envp[envc], for each mount: destination, source, data; masked[nmasked]; readonly[nreadonly]; path of each device;
+ *   for each sysctl: name, value; for each of ncgroup: control file, value.
+ * An absent string is empty. argc is at least 1. user, NAME or NUMBER, with :GROUP or not, overrides uid and gid; one but 0 has no capabilities in effect.
  */
 struct cm_rpc_start {
 	/*
@@ -282,9 +276,8 @@ struct cm_rpc_shutdown {
 	uint32_t reserved;
 };
 
-#define CM_RPC_EXITED_OOM 0x2u /* a process of the container was killed for want of memory */
-#define CM_RPC_EXITED_SYNCED \
-	0x1u /* every file system of the container was written back without error */
+#define CM_RPC_EXITED_OOM    0x2u /* a process of the container was killed for want of memory */
+#define CM_RPC_EXITED_SYNCED 0x1u /* the container's files were written back without error */
 struct cm_rpc_exited {
 	uint32_t container;
 	int32_t pid;
@@ -404,5 +397,4 @@ _Static_assert(sizeof(struct cm_rpc_limit) == 24, "limit layout");
 _Static_assert(sizeof(struct cm_rpc_log) == 80, "log layout");
 _Static_assert(sizeof(struct cm_rpc_section) == 8, "section layout");
 _Static_assert(sizeof(struct cm_rpc_proc) == 48, "process record layout");
-
 #endif
