@@ -3,6 +3,7 @@
 #include <config.h>
 #include "control/cli.h"
 
+#include "control/container.h"
 #include "control/start.h"
 #include "control/state.h"
 
@@ -39,5 +40,8 @@ int cm_cmd_start(const struct cm_cli *cli, int argc, char **argv, struct cm_err 
 		return 0;
 	r = cm_start_poststart(cli->root, id, &st, err);
 	cm_state_fini(&st);
+	/* As with runc nothing of it stays. */
+	if (r < 0)
+		(void)cm_container_delete(cli->root, id, true, &ignored);
 	return r;
 }

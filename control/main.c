@@ -124,6 +124,18 @@ static int main_root(struct cm_cli *cli, char *buf, size_t size, struct cm_err *
 	return 0;
 }
 
+/* Engines look into it for the reason of a failure: it is there in any case, and what cannot be told of is not done. */
+static int main_log(const struct cm_cli *cli, struct cm_err *err)
+{
+	int fd = cli->log ? open(cli->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+
+	if (cli->log && fd < 0)
+		return cm_err_set(err, errno, "--log: open '%s'", cli->log);
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 static int main_run(struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	const char *name = argv[0];
@@ -152,6 +164,8 @@ int main(int argc, char **argv)
 	r = main_options(&cli, argc, argv, &err);
 	if (r == 0)
 		r = main_root(&cli, root, sizeof(root), &err);
+	if (r == 0)
+		r = main_log(&cli, &err);
 	if (r == 0 && optind == argc) {
 		main_help(stderr);
 		return CM_CLI_FAILED;

@@ -109,6 +109,9 @@ struct cm_spec {
 	size_t nmounts;
 	struct cm_spec_strv masked_paths, readonly_paths;
 	struct cm_spec_hooks hooks[CM_HOOK_KINDS];
+	uint32_t policy, rt_priority; /* process.scheduler: SCHED_* */
+	int nice;
+	uint32_t personality; /* PER_* */
 	int oom_score_adj;
 	bool has_oom_score_adj;
 	const char *cgroups_path; /* NULL when absent */

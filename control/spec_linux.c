@@ -4,8 +4,10 @@
 #include "control/spec_internal.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -292,11 +294,72 @@ static int linux_propagation(json_t *v, const char *path, void *dst, struct cm_e
 static int linux_personality(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	const char *domain = json_string_value(json_object_get(v, "domain"));
+	struct cm_spec *spec = dst;
 
-	if ((!domain || strcmp(domain, "LINUX") == 0) &&
-		json_array_size(json_object_get(v, "flags")) == 0)
-		return 0;
-	return refuse(err, "%s: only LINUX is supported", path);
+	if (json_array_size(json_object_get(v, "flags")) > 0)
+		return refuse(err, "%s.flags: are not supported", path);
+	if (domain && strcmp(domain, "LINUX32") == 0)
+		spec->personality = PER_LINUX32;
+	else if (domain && strcmp(domain, "LINUX") != 0)
+		return refuse(err, "%s.domain: only LINUX and LINUX32 are supported", path);
+	return 0;
+}
+
+/* ---- scheduler */
+
+static int scheduler_policy(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	static const struct {
+		const char *name;
+		uint32_t policy;
+	} policies[] = {
+		{ "SCHED_OTHER", SCHED_OTHER },
+		{ "SCHED_FIFO", SCHED_FIFO },
+		{ "SCHED_RR", SCHED_RR },
+		{ "SCHED_BATCH", SCHED_BATCH },
+		{ "SCHED_IDLE", SCHED_IDLE },
+	};
+	struct cm_spec *spec = dst;
+
+	for (size_t i = 0; i < SPEC_COUNT(policies); i++) {
+		if (strcmp(json_string_value(v), policies[i].name) == 0) {
+			spec->policy = policies[i].policy;
+			return 0;
+		}
+	}
+	return refuse(err, "%s: '%s' is not supported", path, json_string_value(v));
+}
+
+static int scheduler_nice(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	struct cm_spec *spec = dst;
+	json_int_t n = json_integer_value(v);
+
+	if (n < -20 || n > 19)
+		return cm_err_set(err, 0, "%s: %lld is out of range", path, (long long)n);
+	spec->nice = (int)n;
+	return 0;
+}
+
+static const struct spec_field scheduler_fields[] = {
+	{ "policy", SPEC_STRING, true, scheduler_policy, 0 },
+	{ "nice", SPEC_INTEGER, false, scheduler_nice, 0 },
+	{ "priority", SPEC_INTEGER, false, cm_spec_u32, offsetof(struct cm_spec, rt_priority) },
+};
+
+static int linux_scheduler(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	struct cm_spec *spec = dst;
+	bool real_time;
+	int r = cm_spec_apply(scheduler_fields, SPEC_COUNT(scheduler_fields), v, path, spec, err);
+
+	if (r < 0)
+		return r;
+	real_time = spec->policy == SCHED_FIFO || spec->policy == SCHED_RR;
+	if (real_time ? spec->rt_priority < 1 || spec->rt_priority > 99 : spec->rt_priority != 0)
+		return cm_err_set(
+			err, 0, "%s.priority: %u is none of this policy", path, spec->rt_priority);
+	return 0;
 }
 
 /* An object that asks for what this runtime does not do. */
@@ -310,7 +373,7 @@ static int linux_refused(json_t *v, const char *path, void *dst, struct cm_err *
 #define AT(m) offsetof(struct cm_spec, m)
 static const struct spec_field linux_fields[] = {
 	{ "process.oomScoreAdj", SPEC_INTEGER, false, linux_oom_score, 0 },
-	{ "process.scheduler", SPEC_OBJECT, false, linux_refused, 0 },
+	{ "process.scheduler", SPEC_OBJECT, false, linux_scheduler, 0 },
 	{ "linux.devices", SPEC_ARRAY, false, linux_devices, 0 },
 	{ "linux.namespaces", SPEC_ARRAY, false, linux_namespaces, 0 },
 	{ "linux.uidMappings", SPEC_ARRAY, false, linux_uid_map, 0 },

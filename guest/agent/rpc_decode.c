@@ -57,6 +57,24 @@ static const char *rpc_take_strings(struct cursor *c, u32 n)
 	return first;
 }
 
+/* sched(7): 1 and 2 are the real-time policies; normal, batch and idle have no priority. */
+static bool rpc_check_scheduler(const struct cm_rpc_start *s)
+{
+	if (s->nice < -20 || s->nice > 19)
+		return false;
+	switch (s->policy) {
+	case 0:
+	case 3:
+	case 5:
+		return s->rt_priority == 0;
+	case 1:
+	case 2:
+		return s->rt_priority >= 1 && s->rt_priority <= 99;
+	default:
+		return false;
+	}
+}
+
 static int rpc_check_fixed(const struct cm_rpc_start *s)
 {
 	u32 i;
@@ -80,6 +98,8 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 	if ((s->flags & CM_RPC_START_SHARED) &&
 		(s->container == 1 || s->nmounts || s->nmasked || s->nreadonly || s->ndevices ||
 			(s->flags & (CM_RPC_START_OVERLAY | CM_RPC_START_READONLY))))
+		return -EINVAL;
+	if (!rpc_check_scheduler(s))
 		return -EINVAL;
 	for (i = 0; i < CM_RPC_NS_KINDS; i++) {
 		if (s->join[i] > CM_RPC_CONTAINERS || s->join[i] == s->container ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls about the machine: names, memory, random bytes. */
 #include <linux/capability.h>
+#include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/sysinfo.h>
 
@@ -23,6 +24,8 @@ s64 sys_uname(struct task *t, const struct sysargs *a)
 	struct new_utsname u;
 
 	uts_get(&u);
+	if ((t->personality & PER_MASK) == PER_LINUX32)
+		str_copy(u.machine, "i686", sizeof(u.machine));
 	return copy_to_user(a->a[0], &u, sizeof(u));
 }
 

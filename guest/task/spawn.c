@@ -155,6 +155,16 @@ static int spawn_fs(struct task *t, const struct spawn *s)
 	return t->fs ? 0 : -ENOMEM;
 }
 
+/* How it is scheduled, and what it takes itself for. */
+static void spawn_character(struct task *t, const struct spawn *s)
+{
+	t->policy = s->policy;
+	t->rt_priority = s->rt_priority;
+	t->nice = s->nice;
+	sched_set_nice(t->thread, t->nice);
+	t->personality = s->personality;
+}
+
 static int spawn_thread(struct task *t, struct spawn_request *req)
 {
 	t->thread = thread_create_user(t);
@@ -180,6 +190,8 @@ static int spawn_build(
 		ret = spawn_fs(t, s);
 	if (ret == 0)
 		ret = spawn_thread(t, req);
+	if (ret == 0)
+		spawn_character(t, s);
 	return ret;
 }
 

@@ -297,6 +297,8 @@ struct spawn {
 	struct cgroup *cgroup; /* joined; also what the process sees as the root; borrowed */
 	void *container; /* for group->container */
 	s16 oom_score_adj;
+	u32 policy, rt_priority, personality;
+	s32 nice;
 	struct seccomp_filter *seccomp; /* NULL, or what it begins with; borrowed */
 	bool ctty; /* stdio[0] is a terminal and becomes the controlling one */
 	/* Called in task context when the process became a zombie and nobody else reaps it. status = wait status. */

@@ -167,6 +167,9 @@ struct cm_rpc_start {
 	uint32_t nuidmap, ngidmap; /* of the container's user namespace: both or none */
 	uint32_t nfds;
 	uint32_t nsecret; /* so many strings of envp, the last ones, are kept out of dumps */
+	uint32_t policy, rt_priority; /* SCHED_* but SCHED_DEADLINE; 1 .. 99 for real-time ones, else 0 */
+	int32_t nice; /* -20 .. 19 */
+	uint32_t personality; /* PER_* of the Linux ABI */
 	uint32_t reserved2; /* 0 */
 };
 
@@ -389,7 +392,7 @@ struct cm_rpc_stream_hello {
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
-_Static_assert(sizeof(struct cm_rpc_start) == 192, "start layout");
+_Static_assert(sizeof(struct cm_rpc_start) == 208, "start layout");
 _Static_assert(sizeof(struct cm_rpc_fd) == 16, "descriptor layout");
 _Static_assert(sizeof(struct cm_rpc_device) == 24, "device layout");
 _Static_assert(sizeof(struct cm_rpc_insn) == 8, "instruction layout");

@@ -71,6 +71,9 @@ run h </dev/null
 case "$rc:$(err)" in 1:*"hooks.poststart[0]"*"exit status 3"*) ok 0 "a poststart hook that fails ends the container" ;; *) ok 1 "a poststart hook that fails ends the container ($rc: $(err))" ;; esac
 run h -d </dev/null >/dev/null
 is "$rc:$(state_entries)" "1:" "... a detached one too, and nothing is left of it"
+$cm create -b "$bundle" h </dev/null >/dev/null 2>&1
+$cm start h 2>"$tmp/err"
+is "$?:$(state_entries)" "1:" "... and one that start started"
 script 'exit 5'
 hooks poststop=3
 run h </dev/null
@@ -151,6 +154,16 @@ hooks
 edit "c['hooks'] = {'prestart': [{'path': '/bin/sh', 'args': ['sh', '-c', 'test \"\$FROM_CALLER\" = yes']}]}"
 FROM_CALLER=yes run h </dev/null
 is "$rc" 0 "a hook without an environment has the caller's"
+
+# ---- how the program is scheduled, and what it takes itself for
+script 'cut -d" " -f19,40,41 /proc/self/stat; uname -m'
+edit "c['process']['scheduler'] = {'policy': 'SCHED_BATCH', 'nice': 7}; c['linux']['personality'] = {'domain': 'LINUX32'}"
+is "$(out)" "7 0 3
+i686" "process.scheduler, linux.personality"
+script 'cut -d" " -f40,41 /proc/self/stat; uname -m'
+edit "c['process']['scheduler'] = {'policy': 'SCHED_RR', 'priority': 5}"
+is "$(out)" "5 2
+x86_64" "a real-time policy"
 
 # ---- HOME as runc makes it
 mkdir -p "$bundle/rootfs/etc"
@@ -241,6 +254,11 @@ refuse "c['linux']['namespaces'] = [{'type': 'ipc', 'path': '/proc/self/ns/uts'}
 refuse "c['linux']['namespaces'] = [{'type': 'network', 'path': '/nonexistent'}]" "linux.namespaces[0].path: '/nonexistent': No such file or directory"
 refuse "c['linux']['namespaces'] = [{'type': 'user'}]; c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 1000 * i, 'size': 10} for i in range(65)]" "linux.uidMappings: 65 elements, at most 64 are supported"
 is "$(state_entries)" "" "nothing is left of them"
+
+refuse "c['process']['scheduler'] = {'policy': 'SCHED_DEADLINE'}" "process.scheduler.policy: 'SCHED_DEADLINE' is not supported"
+refuse "c['process']['scheduler'] = {'policy': 'SCHED_FIFO', 'priority': 0}" "process.scheduler.priority: 0 is none of this policy"
+refuse "c['process']['scheduler'] = {'policy': 'SCHED_OTHER', 'nice': 20}" "process.scheduler.nice: 20 is out of range"
+refuse "c['linux']['personality'] = {'domain': 'BSD'}" "linux.personality.domain: only LINUX and LINUX32 are supported"
 
 # ---- limits in the guest
 script 'grep MemTotal /proc/meminfo | tr -dc 0-9; echo; awk "BEGIN { while (1) a[i++] = i }"; echo $?'

@@ -244,4 +244,19 @@ done <"$tmp/tty"
 wait_for 5 no_leftover
 is "$(leftover)" "" "no process is left"
 is "$(state_entries)" "" "no state is left"
+# ---- words
+for id in match-1 match-2 other; do
+	config /bin/sleep 100
+	$cm create -b "$bundle" $id </dev/null >/dev/null 2>&1
+done
+$cm delete --regex '^match-[12]$'
+is "$?:$(state_entries)" "0:other" "delete --regex"
+$cm delete --regex '[' 2>"$tmp/err"
+is "$?:$(state_entries)" "1:other" "... of no regular expression"
+$cm delete other
+$cm --log "$tmp/nowhere/log" list 2>"$tmp/err"
+case "$?:$(cat "$tmp/err")" in 1:*"--log: open"*) ok 0 "a log that cannot be written" ;; *) ok 1 "a log that cannot be written" ;; esac
+rm "$bundle/config.json"
+$cm spec --rootless -b "$bundle" id -u
+is "$?:$($cm run -b "$bundle" r </dev/null)" 0:0 "spec --rootless"
 plan

@@ -192,8 +192,8 @@ static const struct {
 		"config.json: linux.rootfsPropagation: 'x' is no propagation" },
 	{ WITH("\"linux\":{\"intelRdt\":{\"closID\":\"x\"}}"),
 		"config.json: linux.intelRdt: is not supported" },
-	{ WITH("\"linux\":{\"personality\":{\"domain\":\"LINUX32\"}}"),
-		"config.json: linux.personality: only LINUX is supported" },
+	{ WITH("\"linux\":{\"personality\":{\"domain\":\"BSD\"}}"),
+		"config.json: linux.personality.domain: only LINUX and LINUX32 are supported" },
 	{ WITH("\"linux\":{\"sysctl\":{\"vm.swappiness\":\"1\"}}"),
 		"config.json: linux.sysctl.vm.swappiness: does not belong to a namespace" },
 	{ WITH("\"linux\":{\"sysctl\":{\"net.x\":1}}"),
@@ -213,7 +213,7 @@ static const struct {
 	{ PROC_WITH("\"oomScoreAdj\":1001"),
 		"config.json: process.oomScoreAdj: 1001 is out of range" },
 	{ PROC_WITH("\"scheduler\":{\"policy\":\"SCHED_FIFO\"}"),
-		"config.json: process.scheduler: is not supported" },
+		"config.json: process.scheduler.priority: 0 is none of this policy" },
 };
 
 START_TEST(refusal_names_the_place)
