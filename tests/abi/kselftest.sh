@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top_srcdir=${top_srcdir:-$(cd "$here/../.." && pwd)}
 top_builddir=${top_builddir:-$top_srcdir/build}
 dir=${KSELFTEST_DIR:?"KSELFTEST_DIR is not set: tools/testing/selftests of a kernel tree, built"}
-folders="breakpoints capabilities clone3 core exec futex/functional ipc kcmp membarrier memfd mincore mount openat2 pid_namespace pidfd prctl proc ptrace
+folders="breakpoints capabilities clone3 core exec futex/functional ipc kcmp membarrier memfd mincore mount mount_setattr move_mount_set_group openat2 pid_namespace pidfd prctl proc ptrace
 	rseq seccomp sigaltstack splice timers tmpfs vDSO mqueue sched x86"
 left_out='_32$|/fuse_|step_after_suspend|clocksource-switch|leapcrash|adjtick|set-(tai|2038|tz)|leap-a-day|freq-step|valid-adjtimex|_skew|skew_|alarmtimer-suspend'
 left_out="$left_out|/validate_cap|/rtcpie|exec/script|splice_read|seccomp_benchmark|unprivileged-remount|stress-test|param_test_"
