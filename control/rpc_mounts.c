@@ -12,6 +12,8 @@
 #define MS_NOSYMFOLLOW 256
 #endif
 
+#define MS_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE | MS_REC)
+
 /* What an option means besides its flags. */
 enum mount_word {
 	WORD_FLAG = 0,
@@ -66,6 +68,14 @@ static const struct mount_option mount_options[] = {
 	{ "rnosymfollow", MS_NOSYMFOLLOW, 0, 0 },
 	{ "symfollow", 0, MS_NOSYMFOLLOW, 0 },
 	{ "rsymfollow", 0, MS_NOSYMFOLLOW, 0 },
+	{ "shared", MS_SHARED, MS_PROPAGATION, 0 },
+	{ "rshared", MS_SHARED | MS_REC, MS_PROPAGATION, 0 },
+	{ "private", MS_PRIVATE, MS_PROPAGATION, 0 },
+	{ "rprivate", MS_PRIVATE | MS_REC, MS_PROPAGATION, 0 },
+	{ "slave", MS_SLAVE, MS_PROPAGATION, 0 },
+	{ "rslave", MS_SLAVE | MS_REC, MS_PROPAGATION, 0 },
+	{ "unbindable", MS_UNBINDABLE, MS_PROPAGATION, 0 },
+	{ "runbindable", MS_UNBINDABLE | MS_REC, MS_PROPAGATION, 0 },
 	/* Without effect: the manual says so. */
 	{ "sync", 0, 0, 0 },
 	{ "async", 0, 0, 0 },
@@ -78,14 +88,6 @@ static const struct mount_option mount_options[] = {
 	{ "noiversion", 0, 0, 0 },
 	{ "silent", 0, 0, 0 },
 	{ "loud", 0, 0, 0 },
-	{ "shared", 0, 0, 0 },
-	{ "rshared", 0, 0, 0 },
-	{ "private", 0, 0, 0 },
-	{ "rprivate", 0, 0, 0 },
-	{ "slave", 0, 0, 0 },
-	{ "rslave", 0, 0, 0 },
-	{ "unbindable", 0, 0, 0 },
-	{ "runbindable", 0, 0, 0 },
 	{ "tmpcopyup", 0, 0, WORD_COPY_UP },
 	/* Ids cannot be mapped by a file system of another machine. */
 	{ "idmap", 0, 0, WORD_REFUSED },

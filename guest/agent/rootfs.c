@@ -20,6 +20,7 @@
 #define ROOTFS_FLAGS \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
 		MS_STRICTATIME | MS_NOSYMFOLLOW)
+#define ROOTFS_KINDS  (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define ROOTFS_LOOKUP (LOOKUP_FOLLOW | LOOKUP_IN_ROOT)
 
 static const char *const rootfs_types[CM_RPC_MOUNT_TYPES] = {
@@ -416,6 +417,28 @@ static int rootfs_default_dev(const struct rpc_start *s, struct mount_ns *ns)
 	return is_dir ? rootfs_mount_dev(ns, "tmpfs", "/dev", MS_NOSUID, "mode=755") : 0;
 }
 
+/* How a new mount propagates, when config.json says so. */
+static int rootfs_kind(struct mount_ns *ns, const struct cm_rpc_mount *m, const char *path)
+{
+	u32 kind = m->flags & ROOTFS_KINDS;
+	struct path root, at;
+	int ret;
+
+	if (!kind)
+		return 0;
+	if (kind & (kind - 1))
+		return -EINVAL;
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	ret = path_lookup(&root, path, ROOTFS_LOOKUP, &at);
+	path_put(&root);
+	if (ret < 0)
+		return ret;
+	ret = mount_change_kind(&at, kind, m->flags & MS_REC);
+	path_put(&at);
+	return ret;
+}
+
 static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *index)
 {
 	const char *word = s->mount_words;
@@ -434,6 +457,8 @@ static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *in
 		if (ret == 0 && (s->mounts[i].type == CM_RPC_MOUNT_TMPFS ||
 					s->mounts[i].type == CM_RPC_MOUNT_DEV))
 			ret = rootfs_own(s, ns, words[0]);
+		if (ret == 0)
+			ret = rootfs_kind(ns, &s->mounts[i], words[0]);
 		if (ret < 0)
 			return ret;
 	}

@@ -187,7 +187,8 @@ new
 is "$(out --overlay)" "image
 new
 1" "... above an overlay too"
-script 'grep -c " /dev tmpfs ro" /proc/mounts; readlink /dev/ptmx; ls /dev/pts/ptmx; touch /dev/x; echo inner >/dev/inner/f; echo $?; stat -c %a /x'
+script 'grep -c " /dev tmpfs ro" /proc/mounts; readlink /dev/ptmx; ls /dev/pts/ptmx; touch /dev/x; echo inner >/dev/inner/f; echo $?; stat -c %a /x
+	grep -c "/\(dev/inner\|x\) .* shared:.* - " /proc/self/mountinfo; grep -c " /dev .* shared:" /proc/self/mountinfo'
 ln -s busybox "$bundle/rootfs/bin/readlink"
 edit "c['mounts'][1]['options'].append('ro')"
 mount_add /dev/inner tmpfs tmpfs shared
@@ -197,7 +198,9 @@ pts/ptmx
 /dev/pts/ptmx
 Read-only file system
 0
-755" "a /dev that is read-only when all in it is made; propagation and data without effect"
+755
+2
+0" "a /dev that is read-only when all in it is made; propagation; data without effect"
 script 'grep -c " /sys/fs/cgroup " /proc/mounts; ls /sys/fs/cgroup | head -n 1; touch /sys/fs/cgroup/x'
 mount_add /sys/fs/cgroup cgroup cgroup nosuid noexec nodev relatime ro
 is "$(out | grep -v ^cgroup)" "1
