@@ -8,10 +8,12 @@
 #include "kernel/errno.h"
 #include "kernel/random.h"
 #include "lib/string.h"
+#include "net/net_ns.h"
 #include "net/tcp.h"
 #include "task/cred.h"
+#include "task/user_ns.h"
 
-void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family)
+void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family, u32 net)
 {
 	const struct cred *c = cred_current();
 
@@ -20,6 +22,7 @@ void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family)
 	i->family = family;
 	i->port.local = i->port.remote = family == AF_INET ? inet_any4 : inet_any6;
 	i->port.v6 = family == AF_INET6;
+	i->port.net = net;
 	i->port.uid = c ? c->fsuid : 0;
 	waitq_init(&i->wq);
 	waitq_init(&i->space);
@@ -47,11 +50,9 @@ u32 inet_seed(void)
 
 /* ---- bind ---- */
 
-u32 inet_privileged_ports = 1024;
-
-static int bind_parse(
-	struct inet_sock *i, const struct sock_addr *sa, struct inet_addr *a, u16 *port)
+static int bind_parse(struct socket *s, const struct sock_addr *sa, struct inet_addr *a, u16 *port)
 {
+	const struct inet_sock *i = inet_of(s);
 	struct sock_addr in = *sa;
 	int r;
 
@@ -67,7 +68,7 @@ static int bind_parse(
 		return r;
 	if (i->family == AF_INET6 && inet_addr_v4(a) && i->opt[IO6_V6ONLY])
 		return -EINVAL;
-	if (!inet_addr_any(a) && !inet_local(a) && !i->opt[IO_FREEBIND])
+	if (!inet_bindable(s->net, a) && !i->opt[IO_FREEBIND])
 		return -EADDRNOTAVAIL;
 	return 0;
 }
@@ -85,11 +86,12 @@ int inet_bind(struct socket *s, const struct sock_addr *addr)
 	struct inet_sock *i = inet_of(s);
 	struct inet_addr a;
 	u16 port;
-	int r = bind_parse(i, addr, &a, &port);
+	int r = bind_parse(s, addr, &a, &port);
 
 	if (r)
 		return r;
-	if (port && port < READ_ONCE(inet_privileged_ports) && !capable(CAP_NET_BIND_SERVICE))
+	if (port && port < READ_ONCE(s->net->privileged_ports) &&
+		!ns_capable(s->net->ns.owner, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	spin_lock(i->proto->lock);
 	if (i->port.state != PORT_NONE || i->bound_port || i->reset)
@@ -159,7 +161,7 @@ int inet_take_error(struct socket *s)
 	return READ_ONCE(i->err) ? atomic_xchg(&i->err, 0) : 0;
 }
 
-void inet_each(const struct inet_proto *p, bool v6,
+void inet_each(const struct inet_proto *p, u32 net, bool v6,
 	void (*fn)(const struct inet_info *i, void *arg), void *arg)
 {
 	struct port_walk w = { .port = NULL };
@@ -176,7 +178,7 @@ void inet_each(const struct inet_proto *p, bool v6,
 			.uid = e->uid,
 		};
 
-		if (e->v6 != v6)
+		if (e->v6 != v6 || e->net != net)
 			continue;
 		if (e->state == PORT_TIMEWAIT) {
 			info.state = TCP_TIME_WAIT;
@@ -210,7 +212,7 @@ static int inet_create(struct socket *s)
 		s->protocol = IPPROTO_UDP;
 		return udp_create(s);
 	case SOCK_RAW:
-		return capable(CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
+		return ns_capable(s->net->ns.owner, CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}

@@ -96,7 +96,7 @@ static inline struct inet_sock *inet_of(struct socket *s)
 	return s->impl;
 }
 
-void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family);
+void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family, u32 net);
 void inet_get(struct inet_sock *i);
 void inet_put(struct inet_sock *i);
 
@@ -105,18 +105,18 @@ extern const struct inet_addr inet_any4, inet_any6, inet_loop4, inet_loop6;
 /* A sockaddr of the family. 0, -EINVAL (too short), -EAFNOSUPPORT. */
 int inet_parse(u32 family, const struct sock_addr *sa, struct inet_addr *addr, u16 *port);
 void inet_format(u32 family, const struct inet_addr *addr, u16 port, struct sock_addr *out);
-/* Is the address one of this machine's? */
-bool inet_local(const struct inet_addr *a);
+/* Is the address one of the namespace's? */
+bool inet_local(const struct net_ns *net, const struct inet_addr *a);
+/* May a socket be bound to it? As in Linux also to addresses of an IPv4 loopback interface that is down. */
+bool inet_bindable(const struct net_ns *net, const struct inet_addr *a);
 /* Where a packet to *dst goes: a wildcard becomes loopback; *src, if a wildcard, the address that it comes from. 0, -ENETUNREACH, -EACCES (broadcast),
  * -EINVAL (source and destination of different versions). */
-int inet_route(struct inet_addr *dst, struct inet_addr *src);
+int inet_route(const struct net_ns *net, struct inet_addr *dst, struct inet_addr *src);
 /* May a socket of i's options talk to this address? 0 or -ENETUNREACH. */
 int inet_family_check(const struct inet_sock *i, const struct inet_addr *dst);
 
 /* ---- inet.c ---- */
 u32 inet_seed(void);
-/* Ports below want CAP_NET_BIND_SERVICE: net.ipv4.ip_unprivileged_port_start. */
-extern u32 inet_privileged_ports;
 int inet_bind(struct socket *s, const struct sock_addr *addr);
 /* Give an unbound socket a port (listen, first datagram). 0 or -EAGAIN. */
 int inet_autobind(struct socket *s);
@@ -124,8 +124,8 @@ int inet_getname(struct socket *s, struct sock_addr *out, bool peer);
 int inet_take_error(struct socket *s);
 void inet_options_changed(struct socket *s);
 
-/* Calls fn for each socket with a port, and each name in TIME_WAIT, under the table's lock. */
-void inet_each(const struct inet_proto *p, bool v6,
+/* Calls fn for each socket with a port in the namespace of that number, and each name in TIME_WAIT, under the table's lock. */
+void inet_each(const struct inet_proto *p, u32 net, bool v6,
 	void (*fn)(const struct inet_info *i, void *arg), void *arg);
 
 /* ---- inet_opt.c ---- */
@@ -140,8 +140,8 @@ struct inet_ctl {
 };
 struct scm;
 /* Fills *ctl from the socket's options and the control data of a datagram to f->dst; IP_PKTINFO and its like change f->src. 0, -EINVAL, -ENETUNREACH. */
-int inet_send_ctl(const struct inet_sock *i, const struct scm *scm, struct port_flow *f,
-	struct inet_ctl *ctl);
+int inet_send_ctl(
+	const struct socket *s, const struct scm *scm, struct port_flow *f, struct inet_ctl *ctl);
 /* The control data that i's options ask for. */
 void inet_recv_ctl(const struct inet_sock *i, const struct port_flow *f, const struct inet_ctl *ctl,
 	struct scm *scm);

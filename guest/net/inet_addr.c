@@ -3,6 +3,7 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/net_ns.h"
 
 #define SIN6_LEN_MIN 24u /* without sin6_scope_id, RFC 2133 */
 
@@ -66,11 +67,19 @@ void inet_format(u32 family, const struct inet_addr *addr, u16 port, struct sock
 	}
 }
 
-bool inet_local(const struct inet_addr *a)
+static bool inet_loopback4(const struct inet_addr *a)
 {
-	if (inet_addr_v4(a))
-		return a->b[12] == 127;
-	return inet_addr_equal(a, &inet_loop6);
+	return inet_addr_v4(a) && a->b[12] == 127;
+}
+
+bool inet_local(const struct net_ns *net, const struct inet_addr *a)
+{
+	return READ_ONCE(net->lo_up) && (inet_loopback4(a) || inet_addr_equal(a, &inet_loop6));
+}
+
+bool inet_bindable(const struct net_ns *net, const struct inet_addr *a)
+{
+	return inet_addr_any(a) || inet_loopback4(a) || inet_local(net, a);
 }
 
 static bool inet_broadcast(const struct inet_addr *a)
@@ -81,7 +90,7 @@ static bool inet_broadcast(const struct inet_addr *a)
 	       !memcmp(a->b + 13, net, sizeof(net));
 }
 
-int inet_route(struct inet_addr *dst, struct inet_addr *src)
+int inet_route(const struct net_ns *net, struct inet_addr *dst, struct inet_addr *src)
 {
 	bool v4 = inet_addr_v4(dst);
 
@@ -89,7 +98,7 @@ int inet_route(struct inet_addr *dst, struct inet_addr *src)
 		*dst = v4 ? inet_loop4 : inet_loop6;
 	if (inet_broadcast(dst))
 		return -EACCES;
-	if (!inet_local(dst))
+	if (!inet_local(net, dst))
 		return -ENETUNREACH;
 	if (inet_addr_any(src))
 		*src = v4 ? inet_loop4 : inet_loop6;

@@ -11,28 +11,28 @@
 #define LO_INDEX 1
 
 /* A source that a message asks for must be one of ours; a wildcard asks for none. */
-static int source_check(const struct inet_sock *i, const struct inet_addr *src)
+static int source_check(const struct socket *s, const struct inet_addr *src)
 {
-	if (inet_addr_any(src) || inet_local(src))
+	if (inet_addr_any(src) || inet_local(s->net, src))
 		return 0;
-	return i->family == AF_INET ? -ENETUNREACH : -EINVAL;
+	return s->family == AF_INET ? -ENETUNREACH : -EINVAL;
 }
 
-static int pktinfo4(const struct inet_sock *i, const struct sock_cmsg *c, struct port_flow *f)
+static int pktinfo4(const struct socket *s, const struct sock_cmsg *c, struct port_flow *f)
 {
 	if (c->len != sizeof(struct in_pktinfo))
 		return -EINVAL;
 	f->src = inet_any4;
 	memcpy(f->src.b + 12, c->data + offsetof(struct in_pktinfo, ipi_spec_dst), 4);
-	return source_check(i, &f->src);
+	return source_check(s, &f->src);
 }
 
-static int pktinfo6(const struct inet_sock *i, const struct sock_cmsg *c, struct port_flow *f)
+static int pktinfo6(const struct socket *s, const struct sock_cmsg *c, struct port_flow *f)
 {
 	if (c->len < 20)
 		return -EINVAL;
 	memcpy(f->src.b, c->data, sizeof(f->src.b));
-	return source_check(i, &f->src);
+	return source_check(s, &f->src);
 }
 
 /* A number of four bytes between min and 255. */
@@ -44,7 +44,7 @@ static int number(const struct sock_cmsg *c, s32 min, s32 *out)
 	return *out < min || *out > 255 ? -EINVAL : 0;
 }
 
-static int send_ip(const struct inet_sock *i, const struct sock_cmsg *c, struct port_flow *f,
+static int send_ip(const struct socket *s, const struct sock_cmsg *c, struct port_flow *f,
 	struct inet_ctl *ctl)
 {
 	s32 v = c->data[0];
@@ -52,7 +52,7 @@ static int send_ip(const struct inet_sock *i, const struct sock_cmsg *c, struct 
 
 	switch (c->type) {
 	case IP_PKTINFO:
-		return pktinfo4(i, c, f);
+		return pktinfo4(s, c, f);
 	case IP_TTL:
 		r = number(c, 1, &v);
 		if (!r)
@@ -70,7 +70,7 @@ static int send_ip(const struct inet_sock *i, const struct sock_cmsg *c, struct 
 }
 
 /* -1 leaves the socket's own. */
-static int send_ipv6(const struct inet_sock *i, const struct sock_cmsg *c, struct port_flow *f,
+static int send_ipv6(const struct socket *s, const struct sock_cmsg *c, struct port_flow *f,
 	struct inet_ctl *ctl)
 {
 	s32 v;
@@ -78,7 +78,7 @@ static int send_ipv6(const struct inet_sock *i, const struct sock_cmsg *c, struc
 
 	switch (c->type) {
 	case IPV6_PKTINFO:
-		return pktinfo6(i, c, f);
+		return pktinfo6(s, c, f);
 	case IPV6_HOPLIMIT:
 		r = number(c, -1, &v);
 		if (!r && v >= 0)
@@ -95,8 +95,9 @@ static int send_ipv6(const struct inet_sock *i, const struct sock_cmsg *c, struc
 }
 
 int inet_send_ctl(
-	const struct inet_sock *i, const struct scm *scm, struct port_flow *f, struct inet_ctl *ctl)
+	const struct socket *s, const struct scm *scm, struct port_flow *f, struct inet_ctl *ctl)
 {
+	const struct inet_sock *i = s->impl;
 	bool v4 = inet_addr_v4(&f->dst);
 	int r = 0;
 
@@ -106,10 +107,10 @@ int inet_send_ctl(
 		const struct sock_cmsg *c = &scm->extra->c[n];
 
 		if (v4 && c->level == IPPROTO_IP)
-			r = send_ip(i, c, f, ctl);
+			r = send_ip(s, c, f, ctl);
 		else if (c->level == IPPROTO_IPV6 && i->family == AF_INET6 &&
 			 (!v4 || c->type == IPV6_PKTINFO))
-			r = send_ipv6(i, c, f, ctl);
+			r = send_ipv6(s, c, f, ctl);
 	}
 	return r;
 }

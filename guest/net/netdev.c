@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interface table and its ioctls. Interfaces cannot be changed from inside. */
+/* The ioctls of interfaces. All that can be changed from inside is whether one is up. */
 #include "net/netdev.h"
 
+#include <linux/capability.h>
 #include <linux/sockios.h>
 
 #include "kernel/errno.h"
@@ -9,10 +10,10 @@
 #include "mm/usercopy.h"
 #include "net/abi.h"
 #include "net/inet.h"
+#include "net/net_ns.h"
+#include "task/user_ns.h"
 
-#define IFF_LO		0x49u /* IFF_UP | IFF_LOOPBACK | IFF_RUNNING */
-#define IF_NAME_SIZE	16u
-#define ARPHRD_LOOPBACK 772 /* <linux/if_arp.h> needs a libc */
+#define IF_NAME_SIZE 16u
 
 /* struct ifreq of the user ABI. */
 struct user_ifreq {
@@ -31,28 +32,16 @@ struct user_ifconf {
 	uaddr_t buf;
 };
 
-const struct netdev netdevs[] = {
-	{
-		.name = "lo",
-		.index = 1,
-		.flags = IFF_LO,
-		.mtu = 65536,
-		.type = ARPHRD_LOOPBACK,
-		.txqlen = 1000,
-		.naddrs = 2,
-		.addrs = {
-			{ AF_INET, { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } }, 8 },
-			{ AF_INET6, { { [15] = 1 } }, 128 },
-		},
-	},
-};
-const u32 netdevs_count = ARRAY_SIZE(netdevs);
-
-static const struct netdev *find_name(const char *name)
+static const struct netdev *devs_of(const struct net_ns *net)
 {
-	for (u32 i = 0; i < netdevs_count; i++) {
-		if (!strncmp(netdevs[i].name, name, IF_NAME_SIZE))
-			return &netdevs[i];
+	return netdevs_of(READ_ONCE(net->lo_up));
+}
+
+static const struct netdev *find_name(const struct netdev *devs, const char *name)
+{
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		if (!strncmp(devs[i].name, name, IF_NAME_SIZE))
+			return &devs[i];
 	}
 	return NULL;
 }
@@ -123,7 +112,7 @@ static s64 get_one(const struct netdev *d, u32 cmd, struct user_ifreq *r)
 	}
 }
 
-static s64 ioctl_one(u32 cmd, uaddr_t arg)
+static s64 ioctl_one(const struct netdev *devs, u32 cmd, uaddr_t arg)
 {
 	struct user_ifreq r;
 	const struct netdev *d;
@@ -131,44 +120,44 @@ static s64 ioctl_one(u32 cmd, uaddr_t arg)
 
 	if (get_user(r, arg))
 		return -EFAULT;
-	d = find_name(r.name);
+	d = find_name(devs, r.name);
 	ret = d ? get_one(d, cmd, &r) : -ENODEV;
 	if (!ret && copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
 	return ret;
 }
 
-static s64 ioctl_name(uaddr_t arg)
+static s64 ioctl_name(const struct netdev *devs, uaddr_t arg)
 {
 	struct user_ifreq r;
 
 	if (get_user(r, arg))
 		return -EFAULT;
-	for (u32 i = 0; i < netdevs_count; i++) {
-		if (netdevs[i].index != r.number)
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		if (devs[i].index != r.number)
 			continue;
 		memset(r.name, 0, sizeof(r.name));
-		memcpy(r.name, netdevs[i].name, strlen(netdevs[i].name));
+		memcpy(r.name, devs[i].name, strlen(devs[i].name));
 		return copy_to_user(arg, &r, sizeof(r)) ? -EFAULT : 0;
 	}
 	return -ENODEV;
 }
 
 /* Lists the interfaces that have an IPv4 address; without a buffer, how many bytes that takes. */
-static s64 ioctl_conf(uaddr_t arg)
+static s64 ioctl_conf(const struct netdev *devs, uaddr_t arg)
 {
 	struct user_ifconf c;
 	s32 used = 0;
 
 	if (get_user(c, arg))
 		return -EFAULT;
-	for (u32 i = 0; i < netdevs_count; i++) {
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
 		struct user_ifreq r = { .name = "" };
 		u32 addr, mask;
 
-		if (!addr4(&netdevs[i], &addr, &mask))
+		if (!addr4(&devs[i], &addr, &mask))
 			continue;
-		memcpy(r.name, netdevs[i].name, strlen(netdevs[i].name));
+		memcpy(r.name, devs[i].name, strlen(devs[i].name));
 		put_addr4(&r, addr);
 		if (c.buf && c.len - used < (s32)sizeof(r))
 			break;
@@ -179,13 +168,28 @@ static s64 ioctl_conf(uaddr_t arg)
 	return put_user(used, arg);
 }
 
-s64 netdev_ioctl(u32 cmd, uaddr_t arg)
+/* An interface goes up or down; its other flags are what they are. */
+static s64 ioctl_set_flags(struct net_ns *net, uaddr_t arg)
+{
+	struct user_ifreq r;
+
+	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
+		return -EPERM;
+	if (get_user(r, arg))
+		return -EFAULT;
+	if (!find_name(devs_of(net), r.name))
+		return -ENODEV;
+	WRITE_ONCE(net->lo_up, (r.flags & NETDEV_UP) != 0);
+	return 0;
+}
+
+s64 netdev_ioctl(struct net_ns *net, u32 cmd, uaddr_t arg)
 {
 	switch (cmd) {
 	case SIOCGIFCONF:
-		return ioctl_conf(arg);
+		return ioctl_conf(devs_of(net), arg);
 	case SIOCGIFNAME:
-		return ioctl_name(arg);
+		return ioctl_name(devs_of(net), arg);
 	case SIOCGIFFLAGS:
 	case SIOCGIFADDR:
 	case SIOCGIFDSTADDR:
@@ -197,8 +201,9 @@ s64 netdev_ioctl(u32 cmd, uaddr_t arg)
 	case SIOCGIFINDEX:
 	case SIOCGIFTXQLEN:
 	case SIOCGIFMAP:
-		return ioctl_one(cmd, arg);
+		return ioctl_one(devs_of(net), cmd, arg);
 	case SIOCSIFFLAGS:
+		return ioctl_set_flags(net, arg);
 	case SIOCSIFADDR:
 	case SIOCSIFDSTADDR:
 	case SIOCSIFBRDADDR:

@@ -6,6 +6,7 @@
 #include "net/ports.h"
 
 #define NETDEV_ADDRS_MAX 2u
+#define NETDEV_UP	 1u /* IFF_UP; <linux/if.h> needs a libc */
 #define NETDEV_LOWER_UP	 0x10000u /* IFF_LOWER_UP, which ioctls do not show */
 
 struct netdev_addr {
@@ -25,10 +26,12 @@ struct netdev {
 	struct netdev_addr addrs[NETDEV_ADDRS_MAX];
 };
 
-extern const struct netdev netdevs[];
-extern const u32 netdevs_count;
+#define NETDEVS_COUNT 1u
+/* The interfaces of a namespace, by what its loopback interface is: one that is down has no addresses. */
+const struct netdev *netdevs_of(bool lo_up);
 
+struct net_ns;
 /* The ioctls of every socket: SIOCGIFCONF and the like. 0, or -errno; -ENOTTY: not one of them. */
-s64 netdev_ioctl(u32 cmd, uaddr_t arg);
+s64 netdev_ioctl(struct net_ns *net, u32 cmd, uaddr_t arg);
 
 #endif

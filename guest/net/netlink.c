@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AF_NETLINK, the protocol NETLINK_ROUTE alone: sockets that ask the sentry. Nothing changes, so groups never hear anything. See netlink(7). */
+/* AF_NETLINK, the protocol NETLINK_ROUTE alone: sockets that ask the sentry. Groups never hear anything. See netlink(7). */
 #include <linux/capability.h>
 
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
 #include "net/netlink.h"
 #include "net/rtnl.h"
 #include "net/scm.h"
 #include "net/socket.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define REQUEST_MAX 32768u /* bytes of one send */
 #define ANSWERS_MAX 64u /* datagrams that wait to be read */
@@ -25,6 +27,7 @@ struct nl_sock {
 	struct list_head queue;
 	u32 nqueued;
 	bool overrun; /* an answer was dropped: told once as ENOBUFS */
+	u32 net; /* number of the network namespace; constant */
 	u32 portid, groups; /* lock: names_lock */
 	struct list_head link; /* lock: names_lock */
 	struct mutex read_lock; /* one reader at a time consumes the queue */
@@ -42,12 +45,12 @@ static struct nl_sock *nl_of(struct socket *s)
 
 /* ---- names ---- */
 
-static bool portid_taken(u32 id)
+static bool portid_taken(u32 net, u32 id)
 {
 	struct nl_sock *n;
 
 	list_for_each_entry (n, &names, link) {
-		if (n->portid == id)
+		if (n->net == net && n->portid == id)
 			return true;
 	}
 	return false;
@@ -64,9 +67,9 @@ static int name_set(struct nl_sock *n, u32 id)
 	} else {
 		if (!id)
 			id = (u32)task_current()->group->pid;
-		else if (portid_taken(id))
+		else if (portid_taken(n->net, id))
 			r = -EADDRINUSE;
-		while (!r && portid_taken(id))
+		while (!r && portid_taken(n->net, id))
 			id = next_portid++;
 		if (!r) {
 			n->portid = id;
@@ -164,11 +167,26 @@ void netlink_tell(struct file *f, const void *data, u32 len)
 	queue_put(s->impl, data, len);
 }
 
-/* Each message of a request is answered on its own. */
-static int nl_requests(struct nl_sock *n, const u8 *buf, u32 len)
+/* A request may change whether the loopback interface is up. */
+static void request(const struct socket *s, const u8 *msg, struct rtnl_answer *a)
 {
+	struct rtnl_net net = {
+		.admin = ns_capable(s->net->ns.owner, CAP_NET_ADMIN),
+		.lo_up = READ_ONCE(s->net->lo_up),
+	};
+	const struct nl_sock *n = s->impl;
+	bool was = net.lo_up;
+
+	rtnl_request(msg, n->portid, &net, a);
+	if (net.lo_up != was)
+		WRITE_ONCE(s->net->lo_up, net.lo_up);
+}
+
+/* Each message of a request is answered on its own. */
+static int nl_requests(struct socket *s, const u8 *buf, u32 len)
+{
+	struct nl_sock *n = nl_of(s);
 	struct rtnl_answer *a = kmalloc(sizeof(*a));
-	bool admin = capable(CAP_NET_ADMIN);
 	u32 at = 0;
 
 	if (!a)
@@ -178,7 +196,7 @@ static int nl_requests(struct nl_sock *n, const u8 *buf, u32 len)
 
 		if (h->nlmsg_len < NLMSG_HDRLEN || h->nlmsg_len > len - at)
 			break;
-		rtnl_request(buf + at, n->portid, admin, a);
+		request(s, buf + at, a);
 		if (a->len)
 			queue_put(n, a->buf, a->len);
 		if (a->done)
@@ -213,7 +231,7 @@ static s64 nl_send(struct socket *s, struct sock_msg *m)
 	buf = kmalloc(len ? len : 1);
 	if (!buf)
 		return -ENOBUFS;
-	r = uio_read(m->uio, buf, len) < len ? -EFAULT : nl_requests(nl_of(s), buf, len);
+	r = uio_read(m->uio, buf, len) < len ? -EFAULT : nl_requests(s, buf, len);
 	kfree(buf);
 	return r ? r : (s64)len;
 }
@@ -383,6 +401,7 @@ static int nl_create(struct socket *s)
 	n = kzalloc(sizeof(*n));
 	if (!n)
 		return -ENOBUFS;
+	n->net = s->net->ns.inum;
 	list_init(&n->queue);
 	list_init(&n->link);
 	waitq_init(&n->wq);

@@ -15,6 +15,7 @@ struct port {
 	struct list_head owners; /* bound or listening */
 	struct list_head conns; /* connected, TIME_WAIT */
 	u16 num;
+	u32 net;
 };
 
 static const u8 mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -72,20 +73,25 @@ static bool entries_conflict(const struct port_entry *a, const struct port_entry
 
 /* ---- ports and hashes ---- */
 
-static struct port *port_get(struct port_table *t, u16 num)
+static struct list_head *port_bucket(struct port_table *t, u32 net, u16 num)
+{
+	return &t->ports[(num ^ net * 0x9e3779b1u) % PORT_BUCKETS];
+}
+
+static struct port *port_get(struct port_table *t, u32 net, u16 num)
 {
 	struct port *p;
 
-	list_for_each_entry (p, &t->ports[num % PORT_BUCKETS], link) {
-		if (p->num == num)
+	list_for_each_entry (p, port_bucket(t, net, num), link) {
+		if (p->num == num && p->net == net)
 			return p;
 	}
 	return NULL;
 }
 
-static struct port *port_get_or_make(struct port_table *t, u16 num)
+static struct port *port_get_or_make(struct port_table *t, u32 net, u16 num)
 {
-	struct port *p = port_get(t, num);
+	struct port *p = port_get(t, net, num);
 
 	if (p)
 		return p;
@@ -93,9 +99,10 @@ static struct port *port_get_or_make(struct port_table *t, u16 num)
 	if (!p)
 		return NULL;
 	p->num = num;
+	p->net = net;
 	list_init(&p->owners);
 	list_init(&p->conns);
-	list_add(&t->ports[num % PORT_BUCKETS], &p->link);
+	list_add(port_bucket(t, net, num), &p->link);
 	return p;
 }
 
@@ -119,8 +126,8 @@ static struct port_entry *conn_find(struct port_table *t, const struct port_entr
 	struct port_entry *e;
 
 	list_for_each_entry (e, conn_bucket(t, like), hash_link) {
-		if (e != like && e->lport == like->lport && e->rport == like->rport &&
-			inet_addr_equal(&e->local, &like->local) &&
+		if (e != like && e->net == like->net && e->lport == like->lport &&
+			e->rport == like->rport && inet_addr_equal(&e->local, &like->local) &&
 			inet_addr_equal(&e->remote, &like->remote))
 			return e;
 	}
@@ -185,11 +192,11 @@ static bool list_conflicts(struct list_head *list, const struct port_entry *e)
 
 static int bind_to(struct port_table *t, struct port_entry *e, u16 num)
 {
-	struct port *p = port_get(t, num);
+	struct port *p = port_get(t, e->net, num);
 
 	if (p && (list_conflicts(&p->owners, e) || list_conflicts(&p->conns, e)))
 		return -EADDRINUSE;
-	p = port_get_or_make(t, num);
+	p = port_get_or_make(t, e->net, num);
 	if (!p)
 		return -ENOMEM;
 	e->lport = num;
@@ -251,12 +258,12 @@ int port_connect(struct port_table *t, struct port_entry *e, u32 seed, u64 now)
 		return connect_bound(t, e, now);
 	for (u32 i = 0; i < EPHEMERAL_COUNT; i++) {
 		u16 num = (u16)(PORT_EPHEMERAL_MIN + (seed + i) % EPHEMERAL_COUNT);
-		struct port *p = port_get(t, num);
+		struct port *p = port_get(t, e->net, num);
 
 		e->lport = num;
 		if (p && (!list_empty(&p->owners) || !tuple_free(t, e, now)))
 			continue;
-		p = port_get_or_make(t, num);
+		p = port_get_or_make(t, e->net, num);
 		if (!p)
 			return -ENOMEM;
 		entry_insert(t, p, e, PORT_CONNECTED);
@@ -268,7 +275,7 @@ int port_connect(struct port_table *t, struct port_entry *e, u32 seed, u64 now)
 
 int port_accept(struct port_table *t, struct port_entry *e)
 {
-	struct port *p = port_get_or_make(t, e->lport);
+	struct port *p = port_get_or_make(t, e->net, e->lport);
 	struct port_entry *old;
 
 	if (!p)
@@ -335,7 +342,7 @@ static u32 entry_score(const struct port_entry *e, const struct port_flow *f)
 
 struct port_entry *port_find(struct port_table *t, const struct port_flow *flow, bool listening)
 {
-	struct port *p = port_get(t, flow->dport);
+	struct port *p = port_get(t, flow->net, flow->dport);
 	struct port_entry *e, *best = NULL;
 	u32 best_score = 0, same = 0, hash;
 

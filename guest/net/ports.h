@@ -2,6 +2,7 @@
 /*
  * Who has which port of a transport protocol: bound, listening and connected sockets, and names in TIME_WAIT. Pure bookkeeping: the caller
  * locks and keeps the entries alive. Addresses are IPv6; those of IPv4 in their mapped form (::ffff:a.b.c.d).
+ * One table serves all network namespaces.
  */
 #ifndef NET_PORTS_H
 #define NET_PORTS_H
@@ -35,6 +36,7 @@ struct port_entry {
 	struct port *port;
 	struct inet_addr local, remote;
 	u16 lport, rport; /* host byte order */
+	u32 net; /* whose: entries of different ones never meet */
 	u8 state; /* enum port_state */
 	bool reuse, reuseport, v6only;
 	bool v6; /* belongs to a socket of AF_INET6 */
@@ -76,6 +78,7 @@ void port_expire(struct port_table *t, u64 now);
 struct port_flow {
 	struct inet_addr src, dst;
 	u16 sport, dport;
+	u32 net;
 };
 /* The listening socket, or the receiver of a datagram, that fits best; NULL = none. */
 struct port_entry *port_find(struct port_table *t, const struct port_flow *flow, bool listening);

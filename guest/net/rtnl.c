@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of NETLINK_ROUTE. The network cannot be changed from inside: what is not a question is refused. */
+/*
+ * Requests of NETLINK_ROUTE. All that can be changed from inside is whether the
+ * loopback interface is up: what else is not a question is refused.
+ */
 #include "net/rtnl.h"
 
 #include <linux/if_addr.h>
@@ -13,12 +16,14 @@
 
 #define ATTR_ALIGN(n)	  ALIGN_UP((u32)(n), 4u)
 #define OPERSTATE_UNKNOWN 0
+#define OPERSTATE_DOWN	  2
 #define FOREVER		  ~0u
 
 /* Messages being put together. */
 struct writer {
 	struct rtnl_answer *out;
 	const struct nlmsghdr *req;
+	const struct netdev *devs;
 	u32 portid;
 	u16 flags;
 	struct nlmsghdr *msg; /* the current one */
@@ -93,17 +98,17 @@ static void put_link(struct writer *w, const struct netdev *d)
 	static const u8 no_address[6];
 	struct rtnl_link_stats stats = { 0 };
 	struct ifinfomsg *m = msg_begin(w, RTM_NEWLINK, sizeof(*m));
-	u8 state = OPERSTATE_UNKNOWN;
+	u8 state = d->flags & NETDEV_UP ? OPERSTATE_UNKNOWN : OPERSTATE_DOWN, mode = 0;
 
 	if (!m)
 		return;
 	m->ifi_type = d->type;
 	m->ifi_index = d->index;
-	m->ifi_flags = d->flags | NETDEV_LOWER_UP;
+	m->ifi_flags = d->flags & NETDEV_UP ? d->flags | NETDEV_LOWER_UP : d->flags;
 	put_string(w, IFLA_IFNAME, d->name);
 	put_u32(w, IFLA_TXQLEN, d->txqlen);
 	put_attr(w, IFLA_OPERSTATE, &state, 1);
-	put_attr(w, IFLA_LINKMODE, &state, 1);
+	put_attr(w, IFLA_LINKMODE, &mode, 1);
 	put_u32(w, IFLA_MTU, d->mtu);
 	put_u32(w, IFLA_GROUP, 0);
 	put_u32(w, IFLA_PROMISCUITY, 0);
@@ -136,30 +141,69 @@ static const u8 *find_attr(const struct nlmsghdr *h, u32 at, u16 type, u32 *len)
 	return NULL;
 }
 
-static s32 get_link(struct writer *w, bool dump)
+/* The interface that a request names by its number or its name. 0, -EINVAL (by neither), -ENODEV. */
+static s32 named_link(const struct writer *w, struct ifinfomsg *m, const struct netdev **out)
 {
-	struct ifinfomsg m = { 0 };
-	const u8 *name = NULL;
-	u32 len = 0, fixed = NLMSG_HDRLEN + sizeof(m);
+	u32 len = 0, fixed = NLMSG_HDRLEN + sizeof(*m);
+	const u8 *name;
 
-	if (w->req->nlmsg_len >= fixed) {
-		memcpy(&m, (const u8 *)w->req + NLMSG_HDRLEN, sizeof(m));
-		name = find_attr(w->req, fixed, IFLA_IFNAME, &len);
-	} else if (!dump) {
+	if (w->req->nlmsg_len < fixed)
 		return -EINVAL;
-	}
-	for (u32 i = 0; i < netdevs_count; i++) {
-		const struct netdev *d = &netdevs[i];
+	memcpy(m, (const u8 *)w->req + NLMSG_HDRLEN, sizeof(*m));
+	name = find_attr(w->req, fixed, IFLA_IFNAME, &len);
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		const struct netdev *d = &w->devs[i];
 		bool same = name && len >= strlen(d->name) &&
 			    !strncmp((const char *)name, d->name, len);
 
-		if (dump || (m.ifi_index ? m.ifi_index == d->index : same)) {
-			put_link(w, d);
-			if (!dump)
-				return 0;
+		if (m->ifi_index ? m->ifi_index == d->index : same) {
+			*out = d;
+			return 0;
 		}
 	}
-	return dump ? 0 : m.ifi_index || name ? -ENODEV : -EINVAL;
+	return m->ifi_index || name ? -ENODEV : -EINVAL;
+}
+
+static s32 get_link(struct writer *w, bool dump)
+{
+	const struct netdev *d;
+	struct ifinfomsg m;
+	s32 r;
+
+	if (!dump) {
+		r = named_link(w, &m, &d);
+		if (!r)
+			put_link(w, d);
+		return r;
+	}
+	for (u32 i = 0; i < NETDEVS_COUNT; i++)
+		put_link(w, &w->devs[i]);
+	return 0;
+}
+
+/* Up and down is all that changes: what else a request asks for is refused as a whole. */
+static s32 set_link(const struct writer *w, struct rtnl_net *net)
+{
+	u32 at = NLMSG_HDRLEN + sizeof(struct ifinfomsg);
+	const struct netdev *d;
+	struct ifinfomsg m;
+	s32 r = named_link(w, &m, &d);
+
+	if (r)
+		return r == -ENODEV && (w->req->nlmsg_flags & NLM_F_CREATE) ? -EOPNOTSUPP : r;
+	while (at + sizeof(struct rtattr) <= w->req->nlmsg_len) {
+		struct rtattr a;
+
+		memcpy(&a, (const u8 *)w->req + at, sizeof(a));
+		if (a.rta_len < sizeof(a) || a.rta_len > w->req->nlmsg_len - at)
+			return -EINVAL;
+		if (a.rta_type != IFLA_IFNAME && a.rta_type != IFLA_EXT_MASK)
+			return -EOPNOTSUPP;
+		at += ATTR_ALIGN(a.rta_len);
+	}
+	if (m.ifi_change ? m.ifi_change & NETDEV_UP : m.ifi_flags)
+		net->lo_up = m.ifi_flags & NETDEV_UP;
+	return 0;
 }
 
 /* ---- addresses ---- */
@@ -204,13 +248,33 @@ static s32 get_addr(struct writer *w)
 {
 	u32 family = request_family(w->req);
 
-	for (u32 i = 0; i < netdevs_count; i++) {
-		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
-			if (!family || family == netdevs[i].addrs[n].family)
-				put_addr(w, &netdevs[i], &netdevs[i].addrs[n]);
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		for (u32 n = 0; n < w->devs[i].naddrs; n++) {
+			if (!family || family == w->devs[i].addrs[n].family)
+				put_addr(w, &w->devs[i], &w->devs[i].addrs[n]);
 		}
 	}
 	return 0;
+}
+
+/* Going up brings the one address that there can be. */
+static s32 new_addr(const struct writer *w, const struct rtnl_net *net)
+{
+	static const u8 loopback[4] = { 127, 0, 0, 1 };
+	u32 len = 0, fixed = NLMSG_HDRLEN + sizeof(struct ifaddrmsg);
+	struct ifaddrmsg m;
+	const u8 *addr;
+
+	if (w->req->nlmsg_len < fixed)
+		return -EINVAL;
+	memcpy(&m, (const u8 *)w->req + NLMSG_HDRLEN, sizeof(m));
+	addr = find_attr(w->req, fixed, IFA_LOCAL, &len);
+	if (m.ifa_index != (u32)w->devs[0].index)
+		return -ENODEV;
+	if (m.ifa_family != AF_INET || m.ifa_prefixlen != 8 || !addr || len != sizeof(loopback) ||
+		memcmp(addr, loopback, len) != 0)
+		return -EOPNOTSUPP;
+	return net->lo_up ? -EEXIST : 0;
 }
 
 /* ---- routes: every address is a local one ---- */
@@ -244,15 +308,15 @@ static void put_route(
 
 static void dump_routes(struct writer *w, u32 family)
 {
-	for (u32 i = 0; i < netdevs_count; i++) {
-		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
-			const struct netdev_addr *a = &netdevs[i].addrs[n];
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		for (u32 n = 0; n < w->devs[i].naddrs; n++) {
+			const struct netdev_addr *a = &w->devs[i].addrs[n];
 
 			if (family && family != a->family)
 				continue;
-			put_route(w, &netdevs[i], a, a->prefix);
+			put_route(w, &w->devs[i], a, a->prefix);
 			if (a->family == AF_INET)
-				put_route(w, &netdevs[i], a, 32);
+				put_route(w, &w->devs[i], a, 32);
 		}
 	}
 }
@@ -270,15 +334,15 @@ static s32 one_route(struct writer *w)
 	dst = find_attr(w->req, NLMSG_HDRLEN + sizeof(struct rtmsg), RTA_DST, &len);
 	if (!dst || len != (family == AF_INET ? 4u : 16u))
 		return -EINVAL;
-	for (u32 i = 0; i < netdevs_count; i++) {
-		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
-			struct netdev_addr to = netdevs[i].addrs[n];
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		for (u32 n = 0; n < w->devs[i].naddrs; n++) {
+			struct netdev_addr to = w->devs[i].addrs[n];
 			const u8 *own;
 
 			addr_bytes(family, &to.addr, &own);
 			if (to.family != family || memcmp(own, dst, to.prefix / 8))
 				continue;
-			put_route(w, &netdevs[i], &to, family == AF_INET ? 32 : 128);
+			put_route(w, &w->devs[i], &to, family == AF_INET ? 32 : 128);
 			return 0;
 		}
 	}
@@ -287,7 +351,22 @@ static s32 one_route(struct writer *w)
 
 /* ---- requests ---- */
 
-static s32 answer(struct writer *w, bool dump, bool admin)
+static s32 change(const struct writer *w, struct rtnl_net *net)
+{
+	if (!net->admin)
+		return -EPERM;
+	switch (w->req->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_SETLINK:
+		return set_link(w, net);
+	case RTM_NEWADDR:
+		return new_addr(w, net);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static s32 answer(struct writer *w, bool dump, struct rtnl_net *net)
 {
 	switch (w->req->nlmsg_type) {
 	case RTM_GETLINK:
@@ -304,17 +383,19 @@ static s32 answer(struct writer *w, bool dump, bool admin)
 	case RTM_GETQDISC:
 		return dump ? 0 : -EOPNOTSUPP; /* there are none */
 	default:
-		return admin ? -EOPNOTSUPP : -EPERM;
+		return change(w, net);
 	}
 }
 
-void rtnl_request(const u8 *msg, u32 portid, bool admin, struct rtnl_answer *out)
+void rtnl_request(const u8 *msg, u32 portid, struct rtnl_net *net, struct rtnl_answer *out)
 {
 	const struct nlmsghdr *h = (const struct nlmsghdr *)msg;
 	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	struct writer w = {
-		.out = out, .req = h, .portid = portid, .flags = dump ? NLM_F_MULTI : 0
-	};
+	struct writer w = { .out = out,
+		.req = h,
+		.devs = netdevs_of(net->lo_up),
+		.portid = portid,
+		.flags = dump ? NLM_F_MULTI : 0 };
 	s32 r;
 
 	out->len = 0;
@@ -324,7 +405,7 @@ void rtnl_request(const u8 *msg, u32 portid, bool admin, struct rtnl_answer *out
 			put_error(&w, 0);
 		return;
 	}
-	r = answer(&w, dump, admin);
+	r = answer(&w, dump, net);
 	if (r || (!dump && (h->nlmsg_flags & NLM_F_ACK))) {
 		put_error(&w, r);
 		return;

@@ -20,7 +20,13 @@ struct rtnl_answer {
 	} end;
 };
 
-/* Answers one request: `msg` holds h.nlmsg_len bytes, at least a header. admin: may change the network (which is refused in another way). */
-void rtnl_request(const u8 *msg, u32 portid, bool admin, struct rtnl_answer *out);
+/* The network that is asked about. */
+struct rtnl_net {
+	bool admin; /* who asks may change it */
+	bool lo_up; /* may be changed by the request */
+};
+
+/* Answers one request: `msg` holds h.nlmsg_len bytes, at least a header. */
+void rtnl_request(const u8 *msg, u32 portid, struct rtnl_net *net, struct rtnl_answer *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "kernel/errno.h"
 #include "mm/slab.h"
 #include "mm/page.h"
+#include "net/net_ns.h"
 #include "net/netdev.h"
 #include "net/stream.h"
 #include "net/scm.h"
@@ -87,7 +88,7 @@ static s64 socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
 	else if (cmd == TIOCOUTQ)
 		n = s->ops->outq(s);
 	else
-		return netdev_ioctl(cmd, arg);
+		return netdev_ioctl(s->net, cmd, arg);
 	if (n < 0)
 		return n;
 	return put_user((s32)n, arg);
@@ -98,6 +99,7 @@ static void socket_file_release(struct file *f)
 	struct socket *s = f->priv;
 
 	s->ops->release(s);
+	net_ns_put(s->net);
 	kfree(s);
 }
 
@@ -109,7 +111,8 @@ static const struct file_ops socket_file_ops = {
 	.release = socket_file_release,
 };
 
-int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **out)
+int socket_create(
+	struct net_ns *net, u32 family, u32 type, u32 protocol, u32 flags, struct file **out)
 {
 	const struct sock_family *fam = family_find(family);
 	struct socket *s;
@@ -129,6 +132,8 @@ int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **o
 	s->protocol = protocol;
 	s->sndbuf = s->rcvbuf = SOCKET_BUF_DEFAULT;
 	s->rcvlowat = 1;
+	s->net = net;
+	net_ns_get(net);
 	r = fam->create(s);
 	if (r)
 		goto err_free;
@@ -143,6 +148,7 @@ int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **o
 err_release:
 	s->ops->release(s);
 err_free:
+	net_ns_put(net);
 	kfree(s);
 	return r;
 }

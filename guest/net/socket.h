@@ -10,6 +10,7 @@
 #include "fs/vfs.h"
 #include "net/abi.h"
 
+struct net_ns;
 struct socket;
 struct scm;
 
@@ -65,6 +66,7 @@ struct socket {
 	u32 family, type, protocol;
 	const struct sock_ops *ops;
 	struct file *file; /* not counted: the file owns the socket */
+	struct net_ns *net; /* reference */
 	void *impl;
 	u32 sndbuf, rcvbuf; /* bytes, doubled as Linux reports them */
 	u64 rcvtimeo, sndtimeo; /* ns, 0 = for ever */
@@ -80,7 +82,8 @@ struct sock_family {
 };
 
 /* A new socket and its file (one reference, O_NONBLOCK from flags). 0 or -errno. */
-int socket_create(u32 family, u32 type, u32 protocol, u32 flags, struct file **out);
+int socket_create(
+	struct net_ns *net, u32 family, u32 type, u32 protocol, u32 flags, struct file **out);
 /* The socket of a descriptor, with a reference on *file. NULL and *err = -EBADF or -ENOTSOCK. */
 struct socket *socket_of_fd(int fd, struct file **file, int *err);
 bool socket_nonblock(const struct socket *s, u32 msg_flags);

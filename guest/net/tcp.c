@@ -8,6 +8,7 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
 
 #define TCP_SNDBUF_DEFAULT 16384u /* as Linux reports them; the ring is larger */
 #define TCP_RCVBUF_DEFAULT 131072u
@@ -47,13 +48,13 @@ const struct inet_proto tcp_proto = {
 	.info = tcp_info_fill,
 };
 
-struct tcp_sock *tcp_alloc(u32 family)
+struct tcp_sock *tcp_alloc(u32 family, u32 net)
 {
 	struct tcp_sock *t = kcache_zalloc(&tcp_cache);
 
 	if (!t)
 		return NULL;
-	inet_init(&t->in, &tcp_proto, family);
+	inet_init(&t->in, &tcp_proto, family, net);
 	t->state = TCP_CLOSE;
 	list_init(&t->pending);
 	list_init(&t->waiting);
@@ -271,7 +272,7 @@ static const struct sock_ops tcp_ops = {
 
 int tcp_create(struct socket *s)
 {
-	struct tcp_sock *t = tcp_alloc(s->family);
+	struct tcp_sock *t = tcp_alloc(s->family, s->net->ns.inum);
 
 	if (!t)
 		return -ENOBUFS;

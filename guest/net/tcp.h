@@ -81,7 +81,7 @@ static inline bool tcp_connected(const struct tcp_sock *t)
 u32 tcp_state(struct tcp_sock *t);
 
 /* tcp.c */
-struct tcp_sock *tcp_alloc(u32 family);
+struct tcp_sock *tcp_alloc(u32 family, u32 net);
 
 /* tcp_conn.c: the life of connections */
 int tcp_listen(struct socket *s, int backlog);

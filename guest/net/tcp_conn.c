@@ -250,7 +250,7 @@ static int backlog_reserve(struct tcp_sock *l, struct tcp_sock *t, bool wait)
 
 static struct tcp_sock *server_end(struct tcp_sock *l, struct tcp_sock *t)
 {
-	struct tcp_sock *srv = tcp_alloc(l->in.family);
+	struct tcp_sock *srv = tcp_alloc(l->in.family, l->in.port.net);
 	int r;
 
 	if (!srv)
@@ -405,6 +405,7 @@ static struct tcp_sock *find_listener(const struct inet_sock *i)
 		.dst = i->port.remote,
 		.sport = i->port.lport,
 		.dport = i->port.rport,
+		.net = i->port.net,
 	};
 	struct port_entry *e;
 	struct tcp_sock *l = NULL;
@@ -481,7 +482,7 @@ static int connect_start(struct socket *s, const struct sock_addr *addr)
 	/* A v6 wildcard that is bound, or nothing at all, becomes the address that fits. */
 	if (inet_addr_any(&src))
 		src = inet_addr_v4(&dst) ? inet_any4 : inet_any6;
-	r = inet_route(&dst, &src);
+	r = inet_route(s->net, &dst, &src);
 	if (r)
 		return r == -EACCES ? -ENETUNREACH : r;
 	spin_lock(&t->in.lock);

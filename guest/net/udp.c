@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/inet.h"
+#include "net/net_ns.h"
 #include "net/stream.h"
 #include "net/scm.h"
 #include "net/tcp.h"
@@ -119,7 +120,7 @@ static int udp_route(struct socket *s, struct inet_addr *dst, struct inet_addr *
 
 	if (inet_addr_any(src))
 		*src = inet_addr_v4(dst) ? inet_any4 : inet_any6;
-	r = inet_route(dst, src);
+	r = inet_route(s->net, dst, src);
 	return r == -EACCES && s->broadcast ? -ENETUNREACH : r;
 }
 
@@ -189,6 +190,7 @@ static int send_flow(
 	spin_lock(&udp_table_lock);
 	f->src = i->port.local;
 	f->sport = i->port.lport;
+	f->net = i->port.net;
 	if (!f->dport) {
 		f->dst = i->port.remote;
 		f->dport = i->port.rport;
@@ -198,7 +200,7 @@ static int send_flow(
 	spin_unlock(&udp_table_lock);
 	if (!f->dport)
 		return -EDESTADDRREQ;
-	r = inet_send_ctl(i, m->scm, f, ctl);
+	r = inet_send_ctl(s, m->scm, f, ctl);
 	return r ? r : udp_route(s, &f->dst, &f->src);
 }
 
@@ -582,7 +584,7 @@ int udp_create(struct socket *s)
 
 	if (!u)
 		return -ENOBUFS;
-	inet_init(&u->in, &udp_proto, s->family);
+	inet_init(&u->in, &udp_proto, s->family, s->net->ns.inum);
 	list_init(&u->queue);
 	list_init(&u->errors);
 	u->rcvbuf = s->rcvbuf;

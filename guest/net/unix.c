@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AF_UNIX: creation, connection, shutdown, poll, close. See unix(7). */
+#include "net/net_ns.h"
 #include "net/unix.h"
 
 #include "kernel/errno.h"
@@ -12,7 +13,7 @@ static struct kcache unix_cache = KCACHE("unix_sock", struct unix_sock);
 static struct spinlock unix_all_lock; /* protects: unix_all */
 static struct list_head unix_all = LIST_HEAD_INIT(unix_all);
 
-struct unix_sock *unix_alloc(u32 type)
+struct unix_sock *unix_alloc(u32 type, u32 net)
 {
 	struct unix_sock *u = kcache_zalloc(&unix_cache);
 
@@ -20,6 +21,7 @@ struct unix_sock *unix_alloc(u32 type)
 		return NULL;
 	ref_init(&u->ref);
 	u->type = type;
+	u->net = net;
 	list_init(&u->queue);
 	list_init(&u->pending);
 	list_init(&u->pending_link);
@@ -50,7 +52,7 @@ void unix_put(struct unix_sock *u)
 	kcache_free(&unix_cache, u);
 }
 
-void unix_each(void (*fn)(const struct unix_info *i, void *arg), void *arg)
+void unix_each(u32 net, void (*fn)(const struct unix_info *i, void *arg), void *arg)
 {
 	struct unix_sock *u;
 
@@ -58,6 +60,8 @@ void unix_each(void (*fn)(const struct unix_info *i, void *arg), void *arg)
 	list_for_each_entry (u, &unix_all, all) {
 		struct unix_info i = { .refs = (u32)u->ref.count, .type = u->type, .ino = u->ino };
 
+		if (u->net != net)
+			continue;
 		spin_lock(&u->lock);
 		i.listening = u->state == UNIX_LISTENING;
 		i.connected = u->state == UNIX_CONNECTED;
@@ -118,7 +122,7 @@ static int connect_dgram(struct unix_sock *u, const struct sock_addr *addr)
 	int r;
 
 	if (addr->family != AF_UNSPEC) {
-		r = unix_lookup(addr, u->type, &peer);
+		r = unix_lookup(u->net, addr, u->type, &peer);
 		if (r)
 			return r;
 	}
@@ -198,10 +202,10 @@ static int connect_stream(struct socket *s, const struct sock_addr *addr)
 
 	if (READ_ONCE(u->state) != UNIX_FREE)
 		return u->state == UNIX_LISTENING ? -EINVAL : -EISCONN;
-	r = unix_lookup(addr, u->type, &l);
+	r = unix_lookup(u->net, addr, u->type, &l);
 	if (r)
 		return r;
-	end = unix_alloc(u->type);
+	end = unix_alloc(u->type, l->net);
 	r = end ? -EAGAIN : -ENOMEM;
 	while (r == -EAGAIN) {
 		if (READ_ONCE(l->state) != UNIX_LISTENING) {
@@ -535,7 +539,7 @@ static int unix_create(struct socket *s)
 		return -ESOCKTNOSUPPORT;
 	if (s->protocol && s->protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
-	s->impl = unix_alloc(s->type);
+	s->impl = unix_alloc(s->type, s->net->ns.inum);
 	if (!s->impl)
 		return -ENOMEM;
 	s->ops = &unix_ops;

@@ -27,6 +27,7 @@ struct unix_name {
 	struct unix_sock *owner; /* not counted, NULL once closed; lock: names */
 	struct path path; /* of a path name, references */
 	struct sock_addr addr;
+	u32 net; /* number of the network namespace that an abstract one is of */
 };
 
 struct unix_msg {
@@ -40,7 +41,7 @@ struct unix_msg {
 struct unix_sock {
 	struct ref ref;
 	struct spinlock lock; /* protects: all below unless noted */
-	u32 type; /* constant */
+	u32 type, net; /* constant; number of the network namespace */
 	struct list_head all; /* every socket; lock: unix_all_lock */
 	u64 ino; /* of the socket's file, 0 = none yet */
 	u32 state; /* enum unix_state */
@@ -61,7 +62,7 @@ struct unix_sock {
 	struct waitq space; /* writers to this socket's queue, connectors */
 };
 
-struct unix_sock *unix_alloc(u32 type);
+struct unix_sock *unix_alloc(u32 type, u32 net);
 void unix_get(struct unix_sock *u);
 void unix_put(struct unix_sock *u);
 /* The peer with a reference, or NULL. */
@@ -78,12 +79,12 @@ struct unix_info {
 	u64 ino;
 	struct sock_addr addr; /* len 0 = no name */
 };
-void unix_each(void (*fn)(const struct unix_info *i, void *arg), void *arg);
+void unix_each(u32 net, void (*fn)(const struct unix_info *i, void *arg), void *arg);
 
 /* unix_name.c */
 int unix_bind(struct socket *s, const struct sock_addr *addr);
-/* The socket that addr names, with a reference, when the caller may write to it. 0, -ECONNREFUSED, -ENOENT, -EACCES... */
-int unix_lookup(const struct sock_addr *addr, u32 type, struct unix_sock **out);
+/* The socket that addr names (abstract: in the namespace of that number), with a reference, when the caller may write to it. 0, -ECONNREFUSED, -ENOENT, -EACCES... */
+int unix_lookup(u32 net, const struct sock_addr *addr, u32 type, struct unix_sock **out);
 void unix_unbind(struct unix_sock *u);
 void unix_name_get(struct unix_name *n);
 void unix_name_put(struct unix_name *n);

@@ -174,7 +174,7 @@ static int send_target(struct socket *s, struct sock_msg *m, struct unix_sock **
 	if (m->name && m->name->len) {
 		if (u->type != SOCK_DGRAM)
 			return READ_ONCE(u->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
-		return unix_lookup(m->name, u->type, to);
+		return unix_lookup(u->net, m->name, u->type, to);
 	}
 	*to = unix_peer(u);
 	if (*to)

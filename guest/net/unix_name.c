@@ -44,12 +44,13 @@ static bool addr_abstract(const struct sock_addr *addr)
 }
 
 /* Lock held. */
-static struct unix_name *abstract_find(const struct sock_addr *addr)
+static struct unix_name *abstract_find(u32 net, const struct sock_addr *addr)
 {
 	struct unix_name *n;
 
 	list_for_each_entry (n, &names, link) {
-		if (n->addr.len == addr->len && !memcmp(n->addr.raw, addr->raw, addr->len))
+		if (n->net == net && n->addr.len == addr->len &&
+			!memcmp(n->addr.raw, addr->raw, addr->len))
 			return n;
 	}
 	return NULL;
@@ -78,8 +79,9 @@ static int bind_abstract(struct unix_sock *u, const struct sock_addr *addr)
 
 	if (!n)
 		return -ENOMEM;
+	n->net = u->net;
 	spin_lock(&names_lock);
-	if (!abstract_find(addr))
+	if (!abstract_find(u->net, addr))
 		r = name_attach(u, n);
 	if (!r)
 		list_add(&names, &n->link);
@@ -190,7 +192,7 @@ static int lookup_path(const struct sock_addr *addr, struct unix_sock **out)
 	return r;
 }
 
-int unix_lookup(const struct sock_addr *addr, u32 type, struct unix_sock **out)
+int unix_lookup(u32 net, const struct sock_addr *addr, u32 type, struct unix_sock **out)
 {
 	int r;
 
@@ -199,7 +201,7 @@ int unix_lookup(const struct sock_addr *addr, u32 type, struct unix_sock **out)
 		return -EINVAL;
 	if (addr_abstract(addr)) {
 		spin_lock(&names_lock);
-		*out = name_owner(abstract_find(addr));
+		*out = name_owner(abstract_find(net, addr));
 		spin_unlock(&names_lock);
 		r = *out ? 0 : -ECONNREFUSED;
 	} else {

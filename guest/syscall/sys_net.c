@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/scm.h"
+#include "net/net_ns.h"
 #include "net/socket.h"
 #include "syscall/handlers.h"
 
@@ -49,7 +50,8 @@ s64 sys_socket(struct task *t, const struct sysargs *a)
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
-	r = socket_create((u32)a->a[0], (u32)a->a[1] & SOCK_TYPE_MASK, (u32)a->a[2], flags, &f);
+	r = socket_create(net_ns_current(), (u32)a->a[0], (u32)a->a[1] & SOCK_TYPE_MASK,
+		(u32)a->a[2], flags, &f);
 	if (r)
 		return r;
 	r = fd_install(f, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0, 0);
@@ -91,10 +93,10 @@ s64 sys_socketpair(struct task *t, const struct sysargs *a)
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
-	r = socket_create((u32)a->a[0], type, (u32)a->a[2], flags, &fa);
+	r = socket_create(net_ns_current(), (u32)a->a[0], type, (u32)a->a[2], flags, &fa);
 	if (r)
 		return r;
-	r = socket_create((u32)a->a[0], type, (u32)a->a[2], flags, &fb);
+	r = socket_create(net_ns_current(), (u32)a->a[0], type, (u32)a->a[2], flags, &fb);
 	if (r)
 		goto err_put;
 	sa = fa->priv;
@@ -189,7 +191,7 @@ static s64 do_accept(struct socket *s, const struct sysargs *a)
 		return -EOPNOTSUPP;
 	if (!s->ops->listening(s))
 		return s->type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
-	r = socket_create(s->family, s->type, s->protocol, flags, &nf);
+	r = socket_create(s->net, s->family, s->type, s->protocol, flags, &nf);
 	if (r)
 		return r;
 	r = accept_install(s, nf, flags, a->a[1], a->a[2]);

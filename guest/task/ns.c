@@ -5,6 +5,7 @@
 #include "fs/mount.h"
 #include "ipc/internal.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
 #include "task/user_ns.h"
 #include "task/uts.h"
 
@@ -13,6 +14,7 @@
 struct nsproxy nsproxy_root = {
 	.ref = { 1 },
 	.ipc = &ipc_ns_root,
+	.net = &net_ns_root,
 	.pid = &pid_ns_root,
 	.uts = &uts_ns_root,
 };
@@ -21,7 +23,6 @@ static u32 ns_count[NS_KINDS];
 
 /* Kinds of which there is one. */
 static struct ns ns_cgroup_root = { { 1 }, NS_CGROUP, NS_INUM_CGROUP, &user_ns_root };
-static struct ns ns_net_root = { { 1 }, NS_NET, NS_INUM_NET, &user_ns_root };
 static struct ns ns_time_root = { { 1 }, NS_TIME, NS_INUM_TIME, &user_ns_root };
 
 void ns_init(struct ns *n, enum ns_kind kind, struct user_ns *owner)
@@ -72,6 +73,9 @@ void ns_put(struct ns *n)
 	case NS_MNT:
 		mount_ns_put(container_of(n, struct mount_ns, ns));
 		break;
+	case NS_NET:
+		net_ns_put(container_of(n, struct net_ns, ns));
+		break;
 	case NS_PID:
 		pid_ns_put(container_of(n, struct pid_ns, ns));
 		break;
@@ -104,6 +108,7 @@ static void nsproxy_hold(const struct nsproxy *p)
 	ipc_ns_get(p->ipc);
 	if (p->mnt)
 		mount_ns_get(p->mnt);
+	net_ns_get(p->net);
 	pid_ns_get(p->pid);
 	uts_ns_get(p->uts);
 }
@@ -112,6 +117,7 @@ static void nsproxy_drop(struct nsproxy *p)
 {
 	ipc_ns_put(p->ipc);
 	mount_ns_put(p->mnt);
+	net_ns_put(p->net);
 	pid_ns_put(p->pid);
 	uts_ns_put(p->uts);
 }
@@ -127,7 +133,7 @@ static struct ns *nsproxy_ns(const struct nsproxy *p, enum ns_kind kind)
 	case NS_MNT:
 		return p->mnt ? &p->mnt->ns : NULL;
 	case NS_NET:
-		return &ns_net_root;
+		return &p->net->ns;
 	case NS_PID:
 		return &p->pid->ns;
 	case NS_TIME:
@@ -151,6 +157,9 @@ static void nsproxy_put_in(struct nsproxy *p, struct ns *n)
 	case NS_MNT:
 		p->mnt = container_of(n, struct mount_ns, ns);
 		break;
+	case NS_NET:
+		p->net = container_of(n, struct net_ns, ns);
+		break;
 	case NS_PID:
 		p->pid = container_of(n, struct pid_ns, ns);
 		break;
@@ -168,6 +177,7 @@ static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_
 {
 	struct ipc_ns *ipc;
 	struct mount_ns *mnt;
+	struct net_ns *net;
 	struct pid_ns *pid;
 	struct uts_ns *uts;
 	int ret;
@@ -180,6 +190,10 @@ static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_
 	case NS_MNT:
 		ret = mount_ns_copy(from->mnt, owner, fs, &mnt);
 		*out = ret ? NULL : &mnt->ns;
+		return ret;
+	case NS_NET:
+		ret = net_ns_create(owner, &net);
+		*out = ret ? NULL : &net->ns;
 		return ret;
 	case NS_PID:
 		ret = pid_ns_create(from->pid, owner, &pid);
@@ -198,7 +212,7 @@ int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *
 	struct fs_context *fs, struct nsproxy **out)
 {
 	/* The mounts last: fs is moved when nothing can fail any more. */
-	static const enum ns_kind order[] = { NS_IPC, NS_PID, NS_UTS, NS_MNT };
+	static const enum ns_kind order[] = { NS_IPC, NS_NET, NS_PID, NS_UTS, NS_MNT };
 	struct nsproxy *p = kmalloc(sizeof(*p));
 	int ret = 0;
 	u32 i;

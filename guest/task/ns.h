@@ -17,6 +17,7 @@
 
 struct ipc_ns;
 struct mount_ns;
+struct net_ns;
 struct pid_ns;
 struct fs_context;
 struct task;
@@ -24,7 +25,7 @@ struct user_ns;
 struct uts_ns;
 
 enum ns_kind {
-	NS_CGROUP, /* only the first one, as NS_NET and NS_TIME */
+	NS_CGROUP, /* only the first one, as NS_TIME */
 	NS_IPC,
 	NS_MNT,
 	NS_NET,
@@ -58,6 +59,7 @@ struct nsproxy {
 	struct ref ref;
 	struct ipc_ns *ipc;
 	struct mount_ns *mnt; /* NULL until there is one */
+	struct net_ns *net;
 	struct pid_ns *pid; /* of children */
 	struct uts_ns *uts;
 };
@@ -66,7 +68,7 @@ extern struct nsproxy nsproxy_root; /* the first ones; without mounts */
 
 /* ---- sets ---- */
 /* A private copy of `from` in which the kinds named by CLONE_NEW* flags are new, owned by `owner` (NULL: the first user namespace): pid below from's; ipc
- * empty; uts and mnt copies. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
+ * and net empty; uts and mnt copies. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
 int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *owner,
 	struct fs_context *fs, struct nsproxy **out);
 void nsproxy_get(struct nsproxy *p);

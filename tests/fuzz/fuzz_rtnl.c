@@ -7,22 +7,8 @@
 
 #include <linux/rtnetlink.h>
 
-#include "mm/usercopy.h"
 #include "net/rtnl.h"
 #include "tests/fuzz/fuzz.h"
-
-/* The interface table's ioctls are not used here. */
-int copy_from_user(void *dst, uaddr_t src, size_t n)
-{
-	(void)dst, (void)src, (void)n;
-	abort();
-}
-
-int copy_to_user(uaddr_t dst, const void *src, size_t n)
-{
-	(void)dst, (void)src, (void)n;
-	abort();
-}
 
 size_t fuzz_seed(uint8_t *buf, size_t room)
 {
@@ -65,6 +51,7 @@ static void check_answer(const struct rtnl_answer *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct rtnl_answer answer;
+	struct rtnl_net net = { .admin = size & 1, .lo_up = size & 2 };
 	struct nlmsghdr *h;
 
 	if (size < sizeof(*h) || size > 32768)
@@ -72,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h = malloc(size); /* exactly as large: a read beyond it is seen */
 	memcpy(h, data, size);
 	h->nlmsg_len = (uint32_t)size;
-	rtnl_request((const uint8_t *)h, 7, size & 1, &answer);
+	rtnl_request((const uint8_t *)h, 7, &net, &answer);
 	check_answer(&answer);
 	free(h);
 	return 0;

@@ -3,9 +3,23 @@
 #include "fs/proc/proc.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/net_ns.h"
 #include "net/netdev.h"
 #include "net/tcp.h"
 #include "net/unix.h"
+
+/* The namespace of the process whose directory this is; how its loopback interface is. False: the process has ended. */
+static bool net_of(const struct proc_ctx *c, u32 *net, bool *lo_up)
+{
+	struct ns *n = task_get_one_ns(c->task, NS_NET, false);
+
+	if (!n)
+		return false;
+	*net = n->inum;
+	*lo_up = READ_ONCE(container_of(n, struct net_ns, ns)->lo_up);
+	ns_put(n);
+	return true;
+}
 
 /* ---- tcp, udp ---- */
 struct inet_list {
@@ -45,8 +59,10 @@ static void put_socket(const struct inet_info *i, void *arg)
 	proc_printf(l->b, "\n");
 }
 
-static int show_inet(struct proc_buf *b, bool v6, bool udp)
+static int show_inet(struct proc_buf *b, const struct proc_ctx *c, bool v6, bool udp)
 {
+	u32 net;
+	bool up;
 	struct inet_list l = { .b = b, .v6 = v6, .udp = udp };
 	size_t start = b->len;
 
@@ -58,32 +74,29 @@ static int show_inet(struct proc_buf *b, bool v6, bool udp)
 		udp ? " ref pointer drops" : "");
 	proc_pad(b, start, v6 ? 0 : udp ? 127 : 149);
 	proc_printf(b, "\n");
-	inet_each(udp ? &udp_proto : &tcp_proto, v6, put_socket, &l);
+	if (net_of(c, &net, &up))
+		inet_each(udp ? &udp_proto : &tcp_proto, net, v6, put_socket, &l);
 	return 0;
 }
 
 static int show_tcp(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	return show_inet(b, false, false);
+	return show_inet(b, c, false, false);
 }
 
 static int show_tcp6(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	return show_inet(b, true, false);
+	return show_inet(b, c, true, false);
 }
 
 static int show_udp(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	return show_inet(b, false, true);
+	return show_inet(b, c, false, true);
 }
 
 static int show_udp6(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	return show_inet(b, true, true);
+	return show_inet(b, c, true, true);
 }
 
 static int show_raw(struct proc_buf *b, struct proc_ctx *c)
@@ -110,19 +123,23 @@ static void count_socket(const struct inet_info *i, void *arg)
 		n->closed++;
 }
 
-static void count_all(const struct inet_proto *p, bool v6, struct inet_count *n)
+static void count_all(
+	const struct proc_ctx *c, const struct inet_proto *p, bool v6, struct inet_count *n)
 {
+	u32 net;
+	bool up;
+
 	*n = (struct inet_count){ 0 };
-	inet_each(p, v6, count_socket, n);
+	if (net_of(c, &net, &up))
+		inet_each(p, net, v6, count_socket, n);
 }
 
 static int show_sockstat(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct inet_count t, u;
 
-	(void)c;
-	count_all(&tcp_proto, false, &t);
-	count_all(&udp_proto, false, &u);
+	count_all(c, &tcp_proto, false, &t);
+	count_all(c, &udp_proto, false, &u);
 	proc_printf(b,
 		"sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem 0\nUDP: inuse %u mem 0\n"
 		"UDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n",
@@ -134,9 +151,8 @@ static int show_sockstat6(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct inet_count t, u;
 
-	(void)c;
-	count_all(&tcp_proto, true, &t);
-	count_all(&udp_proto, true, &u);
+	count_all(c, &tcp_proto, true, &t);
+	count_all(c, &udp_proto, true, &u);
 	proc_printf(b,
 		"TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
 		t.in_use, u.in_use);
@@ -166,41 +182,53 @@ static void put_unix(const struct unix_info *i, void *arg)
 
 static int show_unix(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
+	u32 net;
+	bool up;
+
 	proc_printf(b, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-	unix_each(put_unix, b);
+	if (net_of(c, &net, &up))
+		unix_each(net, put_unix, b);
 	return 0;
 }
 
 /* ---- interfaces and routes; the counters stay at zero, as there are no packets ---- */
 static int show_dev(struct proc_buf *b, struct proc_ctx *c)
 {
+	const struct netdev *devs =
+		netdevs_of(true); /* their names are the same when they are down */
+
 	(void)c;
 	proc_printf(b,
 		"Inter-|   Receive                                                |  Transmit\n"
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    "
 		"packets errs drop fifo colls carrier compressed\n");
-	for (u32 i = 0; i < netdevs_count; i++) {
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
 		proc_printf(b,
 			"%6s: %7u %7u %4u %4u %4u %5u %10u %9u %8u %7u %4u %4u %4u %5u %7u %10u\n",
-			netdevs[i].name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+			devs[i].name, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	}
 	return 0;
 }
 
 static int show_if_inet6(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	for (u32 i = 0; i < netdevs_count; i++) {
-		for (u32 n = 0; n < netdevs[i].naddrs; n++) {
-			const struct netdev_addr *a = &netdevs[i].addrs[n];
+	const struct netdev *devs;
+	u32 net;
+	bool up;
+
+	if (!net_of(c, &net, &up))
+		return 0;
+	devs = netdevs_of(up);
+	for (u32 i = 0; i < NETDEVS_COUNT; i++) {
+		for (u32 n = 0; n < devs[i].naddrs; n++) {
+			const struct netdev_addr *a = &devs[i].addrs[n];
 
 			if (a->family != AF_INET6)
 				continue;
 			for (u32 k = 0; k < sizeof(a->addr.b); k++)
 				proc_printf(b, "%02x", a->addr.b[k]);
-			proc_printf(b, " %02x %02x %02x %02x %8s\n", (u32)netdevs[i].index,
-				a->prefix, 0x10u, 0x80u, netdevs[i].name);
+			proc_printf(b, " %02x %02x %02x %02x %8s\n", (u32)devs[i].index, a->prefix,
+				0x10u, 0x80u, devs[i].name);
 		}
 	}
 	return 0;
@@ -220,7 +248,11 @@ static int show_route(struct proc_buf *b, struct proc_ctx *c)
 
 static int show_route6(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
+	u32 net;
+	bool up;
+
+	if (!net_of(c, &net, &up) || !up)
+		return 0;
 	proc_printf(b,
 		"00000000000000000000000000000001 80 00000000000000000000000000000000 00 "
 		"00000000000000000000000000000000 00000000 00000001 00000000 80200001       lo\n");
@@ -283,13 +315,13 @@ SHOW_LO(lo_address, "%s", "00:00:00:00:00:00")
 SHOW_LO(lo_address_length, "%d", 6)
 SHOW_LO(lo_one, "%d", 1)
 SHOW_LO(lo_zero, "%d", 0)
-SHOW_LO(lo_flags, "0x%x", netdevs[0].flags & ~0x40u) /* without IFF_RUNNING */
-SHOW_LO(lo_index, "%d", netdevs[0].index)
-SHOW_LO(lo_mtu, "%u", netdevs[0].mtu)
+SHOW_LO(lo_flags, "0x%x", netdevs_of(true)[0].flags & ~0x40u) /* without IFF_RUNNING */
+SHOW_LO(lo_index, "%d", netdevs_of(true)[0].index)
+SHOW_LO(lo_mtu, "%u", netdevs_of(true)[0].mtu)
 SHOW_LO(lo_operstate, "%s", "unknown")
-SHOW_LO(lo_txqlen, "%u", netdevs[0].txqlen)
-SHOW_LO(lo_type, "%u", netdevs[0].type)
-SHOW_LO(lo_uevent, "INTERFACE=lo\nIFINDEX=%d", netdevs[0].index)
+SHOW_LO(lo_txqlen, "%u", netdevs_of(true)[0].txqlen)
+SHOW_LO(lo_type, "%u", netdevs_of(true)[0].type)
+SHOW_LO(lo_uevent, "INTERFACE=lo\nIFINDEX=%d", netdevs_of(true)[0].index)
 
 static const struct proc_entry lo_statistics[] = {
 	PROC_FILE("rx_bytes", lo_zero),

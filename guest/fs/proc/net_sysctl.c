@@ -4,6 +4,7 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/net_ns.h"
 
 #define SHOW(fn, fmt, ...) \
 	static int fn(struct proc_buf *b, struct proc_ctx *c) \
@@ -19,7 +20,7 @@ SHOW(show_two, "%d", 2)
 SHOW(show_somaxconn, "%d", 4096)
 SHOW(show_buf_default, "%d", 212992)
 SHOW(show_qdisc, "%s", "noqueue")
-SHOW(show_privileged, "%u", READ_ONCE(inet_privileged_ports))
+SHOW(show_privileged, "%u", READ_ONCE(net_ns_current()->privileged_ports))
 SHOW(show_port_range, "%u\t%u", PORT_EPHEMERAL_MIN, PORT_EPHEMERAL_MAX)
 SHOW(show_fin_timeout, "%d", 60)
 SHOW(show_keep_time, "%d", 7200)
@@ -44,7 +45,7 @@ static s64 set_privileged(struct proc_ctx *c, char *text, size_t len)
 		text[n - 1] = '\0';
 	if (!proc_number(text, &v) || v > 65535)
 		return -EINVAL;
-	WRITE_ONCE(inet_privileged_ports, (u32)v);
+	WRITE_ONCE(net_ns_current()->privileged_ports, (u32)v);
 	return (s64)len;
 }
 
