@@ -16,6 +16,7 @@
 #include "task/exec.h"
 #include "task/family.h"
 #include "task/ns_change.h"
+#include "task/pid.h"
 #include "task/pidfd.h"
 #include "task/signal.h"
 
@@ -90,9 +91,22 @@ static s64 clone3_cgroup(const struct clone_args *args, struct clone_request *re
 	return err;
 }
 
+static s64 clone3_set_tid(
+	const struct clone_args *args, struct pid_choice *chosen, struct clone_request *req)
+{
+	if (args->set_tid_size > (u64)PID_NS_LEVELS || !args->set_tid != !args->set_tid_size)
+		return -EINVAL;
+	if (!args->set_tid_size)
+		return 0;
+	chosen->n = (u32)args->set_tid_size;
+	req->set_tid = chosen;
+	return copy_from_user(chosen->nr, args->set_tid, chosen->n * sizeof(chosen->nr[0]));
+}
+
 s64 sys_clone3(struct task *t, const struct sysargs *a)
 {
 	struct clone_args args;
+	struct pid_choice chosen;
 	struct clone_request req = { .flags = 0 };
 	s64 ret = clone3_copy(&args, a->a[0], a->a[1]);
 
@@ -102,9 +116,10 @@ s64 sys_clone3(struct task *t, const struct sysargs *a)
 		return -EINVAL;
 	if ((args.flags & (CLONE_THREAD | CLONE_PARENT)) && args.exit_signal)
 		return -EINVAL;
-	if (args.set_tid_size)
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	if (args.set_tid || !args.stack != !args.stack_size || args.tls >= USER_TOP)
+	ret = clone3_set_tid(&args, &chosen, &req);
+	if (ret < 0)
+		return ret;
+	if (!args.stack != !args.stack_size || args.tls >= USER_TOP)
 		return -EINVAL;
 	if (args.stack >= USER_TOP || args.stack_size > USER_TOP - args.stack)
 		return -EINVAL;

@@ -433,7 +433,7 @@ s64 task_clone(struct task *parent, const struct clone_request *req)
 	t = clone_build(parent, req, &ret);
 	if (!t)
 		return ret;
-	ret = pid_alloc(t->ns->pid, t, &t->id);
+	ret = pid_alloc(t->ns->pid, t, req->set_tid, &t->id);
 	if (ret < 0) {
 		clone_abort(t, true);
 		return ret;

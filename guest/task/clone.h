@@ -6,6 +6,7 @@
 #include "lib/types.h"
 
 struct cgroup;
+struct pid_choice;
 struct task;
 
 struct clone_request {
@@ -15,6 +16,7 @@ struct clone_request {
 	u64 tls;
 	uaddr_t parent_tid, child_tid, pidfd;
 	struct cgroup *cgroup; /* CLONE_INTO_CGROUP; borrowed */
+	const struct pid_choice *set_tid; /* NULL: any numbers */
 };
 
 /* The new id in the caller's pid namespace, or -errno. */

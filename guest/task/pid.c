@@ -5,6 +5,8 @@
  */
 #include "task/internal.h"
 
+#include <linux/capability.h>
+
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/user_ns.h"
@@ -172,10 +174,35 @@ static void pid_release_locked(struct pid *p, u32 from)
 		*pid_slot(p->num[i].ns, p->num[i].nr) = NULL;
 }
 
-static int pid_enter_locked(struct pid *p, struct pid_ns *ns)
+/* A number that was asked for: it must be free, and the first process of a namespace is its init. */
+static int pid_choose(struct pid_ns *ns, int nr)
+{
+	struct pid_chunk **c;
+
+	if (nr < 1 || nr >= (int)READ_ONCE(pid_max) || (nr != 1 && !ns->init))
+		return -EINVAL;
+	if (!ns_capable(ns->ns.owner, CAP_CHECKPOINT_RESTORE) &&
+		!ns_capable(ns->ns.owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	c = &ns->chunks[nr / PID_CHUNK];
+	if (!*c)
+		*c = kzalloc(sizeof(**c));
+	if (!*c)
+		return -ENOMEM;
+	return (*c)->pid[nr % PID_CHUNK] ? -EEXIST : nr;
+}
+
+static bool pid_chosen(const struct pid *p, const struct pid_choice *chosen, u32 level)
+{
+	return chosen && p->level - level < chosen->n;
+}
+
+static int pid_enter_locked(struct pid *p, struct pid_ns *ns, const struct pid_choice *chosen)
 {
 	for (; ns; ns = ns->parent) {
-		int nr = pid_next(ns);
+		int nr = pid_chosen(p, chosen, ns->level)
+				 ? pid_choose(ns, chosen->nr[p->level - ns->level])
+				 : pid_next(ns);
 
 		if (nr < 0) {
 			pid_release_locked(p, ns->level + 1);
@@ -184,12 +211,14 @@ static int pid_enter_locked(struct pid *p, struct pid_ns *ns)
 		p->num[ns->level] = (struct pid_number){ nr, ns };
 		*pid_slot(ns, nr) = p;
 	}
-	for (u32 i = 0; i <= p->level; i++)
-		p->num[i].ns->last = p->num[i].nr;
+	for (u32 i = 0; i <= p->level; i++) {
+		if (!pid_chosen(p, chosen, i))
+			p->num[i].ns->last = p->num[i].nr;
+	}
 	return 0;
 }
 
-int pid_alloc(struct pid_ns *ns, struct task *t, struct pid **out)
+int pid_alloc(struct pid_ns *ns, struct task *t, const struct pid_choice *chosen, struct pid **out)
 {
 	struct pid *p = kzalloc(sizeof(*p) + (ns->level + 1) * sizeof(p->num[0]));
 	u64 flags;
@@ -197,10 +226,14 @@ int pid_alloc(struct pid_ns *ns, struct task *t, struct pid **out)
 
 	if (!p)
 		return -ENOMEM;
+	if (chosen && chosen->n > ns->level + 1) {
+		kfree(p);
+		return -EINVAL;
+	}
 	ref_init(&p->ref);
 	p->level = ns->level;
 	flags = tree_lock();
-	ret = READ_ONCE(ns->dying) ? -ENOMEM : pid_enter_locked(p, ns);
+	ret = READ_ONCE(ns->dying) ? -ENOMEM : pid_enter_locked(p, ns, chosen);
 	if (ret == 0)
 		pid_set_task(p, t);
 	tree_unlock(flags);

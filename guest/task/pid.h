@@ -88,8 +88,14 @@ void pid_assign(struct pid **slot, struct pid *p);
 struct pid *pid_find(struct pid_ns *ns, int nr);
 struct pid *pid_find_locked(struct pid_ns *ns, int nr);
 
-/* A free number in ns and each above, entered for t. -EAGAIN: none, -ENOMEM (also: the namespace has no init any more). */
-int pid_alloc(struct pid_ns *ns, struct task *t, struct pid **out);
+/* Numbers that somebody chose (clone3's set_tid), the innermost namespace's first; where they end, any will do. */
+struct pid_choice {
+	u32 n;
+	int nr[PID_NS_LEVELS];
+};
+/* A free number in ns and each above, entered for t. chosen may be NULL. -EAGAIN: none, -ENOMEM (also: the namespace has no init any more); for a
+ * choice also -EINVAL, -EPERM, -EEXIST. */
+int pid_alloc(struct pid_ns *ns, struct task *t, const struct pid_choice *chosen, struct pid **out);
 /* t was never seen: give its numbers back and drop the reference. */
 void pid_cancel(struct pid *p);
 /* tree lock held: another task has the number from now on; none has. */

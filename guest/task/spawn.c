@@ -199,7 +199,7 @@ static int spawn_publish(struct task *t)
 {
 	struct group *g = t->group;
 	struct pid_ns *ns = g->ns;
-	int ret = pid_alloc(ns, t, &t->id);
+	int ret = pid_alloc(ns, t, NULL, &t->id);
 	u64 flags;
 
 	if (ret < 0)
