@@ -45,7 +45,8 @@ static inline struct sysargs dispatch_args(const struct regs *r)
 	return (struct sysargs){ { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
 }
 
-static inline s64 dispatch_run(struct task *t, u64 nr, const struct sysargs *a)
+/* The upper half of RAX is nobody's, as in Linux. */
+static inline s64 dispatch_run(struct task *t, u32 nr, const struct sysargs *a)
 {
 	syscall_fn fn = nr < ARRAY_SIZE(dispatch_table) ? dispatch_table[nr] : NULL;
 
@@ -66,14 +67,14 @@ static s64 dispatch_watched(struct task *t, struct regs *r, u32 work)
 	if ((int)r->orig_rax == -1)
 		return (s64)r->rax;
 	a = dispatch_args(r);
-	return dispatch_run(t, r->orig_rax, &a);
+	return dispatch_run(t, (u32)r->orig_rax, &a);
 }
 
 void syscall_dispatch(struct regs *r)
 {
 	struct task *t = task_current();
 	struct sysargs a = dispatch_args(r);
-	u64 nr = r->orig_rax;
+	u32 nr = (u32)r->orig_rax;
 	u32 work = READ_ONCE(t->call_work);
 	bool traced = trace_calls_on();
 	s64 ret;

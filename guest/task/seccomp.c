@@ -185,7 +185,7 @@ bool seccomp_check(struct task *t, struct regs *r, s64 *ret)
 		return true;
 	if (t->seccomp_mode == SECCOMP_MODE_FILTER)
 		return seccomp_filtered(t, r, ret, false);
-	switch (r->orig_rax) {
+	switch ((u32)r->orig_rax) {
 	case __NR_read:
 	case __NR_write:
 	case __NR_exit:

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/time.h>
@@ -216,6 +217,46 @@ static void test_aio_overflow(void)
 	close(z);
 }
 
+/* The number of a call is in the lower half of RAX. */
+static void test_number(void)
+{
+	const unsigned long upper[] = { 1UL << 32, 0xffffffffUL << 32, 0x40000000UL << 32 };
+	int right = 0;
+
+	for (int i = 0; i < 3; i++) {
+		long ret;
+
+		__asm__ volatile("syscall"
+				 : "=a"(ret)
+				 : "a"(upper[i] | SYS_getpid)
+				 : "rcx", "r11", "memory");
+		right += ret == getpid();
+	}
+	ok(right == 3, "the upper half of RAX does not count");
+}
+
+static void test_ramfs(void)
+{
+	pid_t pid = fork();
+	int status = -1;
+	struct statfs st;
+
+	if (pid == 0) {
+		int fd;
+
+		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+			mount("ramfs", "/tmp", "ramfs", 0, "mode=700") || statfs("/tmp", &st))
+			_exit(1);
+		fd = open("/tmp/file", O_RDWR | O_CREAT, 0600);
+		_exit(st.f_type != 0x858458f6 || write(fd, "x", 1) != 1 ||
+					umount2("/tmp", MNT_DETACH)
+				? 2
+				: 0);
+	}
+	waitpid(pid, &status, 0);
+	ok(status == 0, "ramfs");
+}
+
 int main(void)
 {
 	signal(SIGUSR2, on_signal);
@@ -228,5 +269,7 @@ int main(void)
 	test_checks();
 	test_sigwait();
 	test_aio_overflow();
+	test_number();
+	test_ramfs();
 	return tap_end();
 }

@@ -690,6 +690,18 @@ static void test_churn(void)
 	ok(flat, "leave the memory as it was");
 }
 
+/* The last field is of the reader's namespace, whichever instance of procfs it reads. */
+static int loadavg_child(void)
+{
+	FILE *f = fopen("/proc/loadavg", "r");
+	int last = 0;
+
+	if (!f || fscanf(f, "%*s %*s %*s %*s %d", &last) != 1)
+		return 1;
+	fclose(f);
+	return last == 1 ? 7 : 2;
+}
+
 int main(void)
 {
 	int depth;
@@ -703,6 +715,7 @@ int main(void)
 	test_setns();
 	test_ioctls();
 	test_refusals();
+	ok(in_new(CLONE_NEWPID, loadavg_child) == 7, "/proc/loadavg names the last process here");
 	depth = in_new(0, depth_child);
 	ok(depth > 20 && depth <= 32, "pid namespaces are nested to a depth");
 	test_churn();

@@ -71,7 +71,7 @@ static int root_loadavg(struct proc_buf *b, struct proc_ctx *c)
 	group_for_each_in(&pid_ns_root, count_group, &n);
 	/* No running average is kept: what runs now stands in all three places. */
 	proc_printf(b, "%u.00 %u.00 %u.00 %u/%u %d\n", n.running, n.running, n.running, n.running,
-		n.tasks, READ_ONCE(c->ns->last));
+		n.tasks, READ_ONCE(pid_ns_current()->last));
 	return 0;
 }
 

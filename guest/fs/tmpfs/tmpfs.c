@@ -269,20 +269,20 @@ static int tmpfs_check(const char *name, const char *value)
 	return tmpfs_option(&scratch, name, value, st.total);
 }
 
-int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
+static int tmpfs_make(
+	const char *fstype, u32 magic, const char *data, u64 ms_flags, struct super **out)
 {
 	struct tmpfs_sb *t = kzalloc(sizeof(*t));
 	struct super *sb;
 	struct inode *root;
 	int err;
 
-	(void)source;
 	if (!t)
 		return -ENOMEM;
 	list_init(&t->graveyard);
 	t->next_ino = 1;
 	err = tmpfs_parse(t, data);
-	sb = err ? NULL : super_create(&tmpfs_super_ops, "tmpfs", TMPFS_MAGIC_, t);
+	sb = err ? NULL : super_create(&tmpfs_super_ops, fstype, magic, t);
 	if (!sb) {
 		kfree(t);
 		return err ? err : -ENOMEM;
@@ -296,6 +296,19 @@ int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super
 	}
 	*out = sb;
 	return 0;
+}
+
+int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
+{
+	(void)source;
+	return tmpfs_make("tmpfs", TMPFS_MAGIC_, data, ms_flags, out);
+}
+
+/* The same under another name: it is bounded as a tmpfs is. */
+static int ramfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
+{
+	(void)source;
+	return tmpfs_make("ramfs", RAMFS_MAGIC_, data, ms_flags, out);
 }
 
 /* ---- regular files ---- */
@@ -461,11 +474,16 @@ static struct fs_type tmpfs_type = {
 	.name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount, .check = tmpfs_check
 };
 
+static struct fs_type ramfs_type = {
+	.name = "ramfs", .nodev = true, .userns = true, .mount = ramfs_mount, .check = tmpfs_check
+};
+
 void tmpfs_init(void)
 {
 	struct super *sb;
 
 	fs_register(&tmpfs_type);
+	fs_register(&ramfs_type);
 	panic_if(tmpfs_mount(NULL, "size=0,nr_inodes=0", 0, &sb) < 0);
 	memfd_mount = mount_create_internal(sb);
 	panic_if(!memfd_mount);

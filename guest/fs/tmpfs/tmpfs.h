@@ -8,6 +8,7 @@
 #include "lib/rbtree.h"
 
 #define TMPFS_MAGIC_ 0x01021994u
+#define RAMFS_MAGIC_ 0x858458f6u
 
 struct tmpfs_sb {
 	struct spinlock lock; /* protects: the counters and the graveyard */
