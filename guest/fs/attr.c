@@ -193,6 +193,7 @@ int vfs_statfs(const struct path *p, struct statfs_info *out)
 	out->flags |= p->mnt->flags & MNT_NOATIME ? 0x400 : 0;
 	out->flags |= p->mnt->flags & MNT_NODIRATIME ? 0x800 : 0;
 	out->flags |= p->mnt->flags & MNT_RELATIME ? 0x1000 : 0;
+	out->flags |= p->mnt->flags & MNT_NOSYMFOLLOW ? 0x2000 : 0;
 	return err;
 }
 

@@ -56,6 +56,8 @@ void file_put(struct file *f)
 		f->ops->release(f);
 	if (f->inode) {
 		if (f->mode & FMODE_WRITER)
+			atomic_sub(&f->path.mnt->writers, 1);
+		if (f->mode & FMODE_WRITER)
 			inode_put_write(f->inode);
 		if (f->mode & FMODE_READER)
 			atomic_sub(&f->inode->readers, 1);

@@ -43,6 +43,7 @@ struct mount {
 	struct mount_ns *ns; /* NULL: detached */
 	u32 flags; /* MNT_*; atomic */
 	u32 id;
+	u32 writers; /* regular files open for writing; atomic */
 	char *source; /* device name as given */
 	/* Propagation: changed under mount_tree_mutex and mount_lock. Only mounts of a tree are in groups, so these are no references. */
 	u32 group; /* number of its peer group; 0: not shared */

@@ -280,15 +280,23 @@ int mount_move(const struct path *target, const struct path *from)
 	return err;
 }
 
+/* May the caller change what lies there? */
+static bool mount_ns_mine(const struct mount_ns *ns)
+{
+	return ns->anon || ns_capable(ns->ns.owner, CAP_SYS_ADMIN);
+}
+
 int mount_set_group(const struct path *to, const struct path *from)
 {
 	struct mount *t = to->mnt, *f = from->mnt;
 	int err = -EINVAL;
 
 	mutex_lock(&mount_tree_mutex);
-	if (to->dentry == t->root && from->dentry == f->root && t->ns && f->ns &&
-		t->ns == mount_ns_current() && f->ns == t->ns && !t->group && !t->master &&
-		t->sb == f->sb && dentry_is_ancestor(f->root, t->root)) {
+	if (t->ns && f->ns && !(mount_ns_mine(t->ns) && mount_ns_mine(f->ns))) {
+		err = -EPERM;
+	} else if (to->dentry == t->root && from->dentry == f->root && t->ns && f->ns &&
+		   !t->group && !t->master && t->sb == f->sb &&
+		   dentry_is_ancestor(f->root, t->root)) {
 		struct path at = { f, t->root };
 
 		err = mount_covers(&at) ? -EINVAL : 0;
@@ -334,6 +342,19 @@ static u32 mount_changed(const struct mount *m, const struct mount_change *c)
 	return (m->flags & ~c->clear) | c->set;
 }
 
+/* What cannot be read-only now because somebody writes. */
+static bool mount_write_busy(const struct mount *m, u32 flags)
+{
+	return (flags & MNT_RDONLY) && !(m->flags & MNT_RDONLY) && atomic_load(&m->writers);
+}
+
+static int mount_may_change(const struct mount *m, u32 flags)
+{
+	if (!mount_unlocked(m->flags, flags))
+		return -EPERM;
+	return mount_write_busy(m, flags) ? -EBUSY : 0;
+}
+
 int mount_change(const struct path *target, const struct mount_change *c)
 {
 	struct mount *top = target->mnt, *m;
@@ -343,7 +364,7 @@ int mount_change(const struct path *target, const struct mount_change *c)
 	if (target->dentry != top->root || !mount_is_ours(top))
 		err = -EINVAL;
 	for (m = top; m && !err; m = c->recursive ? mount_walk(m, top) : NULL)
-		err = mount_unlocked(m->flags, mount_changed(m, c)) ? 0 : -EPERM;
+		err = mount_may_change(m, mount_changed(m, c));
 	for (m = top; m && !err; m = c->recursive ? mount_walk(m, top) : NULL) {
 		spin_lock(&mount_lock);
 		m->flags = mount_changed(m, c);
@@ -360,6 +381,7 @@ int mount_change(const struct path *target, const struct mount_change *c)
 int mount_remount(const struct path *target, u64 ms_flags, bool bind)
 {
 	struct mount *m = target->mnt;
+	int err;
 
 	if (target->dentry != m->root)
 		return -EINVAL;
@@ -367,8 +389,9 @@ int mount_remount(const struct path *target, u64 ms_flags, bool bind)
 	if (!bind && task_current() &&
 		!ns_capable(m->sb->owner ? m->sb->owner : &user_ns_root, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!mount_unlocked(m->flags, mount_flags_from_ms(ms_flags)))
-		return -EPERM;
+	err = mount_may_change(m, mount_flags_from_ms(ms_flags));
+	if (err)
+		return err;
 	spin_lock(&mount_lock);
 	m->flags = mount_flags_from_ms(ms_flags) |
 		   (m->flags & (MNT_LOCKS | MNT_LOCKED | MNT_UNBINDABLE));

@@ -6,6 +6,7 @@
 
 #include "fs/fdtable.h"
 #include "fs/lease.h"
+#include "lib/printf.h"
 #include "task/task.h"
 
 #define O_TMPFILE_BIT 020000000u /* without the O_DIRECTORY that O_TMPFILE includes */
@@ -114,6 +115,8 @@ static int open_finish(struct path *p, struct open_how_k *h, struct file **out)
 			err = inode_get_write(inode);
 			if (!err)
 				f->mode |= FMODE_WRITER;
+			if (!err)
+				atomic_add(&f->path.mnt->writers, 1);
 		} else if ((f->mode & FMODE_READ) && S_ISREG(inode->mode)) {
 			atomic_add(&inode->readers, 1);
 			f->mode |= FMODE_READER;
@@ -162,6 +165,7 @@ static int open_tmpfile(struct path *dir, struct open_how_k *h, struct file **ou
 	u32 gid = task_current() ? cred_current()->fsgid : 0;
 	u32 uid = task_current() ? cred_current()->fsuid : 0;
 	u32 mode = S_IFREG | (h->mode & 07777 & ~fs_umask());
+	char name[24]; /* for /proc, as Linux has it */
 	struct path p;
 	int err;
 
@@ -178,7 +182,8 @@ static int open_tmpfile(struct path *dir, struct open_how_k *h, struct file **ou
 	rwsem_write_unlock(&d->lock);
 	if (err)
 		return err;
-	p.dentry = dentry_alloc(dir->dentry->sb, dir->dentry, "#tmp", 4);
+	str_format(name, sizeof(name), "#%lu", inode->ino);
+	p.dentry = dentry_alloc(dir->dentry->sb, dir->dentry, name, strlen(name));
 	if (!p.dentry) {
 		inode_put(inode);
 		return -ENOMEM;

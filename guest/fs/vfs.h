@@ -214,7 +214,7 @@ struct file {
 #define FMODE_PATH    4u /* O_PATH */
 #define FMODE_STREAM  8u /* no position: pipes, sockets, ttys */
 #define FMODE_EXEC    16u /* opened by execve: counted in inode->writers as a denial */
-#define FMODE_WRITER  32u /* counted in inode->writers */
+#define FMODE_WRITER  32u /* counted in inode->writers, mount->writers */
 #define FMODE_NOATIME 64u
 #define FMODE_READER  128u /* counted in inode->readers */
 

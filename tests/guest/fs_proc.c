@@ -163,6 +163,34 @@ static void test_map_files(void)
 	unlink(path);
 }
 
+static void test_smaps(void)
+{
+	ok(has("/proc/self/smaps", "\nAnonHugePages:  ") &&
+			has("/proc/self/smaps", "\nPrivate_Hugetlb:       0 kB\n") &&
+			has("/proc/self/smaps_rollup", "\nShared_Hugetlb:        0 kB\n"),
+		"smaps speaks of huge pages");
+}
+
+static void test_nameless(void)
+{
+	char name[64], want[64], target[128];
+	int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0) {
+		is(errno, EOPNOTSUPP);
+		return;
+	}
+	fstat(fd, &st);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	snprintf(want, sizeof(want), "/#%lu (deleted)", (unsigned long)st.st_ino);
+	n = readlink(name, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = 0;
+	ok(n > 0 && strstr(target, want), "a file without a name is shown by its number");
+	close(fd);
+}
+
 static void test_system(void)
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), seen = 0, self = 0;
@@ -208,6 +236,8 @@ int main(int argc, char **argv)
 	test_self(argv[0]);
 	test_maps();
 	test_map_files();
+	test_nameless();
+	test_smaps();
 	test_syscall();
 	test_system();
 	return tap_end();

@@ -73,6 +73,9 @@ static void test_mmap_errors(void)
 	ok(munmap((void *)1, PAGE) == -1 && errno == EINVAL,
 		"munmap of an odd address gives EINVAL");
 	ok(munmap((void *)PAGE, 0) == -1 && errno == EINVAL, "munmap of length 0 gives EINVAL");
+	ok(!munmap((void *)((1UL << 47) - 2 * PAGE), PAGE), "munmap up to the last page but one");
+	ok(munmap((void *)((1UL << 47) - 2 * PAGE), 2 * PAGE) == -1 && errno == EINVAL,
+		"munmap beyond it gives EINVAL");
 }
 
 static void test_reservation(void)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -403,6 +404,18 @@ static int limit(void)
 	return i < 30 && errno == ENOSPC && mounted(name) == 0 ? 0 : 3;
 }
 
+static int ramfs(void)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (mount("nsm", at("b"), "ramfs", 0, "mode=711,whatever") || stat(at("b"), &st) ||
+		st.st_mode != (S_IFDIR | 0711) || statfs(at("b"), &fs) || fs.f_type != 0x858458f6)
+		return 1;
+	return close(open(at("b/file"), O_CREAT | O_WRONLY, 0600)) || stat(at("b/file"), &st) ? 2
+											      : 0;
+}
+
 int main(void)
 {
 	alarm(250);
@@ -423,6 +436,7 @@ int main(void)
 	PART(less_privileged, "a user namespace below is a slave");
 	PART(pivot, "pivot_root refuses shared mounts");
 	PART(itself, "a copy below itself");
+	PART(ramfs, "ramfs");
 	PART(limit, "the number of mounts has a limit");
 	rmdir(base);
 	return tap_end();

@@ -200,6 +200,34 @@ static int attributes(void)
 	return 0;
 }
 
+/* Nothing becomes read-only under who writes to it; a tree changes as a whole or not at all. */
+static int writers(void)
+{
+	int fd = open(at("a/in/file"), O_CREAT | O_WRONLY, 0600);
+
+	if (fd < 0 || !fails(setattr(AT_FDCWD, at("a/in"), 0, MOUNT_ATTR_RDONLY, 0, 0), EBUSY) ||
+		!fails(setattr(AT_FDCWD, at("a"), AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0), EBUSY) ||
+		line_has("a", " ro,"))
+		return 1;
+	if (!fails(mount(NULL, at("a/in"), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), EBUSY) ||
+		setattr(AT_FDCWD, at("a"), AT_RECURSIVE, MOUNT_ATTR_NODEV, 0, 0))
+		return 2;
+	close(fd);
+	fd = open(at("a/in/file"), O_RDONLY);
+	return fd < 0 || setattr(AT_FDCWD, at("a"), AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0) ? 3 : 0;
+}
+
+static int no_links(void)
+{
+	struct statfs s;
+
+	if (symlink("in", at("a/link")) ||
+		setattr(AT_FDCWD, at("a"), 0, MOUNT_ATTR_NOSYMFOLLOW, 0, 0) ||
+		statfs(at("a"), &s) || !(s.f_flags & 0x2000))
+		return 1;
+	return fails(open(at("a/link"), O_RDONLY), ELOOP) ? 0 : 2;
+}
+
 static int sizes(void)
 {
 	struct {
@@ -368,6 +396,8 @@ int main(void)
 		return 1;
 	PART(trees, "detached trees");
 	PART(attributes, "attributes of mounts");
+	PART(writers, "a mount that is written to");
+	PART(no_links, "a mount whose links are not followed");
 	PART(sizes, "sizes of struct mount_attr");
 	PART(file_systems, "a file system step by step");
 	PART(refusals, "what is refused");

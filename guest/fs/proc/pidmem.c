@@ -61,6 +61,10 @@ static void smaps_stats(struct proc_buf *b, const struct vma_stats *s, u64 size_
 		s->private_dirty * 4);
 	proc_printf(b, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\n", s->referenced * 4,
 		s->anon * 4);
+	/* There are no huge pages. */
+	proc_printf(b, "AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
+		       "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
+		       "Private_Hugetlb:       0 kB\n");
 	proc_printf(b,
 		"Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
 		s->swap * 4, s->swap * 4, s->locked * 4);

@@ -269,20 +269,20 @@ static int tmpfs_check(const char *name, const char *value)
 	return tmpfs_option(&scratch, name, value, st.total);
 }
 
-static int tmpfs_make(
-	const char *fstype, u32 magic, const char *data, u64 ms_flags, struct super **out)
+int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
 {
 	struct tmpfs_sb *t = kzalloc(sizeof(*t));
 	struct super *sb;
 	struct inode *root;
 	int err;
 
+	(void)source;
 	if (!t)
 		return -ENOMEM;
 	list_init(&t->graveyard);
 	t->next_ino = 1;
 	err = tmpfs_parse(t, data);
-	sb = err ? NULL : super_create(&tmpfs_super_ops, fstype, magic, t);
+	sb = err ? NULL : super_create(&tmpfs_super_ops, "tmpfs", TMPFS_MAGIC_, t);
 	if (!sb) {
 		kfree(t);
 		return err ? err : -ENOMEM;
@@ -296,19 +296,6 @@ static int tmpfs_make(
 	}
 	*out = sb;
 	return 0;
-}
-
-int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
-{
-	(void)source;
-	return tmpfs_make("tmpfs", TMPFS_MAGIC_, data, ms_flags, out);
-}
-
-/* The same under another name: it is bounded as a tmpfs is. */
-static int ramfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
-{
-	(void)source;
-	return tmpfs_make("ramfs", RAMFS_MAGIC_, data, ms_flags, out);
 }
 
 /* ---- regular files ---- */
@@ -470,12 +457,32 @@ int memfd_create_file(const char *name, u32 flags, struct file **out)
 	return 0;
 }
 
-static struct fs_type tmpfs_type = {
-	.name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount, .check = tmpfs_check
-};
+/* ramfs knows nothing but mode, and by custom takes everything else. Its memory is limited here, as a tmpfs's is. */
+static int ramfs_mount(const char *source, const char *data, u64 ms_flags, struct super **out)
+{
+	char *copy = data ? kstrdup(data) : NULL, *cursor = copy, *name, *value, text[24];
+	u64 mode = 0755;
+	int err = data && !copy ? -ENOMEM : 0;
+
+	while (!err && mount_option_next(&cursor, &name, &value)) {
+		if (!strcmp(name, "mode"))
+			err = mount_option_number(value, 8, &mode);
+	}
+	kfree(copy);
+	str_format(text, sizeof(text), "mode=%lo", mode & 07777);
+	err = err ? err : tmpfs_mount(source, text, ms_flags, out);
+	if (err)
+		return err;
+	(*out)->fstype = "ramfs";
+	(*out)->magic = RAMFS_MAGIC_;
+	return 0;
+}
 
 static struct fs_type ramfs_type = {
-	.name = "ramfs", .nodev = true, .userns = true, .mount = ramfs_mount, .check = tmpfs_check
+	.name = "ramfs", .nodev = true, .userns = true, .mount = ramfs_mount
+};
+static struct fs_type tmpfs_type = {
+	.name = "tmpfs", .nodev = true, .userns = true, .mount = tmpfs_mount, .check = tmpfs_check
 };
 
 void tmpfs_init(void)
