@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
+#include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/clone.h"
 #include "task/exec.h"
@@ -209,18 +210,18 @@ static int execat_name(char *out, size_t size, int fd, const char *path)
 
 static s64 execat_at(struct task *t, int fd, const char *path, u32 lookup, struct sysargs *vectors)
 {
-	struct file *dir = fd_get_any(fd);
+	struct path at;
 	char *name;
-	s64 ret;
+	s64 ret = fd_path(fd, &at);
 
-	if (!dir)
-		return -EBADF;
+	if (ret)
+		return ret;
 	name = kmalloc(PATH_MAX_LEN);
 	ret = name ? execat_name(name, PATH_MAX_LEN, fd, path) : -ENOMEM;
 	if (ret == 0)
-		ret = exec_common(t, &dir->path, path, lookup, name, vectors);
+		ret = exec_common(t, &at, path, lookup, name, vectors);
 	kfree(name);
-	file_put(dir);
+	path_put(&at);
 	return ret;
 }
 

@@ -240,6 +240,7 @@ static void test_big(void)
 
 static void test_execveat(void)
 {
+	int ends[2];
 	char *argv[] = { (char *)(size_t) "x", (char *)(size_t) "count", (char *)(size_t) "3",
 		NULL };
 	int fd = open(self, O_RDONLY | O_CLOEXEC);
@@ -254,6 +255,10 @@ static void test_execveat(void)
 	ok(WEXITSTATUS(status) == 3, "execveat of a descriptor");
 	ok(syscall(SYS_execveat, fd, "", argv, no_env, 0) == -1 && errno == ENOENT,
 		"an empty path without AT_EMPTY_PATH: ENOENT");
+	ok(pipe(ends) == 0 &&
+			syscall(SYS_execveat, ends[0], "", argv, no_env, AT_EMPTY_PATH) == -1 &&
+			errno == EACCES && !close(ends[0]) && !close(ends[1]),
+		"execveat of a descriptor without a name");
 	ok(syscall(SYS_execveat, fd, "x", argv, no_env, 0x10) == -1 && errno == EINVAL,
 		"unknown flags: EINVAL");
 	ok(syscall(SYS_execve, (char *)8, argv, no_env) == -1 && errno == EFAULT,
