@@ -97,6 +97,18 @@ static s64 sys_futex_lock_pi(const struct sysargs *a, bool realtime)
 		   : futex_pi_lock(a->a[0], !((u32)a->a[1] & FUTEX_PRIVATE_FLAG), deadline, false);
 }
 
+/* The timeout is absolute. */
+static s64 sys_futex_wait_requeue_pi(const struct sysargs *a)
+{
+	u32 op = (u32)a->a[1];
+	u64 deadline;
+	s64 ret = futex_deadline(a->a[3], op & FUTEX_CLOCK_REALTIME, &deadline);
+
+	return ret ? ret
+		   : futex_wait_requeue_pi(
+			     a->a[0], !(op & FUTEX_PRIVATE_FLAG), (u32)a->a[2], deadline, a->a[4]);
+}
+
 s64 sys_futex_waitv(struct task *t, const struct sysargs *a)
 {
 	struct futex_want *want;
@@ -133,7 +145,8 @@ s64 sys_futex(struct task *t, const struct sysargs *a)
 	u32 val2 = (u32)a->a[3];
 	u32 val3 = (u32)a->a[5];
 
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2 &&
+		cmd != FUTEX_WAIT_REQUEUE_PI)
 		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
@@ -150,6 +163,12 @@ s64 sys_futex(struct task *t, const struct sysargs *a)
 			return -EINVAL;
 		return futex_requeue(
 			addr, shared, val, val2, a->a[4], cmd == FUTEX_REQUEUE ? NULL : &val3);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return sys_futex_wait_requeue_pi(a);
+	case FUTEX_CMP_REQUEUE_PI:
+		if ((s32)val < 0 || (s32)val2 < 0)
+			return -EINVAL;
+		return futex_requeue_pi(addr, shared, val, val2, a->a[4], val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(addr, shared, val, a->a[4], val2, val3);
 	case FUTEX_LOCK_PI:

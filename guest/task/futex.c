@@ -26,6 +26,8 @@ struct futex_wait {
 	struct futex_key key;
 	u32 bitset;
 	bool woken;
+	const struct futex_key
+		*lock; /* the PI futex that it goes on to; NULL: an ordinary waiter */
 	struct futex_bucket *bucket; /* changes by requeue */
 	struct waitq *wq; /* of the one sleeper */
 };
@@ -129,6 +131,90 @@ int futex_wait(uaddr_t addr, bool shared, u32 val, u32 bitset, u64 deadline)
 	return ret;
 }
 
+/* ---- conditions with a PI lock ---- */
+
+/* Until futex_requeue_pi sends us on; then the lock is ours to take. What comes too late to begin again is EAGAIN, as if the value had changed. */
+int futex_wait_requeue_pi(uaddr_t addr, bool shared, u32 val, u64 deadline, uaddr_t lock_addr)
+{
+	struct futex_key lock;
+	struct waitq wq;
+	struct futex_wait w = { .bitset = FUTEX_ANY_BIT, .lock = &lock, .wq = &wq };
+	u32 now;
+	int ret;
+
+	if (addr == lock_addr)
+		return -EINVAL;
+	ret = futex_key_get(&w.key, addr, shared);
+	if (ret == 0)
+		ret = futex_key_get(&lock, lock_addr, shared);
+	if (ret == 0 && futex_key_equal(&w.key, &lock))
+		ret = -EINVAL;
+	if (ret < 0)
+		return ret;
+	waitq_init(&wq);
+	futex_enqueue(&w);
+	atomic_fence();
+	ret = get_user(now, addr);
+	if (ret == 0 && now != val)
+		ret = -EAGAIN;
+	if (ret == 0)
+		ret = wait_event_intr_deadline(&wq, atomic_load(&w.woken), deadline);
+	if (!futex_dequeue(&w))
+		return ret == -ERESTARTSYS ? -ERESTARTNOINTR : ret;
+	ret = futex_pi_lock(lock_addr, shared, deadline, false);
+	return ret == -ERESTARTNOINTR ? -EAGAIN : ret;
+}
+
+/* Both kinds of waiters on one futex are a program's fault. */
+static s64 futex_requeue_pi_locked(
+	struct futex_bucket *b, const struct futex_key *from, const struct futex_key *to, u32 n)
+{
+	struct futex_wait *w, *next;
+	s64 moved = 0;
+
+	list_for_each_entry_safe (w, next, futex_list(b), link) {
+		if (!futex_key_equal(&w->key, from))
+			continue;
+		if (moved >= n)
+			break;
+		if (!w->lock || !futex_key_equal(w->lock, to))
+			return -EINVAL;
+		futex_wake_locked(w);
+		moved++;
+	}
+	return moved;
+}
+
+s64 futex_requeue_pi(uaddr_t addr, bool shared, u32 n_wake, u32 n_move, uaddr_t lock_addr, u32 cmp)
+{
+	struct futex_key from, to;
+	struct futex_bucket *b;
+	u32 now;
+	u64 flags;
+	s64 ret;
+
+	if (n_wake != 1 || addr == lock_addr)
+		return -EINVAL;
+	ret = futex_key_get(&from, addr, shared);
+	if (ret == 0)
+		ret = futex_key_get(&to, lock_addr, shared);
+	if (ret == 0 && futex_key_equal(&from, &to))
+		ret = -EINVAL;
+	if (ret == 0)
+		ret = get_user(now, lock_addr);
+	if (ret == 0)
+		ret = get_user(now, addr);
+	if (ret == 0 && now != cmp)
+		ret = -EAGAIN;
+	if (ret < 0)
+		return ret;
+	b = futex_bucket(&from);
+	flags = spin_lock_irq(&b->lock);
+	ret = futex_requeue_pi_locked(b, &from, &to, n_wake + MIN(n_move, (u32)INT_MAX));
+	spin_unlock_irq(&b->lock, flags);
+	return ret;
+}
+
 /* ---- several at once ---- */
 /* Queue on all n. The first value that differs: -EAGAIN; how many were queued in *queued. */
 static int futex_enqueue_all(
@@ -205,6 +291,10 @@ s64 futex_wake(uaddr_t addr, bool shared, u32 n, u32 bitset)
 			break;
 		if (!futex_key_equal(&w->key, &key) || !(w->bitset & bitset))
 			continue;
+		if (w->lock) {
+			woken = -EINVAL;
+			break;
+		}
 		futex_wake_locked(w);
 		woken++;
 	}
@@ -245,6 +335,8 @@ static s64 futex_requeue_locked(struct futex_bucket *b1, struct futex_bucket *b2
 	list_for_each_entry_safe (w, next, futex_list(b1), link) {
 		if (!futex_key_equal(&w->key, from))
 			continue;
+		if (w->lock)
+			return -EINVAL;
 		if (woken < n_wake) {
 			futex_wake_locked(w);
 			woken++;

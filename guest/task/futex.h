@@ -18,6 +18,11 @@ s64 futex_requeue(uaddr_t addr, bool shared, u32 n_wake, u32 n_move, uaddr_t add
 /* FUTEX_WAKE_OP. */
 s64 futex_wake_op(uaddr_t addr, bool shared, u32 n1, uaddr_t addr2, u32 n2, u32 op);
 
+/* FUTEX_WAIT_REQUEUE_PI: as futex_wait, with the lock at lock_addr when it is 0. */
+int futex_wait_requeue_pi(uaddr_t addr, bool shared, u32 val, u64 deadline, uaddr_t lock_addr);
+/* FUTEX_CMP_REQUEUE_PI: n_wake (1) + n_move waiters go on to the lock. How many, or -errno. */
+s64 futex_requeue_pi(uaddr_t addr, bool shared, u32 n_wake, u32 n_move, uaddr_t lock_addr, u32 cmp);
+
 /* Sleep on n futexes at once. The index of one that was woken, or -errno as futex_wait. */
 struct futex_want {
 	uaddr_t addr;
