@@ -245,16 +245,16 @@ static void test_ramfs(void)
 		int fd;
 
 		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-			mount("ramfs", "/tmp", "ramfs", 0, "mode=700") || statfs("/tmp", &st))
+			mount("ramfs", "/tmp", "ramfs", 256, "mode=700") || statfs("/tmp", &st))
 			_exit(1);
 		fd = open("/tmp/file", O_RDWR | O_CREAT, 0600);
-		_exit(st.f_type != 0x858458f6 || write(fd, "x", 1) != 1 ||
+		_exit(st.f_type != 0x858458f6 || !(st.f_flags & 0x2000) || write(fd, "x", 1) != 1 ||
 					umount2("/tmp", MNT_DETACH)
 				? 2
 				: 0);
 	}
 	waitpid(pid, &status, 0);
-	ok(status == 0, "ramfs");
+	ok(status == 0, "ramfs, nosymfollow in statfs");
 }
 
 int main(void)
