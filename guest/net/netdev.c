@@ -173,10 +173,10 @@ static s64 ioctl_set_flags(struct net_ns *net, uaddr_t arg)
 {
 	struct user_ifreq r;
 
-	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
-		return -EPERM;
 	if (get_user(r, arg))
 		return -EFAULT;
+	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
+		return -EPERM;
 	if (!find_name(devs_of(net), r.name))
 		return -ENODEV;
 	WRITE_ONCE(net->lo_up, (r.flags & NETDEV_UP) != 0);

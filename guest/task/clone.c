@@ -28,7 +28,7 @@ static s64 clone_check(const struct task *t, const struct clone_request *req)
 	struct group *g = t->group;
 
 	if (f & NS_CLONE_MISSING)
-		return -EINVAL;
+		return (f & CLONE_NEWUSER) || capable_here(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))

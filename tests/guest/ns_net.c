@@ -253,11 +253,14 @@ static int as_user(int outside)
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (unshare(CLONE_NEWNET) != -1 || errno != EPERM)
 		return 2;
+	if (syscall(SYS_clone, CLONE_NEWCGROUP | SIGCHLD, 0, 0, 0, 0) != -1 || errno != EPERM)
+		return 8;
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
 		return 3;
 	if (bind_to("0.0.0.0", 80, SOCK_STREAM) < 0)
 		return 4;
-	if (lo_set(fd, IFF_UP) != -EPERM)
+	if (lo_set(fd, IFF_UP) != -EPERM || ioctl(fd, SIOCSIFFLAGS, (void *)8) != -1 ||
+		errno != EFAULT)
 		return 5;
 	close(fd);
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
