@@ -666,7 +666,7 @@ void fake_fs_boot(void)
 	fake_group.rlim[RLIMIT_NOFILE] = (struct rlimit64){ 1024, 4096 };
 	fake_group.ns = &pid_ns_root;
 	if (!fake_group.id)
-		FAKE_CHECK(pid_alloc(&pid_ns_root, &fake_task, &fake_group.id) == 0);
+		FAKE_CHECK(pid_alloc(&pid_ns_root, &fake_task, NULL, &fake_group.id) == 0);
 	fake_group.pid = fake_group.sid = fake_group.pgid = 1;
 	fake_group.pgrp = fake_group.session = fake_task.id = fake_group.id;
 	if (list_empty(&pid_ns_root.groups))
