@@ -265,7 +265,7 @@ START_TEST(start_with_volumes)
 	ck_assert_int_eq(rpc_decode_start(b.p, (u32)b.len, &s), 0);
 	ck_assert_uint_eq(s.mounts[0].type, CM_RPC_MOUNT_VOLUME_DIR);
 	ck_assert_uint_eq(s.mounts[0].volume, 1);
-	ck_assert_uint_eq(s.mounts[0].flags, MS_RDONLY);
+	ck_assert_uint_eq(s.mounts[0].flags, MS_RDONLY | MS_PRIVATE | MS_REC);
 	ck_assert_uint_eq(s.mounts[1].type, CM_RPC_MOUNT_TMPFS);
 	ck_assert_uint_eq(s.mounts[1].options, CM_RPC_MOUNT_COPY_UP);
 	ck_assert_uint_eq(s.mounts[2].type, CM_RPC_MOUNT_VOLUME_FILE);
