@@ -165,9 +165,8 @@ struct cm_rpc_start {
 	/* Whose namespace of each kind it shares, by the number of a container that lives; 0: one of its own. The root container's are 0. */
 	uint32_t join[CM_RPC_NS_KINDS];
 	uint32_t nuidmap, ngidmap; /* of the container's user namespace: both or none */
-	uint32_t nfds;
-	uint32_t nsecret; /* so many strings of envp, the last ones, are kept out of dumps */
-	uint32_t policy, rt_priority; /* SCHED_* but SCHED_DEADLINE; 1 .. 99 for real-time ones, else 0 */
+	uint32_t nfds, nsecret; /* so many strings of envp, the last ones, are kept out of dumps */
+	uint32_t policy, rt_priority; /* SCHED_* but SCHED_DEADLINE; 0 unless real-time */
 	int32_t nice; /* -20 .. 19 */
 	uint32_t personality; /* PER_* of the Linux ABI */
 	uint32_t reserved2; /* 0 */
@@ -175,8 +174,7 @@ struct cm_rpc_start {
 
 /* Ids from `first` are those from `lower` in the first user namespace. */
 struct cm_rpc_idmap {
-	uint32_t first, lower, count;
-	uint32_t reserved;
+	uint32_t first, lower, count, reserved;
 };
 
 /* A descriptor besides the standard ones. */
@@ -387,8 +385,7 @@ enum cm_rpc_stream_kind {
 /* First bytes of a stream connection, sent by the host. The token is chosen by the host, never 0, and used once. */
 struct cm_rpc_stream_hello {
 	uint32_t magic; /* CM_RPC_STREAM_MAGIC */
-	uint16_t version;
-	uint16_t kind; /* enum cm_rpc_stream_kind */
+	uint16_t version, kind; /* enum cm_rpc_stream_kind */
 	uint64_t token;
 };
 _Static_assert(sizeof(struct cm_rpc_stream_hello) == 16, "stream header layout");
