@@ -39,7 +39,7 @@ points "$tmp/start"
 $cm delete --force r
 # ---- an overlay as an archive
 for applet in mkdir chmod chown mv ln mkfifo mknod tr; do ln -sf busybox "$bundle/rootfs/bin/$applet"; done
-rm -rf "$bundle/rootfs/etc" "$bundle/rootfs/tmp"
+rm -rf "$bundle/rootfs/etc" "$bundle/rootfs/tmp" "$bundle/rootfs/mnt"
 mkdir -p "$bundle/rootfs/etc" "$bundle/rootfs/tmp" "$bundle/rootfs/old" "$bundle/rootfs/away" "$bundle/rootfs/lower/a/b"
 echo one two three >"$bundle/rootfs/etc/words"
 for f in etc/mode etc/gone etc/from etc/swap old/file away/file lower/a/c; do echo "${f##*/}" >"$bundle/rootfs/$f"; done

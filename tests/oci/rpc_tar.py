@@ -51,7 +51,7 @@ def archive():
                 return
             out.append(part)
 
-    t = threading.Thread(target=read)
+    t = threading.Thread(target=read, daemon=True)
     t.start()
     reply = call("Fs.TarRootfsUpperLayer", {"ContainerID": "r"}, [w])
     os.close(w)
