@@ -36,7 +36,8 @@ count() { wc -l <"$tmp/lines.$1"; }
 moves() { a=$(count "$1") && sleep 0.3 && [ "$(count "$1")" != "$a" ]; }
 
 # ---- two sandboxes: a shell's loop, and python with two threads
-config /bin/sh -c 'while :; do echo; sleep 0.05; done'
+# What the shell does first needs more than one vCPU: the second is not started before.
+config /bin/sh -c 'for i in 1 2 3; do (n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done) & done; wait; while :; do echo; sleep 0.05; done'
 $cm run -d -b "$bundle" --cpus 2 --memory 64M s </dev/null >"$tmp/lines.s" 2>"$tmp/start" || sed 's/^/# /' "$tmp/start"
 config /usr/bin/python3 -c '
 import threading, time
