@@ -165,8 +165,8 @@ static int loop_released(struct sandbox *s, struct sandbox_container *k,
 	struct cm_err why;
 
 	k->release_id = 0;
-	if (f->hdr.error == EINTR) {
-		/* Killed before; the exit event comes. */
+	/* Killed before; the exit event comes. EALREADY: asked once more between the first EINTR and that event. */
+	if (f->hdr.error == EINTR || f->hdr.error == EALREADY) {
 		sandbox_call_released(s, k, ESRCH, "the container was killed");
 		return 0;
 	}
