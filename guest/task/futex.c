@@ -106,11 +106,25 @@ static void futex_wake_locked(struct futex_wait *w)
 	waitq_wake_all(w->wq);
 }
 
+/* Of a waiter that is in its bucket: until it is woken, as long as the word holds val. The caller takes it out again. */
+static int futex_sleep(struct futex_wait *w, uaddr_t addr, u32 val, u64 deadline)
+{
+	u32 now;
+	int ret;
+
+	atomic_fence();
+	ret = get_user(now, addr);
+	if (ret == 0 && now != val)
+		ret = -EAGAIN;
+	if (ret == 0)
+		ret = wait_event_intr_deadline(w->wq, atomic_load(&w->woken), deadline);
+	return ret;
+}
+
 int futex_wait(uaddr_t addr, bool shared, u32 val, u32 bitset, u64 deadline)
 {
 	struct waitq wq;
 	struct futex_wait w = { .bitset = bitset, .wq = &wq };
-	u32 now;
 	int ret;
 
 	if (!bitset)
@@ -120,12 +134,7 @@ int futex_wait(uaddr_t addr, bool shared, u32 val, u32 bitset, u64 deadline)
 		return ret;
 	waitq_init(&wq);
 	futex_enqueue(&w);
-	atomic_fence();
-	ret = get_user(now, addr);
-	if (ret == 0 && now != val)
-		ret = -EAGAIN;
-	if (ret == 0)
-		ret = wait_event_intr_deadline(&wq, atomic_load(&w.woken), deadline);
+	ret = futex_sleep(&w, addr, val, deadline);
 	if (futex_dequeue(&w))
 		ret = 0;
 	return ret;
@@ -139,7 +148,6 @@ int futex_wait_requeue_pi(uaddr_t addr, bool shared, u32 val, u64 deadline, uadd
 	struct futex_key lock;
 	struct waitq wq;
 	struct futex_wait w = { .bitset = FUTEX_ANY_BIT, .lock = &lock, .wq = &wq };
-	u32 now;
 	int ret;
 
 	if (addr == lock_addr)
@@ -153,12 +161,7 @@ int futex_wait_requeue_pi(uaddr_t addr, bool shared, u32 val, u64 deadline, uadd
 		return ret;
 	waitq_init(&wq);
 	futex_enqueue(&w);
-	atomic_fence();
-	ret = get_user(now, addr);
-	if (ret == 0 && now != val)
-		ret = -EAGAIN;
-	if (ret == 0)
-		ret = wait_event_intr_deadline(&wq, atomic_load(&w.woken), deadline);
+	ret = futex_sleep(&w, addr, val, deadline);
 	if (!futex_dequeue(&w))
 		return ret == -ERESTARTSYS ? -ERESTARTNOINTR : ret;
 	ret = futex_pi_lock(lock_addr, shared, deadline, false);
