@@ -52,6 +52,8 @@ struct inode *ovl_real(const struct inode *inode);
 /* The overlay's inode of a real object, with a reference; path references are copied. 0 or -ENOMEM. */
 int ovl_inode(struct super *sb, const struct path *lower, struct inode *upper, struct inode **out);
 /* Give an inode a copy (data: of regular files too). inode->lock held for writing, or nobody else knows the inode. 0 or -errno. */
+/* A name of a directory, lower or merged: *out with references. 0, -ENOENT, -errno. May sleep. */
+int ovl_child(const struct path *dir, const char *name, size_t len, struct path *out);
 int ovl_copy_up(struct inode *inode, bool data);
 void ovl_forget_copy(struct super *sb, struct inode *upper); /* its last name went */
 void ovl_mirror(struct inode *inode); /* attributes of the real inode, but not nlink */

@@ -116,9 +116,6 @@ int overlay_child(const struct path *dir, const char *name, size_t len, enum ove
 {
 	struct inode *inode = dentry_inode(dir->dentry);
 	struct tmpfs_dirent *e;
-	struct walk *w;
-	struct dentry *d;
-	int err = 0;
 
 	if (!inode || !S_ISDIR(inode->mode))
 		return -ENOTDIR;
@@ -130,23 +127,5 @@ int overlay_child(const struct path *dir, const char *name, size_t len, enum ove
 	rwsem_read_unlock(&inode->lock);
 	if (*side == OVERLAY_WHITEOUT)
 		return 0;
-	w = kzalloc(sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	w->cur = *dir;
-	w->last = name;
-	w->last_len = (u32)len;
-	w->last_hash = dentry_hash_name(name, len);
-	d = walk_lookup(w, &err);
-	kfree(w);
-	if (!d)
-		return err;
-	if (!dentry_inode(d)) {
-		dentry_put(d);
-		return -ENOENT;
-	}
-	out->dentry = d;
-	out->mnt = dir->mnt;
-	mount_get(out->mnt);
-	return 0;
+	return ovl_child(dir, name, len, out);
 }

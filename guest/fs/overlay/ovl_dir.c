@@ -15,21 +15,15 @@ static bool is_whiteout(struct inode *dir, const struct inode *inode)
 	return inode == ovl_of(dir->sb)->whiteout;
 }
 
-/* The lower object of a name, with references; 0 and an empty path when there is none. */
-static int lower_lookup(struct inode *dir, const char *name, size_t len, struct path *out)
+int ovl_child(const struct path *dir, const char *name, size_t len, struct path *out)
 {
-	struct ovl_node *n = ovl_node(dir);
-	struct walk *w;
+	struct walk *w = kmalloc(sizeof(*w));
 	struct dentry *d;
 	int err = 0;
 
-	*out = (struct path){ NULL, NULL };
-	if (!n->lower.dentry || !S_ISDIR(dentry_inode(n->lower.dentry)->mode))
-		return 0;
-	w = kmalloc(sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	w->cur = n->lower;
+	w->cur = *dir;
 	w->flags = 0;
 	w->last = name;
 	w->last_len = (u32)len;
@@ -37,15 +31,28 @@ static int lower_lookup(struct inode *dir, const char *name, size_t len, struct 
 	d = walk_lookup(w, &err);
 	kfree(w);
 	if (!d)
-		return err == -ENOENT ? 0 : err;
+		return err;
 	if (!dentry_inode(d)) {
 		dentry_put(d);
-		return 0;
+		return -ENOENT;
 	}
 	out->dentry = d;
-	out->mnt = n->lower.mnt;
+	out->mnt = dir->mnt;
 	mount_get(out->mnt);
 	return 0;
+}
+
+/* The lower object of a name, with references; 0 and an empty path when there is none. */
+static int lower_lookup(struct inode *dir, const char *name, size_t len, struct path *out)
+{
+	struct ovl_node *n = ovl_node(dir);
+	int err;
+
+	*out = (struct path){ NULL, NULL };
+	if (!n->lower.dentry || !S_ISDIR(dentry_inode(n->lower.dentry)->mode))
+		return 0;
+	err = ovl_child(&n->lower, name, len, out);
+	return err == -ENOENT ? 0 : err;
 }
 
 static struct tmpfs_dirent *upper_find(struct inode *dir, const char *name, size_t len)
