@@ -73,6 +73,12 @@ void cm_cgroup_guest_files(const struct cm_spec *spec,
 /* Tasks that the guest may have; 0: no limit. */
 uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res);
 
+/*
+ * Virtual CPUs of a sandbox for which none are asked: those that this process may run on, as many as the container's quota pays for, rounded up, and its
+ * set of CPUs holds. 1 .. CM_CPUS_MAX. res NULL: without limits.
+ */
+unsigned cm_cgroup_cpus(const struct cm_spec_resources *res);
+
 /* Does res ask for anything but what the guest enforces as well? */
 bool cm_cgroup_limits_host(const struct cm_spec_resources *res);
 

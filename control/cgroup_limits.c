@@ -2,6 +2,7 @@
 /* Limits of linux.resources as files of a cgroup. As with every OCI runtime 0 asks for nothing and -1 for no limit. */
 #include <config.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,78 @@ int cm_cgroup_update(
 }
 
 /* ---- what the guest gets */
+
+/* CPUs in a list such as 0-3,6; 0: it is none, which the host's group is going to say. */
+static unsigned list_count(const char *list)
+{
+	unsigned long first, last;
+	unsigned n = 0;
+	char *end;
+
+	do {
+		first = last = strtoul(list, &end, 10);
+		if (end == list)
+			return 0;
+		if (*end == '-') {
+			list = end + 1;
+			last = strtoul(list, &end, 10);
+			if (end == list || last < first)
+				return 0;
+		}
+		n += last - first < CM_CPUS_MAX ? (unsigned)(last - first) + 1 : CM_CPUS_MAX;
+		n = n < CM_CPUS_MAX ? n : CM_CPUS_MAX;
+		list = end + 1;
+	} while (*end == ',');
+	return *end == '\0' || *end == '\n' ? n : 0;
+}
+
+/* How many a quota of microseconds per period keeps busy; 0: it is none. */
+static unsigned quota_count(int64_t quota, int64_t period)
+{
+	if (!is_set(quota) || quota < 0)
+		return 0;
+	period = is_set(period) && period > 0 ? period : 100000;
+	quota = quota / period + (quota % period != 0);
+	return quota < CM_CPUS_MAX ? (unsigned)quota : CM_CPUS_MAX;
+}
+
+static unsigned unified_count(json_t *unified)
+{
+	const char *max = json_string_value(json_object_get(unified, "cpu.max"));
+	long long quota = 0, period = 0;
+
+	if (!max || sscanf(max, "%lld %lld", &quota, &period) < 1)
+		return 0;
+	return quota_count(quota, period);
+}
+
+static void at_most(unsigned *n, unsigned limit)
+{
+	if (limit && limit < *n)
+		*n = limit;
+}
+
+unsigned cm_cgroup_cpus(const struct cm_spec_resources *res)
+{
+	const char *list;
+	unsigned n = 1;
+	cpu_set_t set;
+
+	/* A host with more CPUs than the set has bits (EINVAL) has enough. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = (unsigned)CPU_COUNT(&set);
+	else if (errno == EINVAL)
+		n = CM_CPUS_MAX;
+	at_most(&n, CM_CPUS_MAX);
+	if (!res)
+		return n;
+	at_most(&n, quota_count(res->cpu_quota, res->cpu_period));
+	at_most(&n, unified_count(res->unified));
+	list = json_string_value(json_object_get(res->unified, "cpuset.cpus"));
+	at_most(&n, list ? list_count(list) : 0);
+	at_most(&n, res->cpus ? list_count(res->cpus) : 0);
+	return n;
+}
 
 uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res, bool whole)
 {

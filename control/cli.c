@@ -59,7 +59,6 @@ void cm_cli_vm_init(const struct cm_cli *cli, struct cm_sandbox_options *o)
 	memset(o, 0, sizeof(*o));
 	o->root = cli->root;
 	o->vm.memory = CM_CLI_MEMORY;
-	o->vm.cpus = 1;
 	o->vm.cmdline = "";
 	o->bundle_fd = o->trace_fd = o->console_sock = -1;
 	o->log_fd = cli->debug ? STDERR_FILENO : -1;

@@ -83,7 +83,7 @@ enum cm_cli_vm_option {
 	}
 #define CM_CLI_VM_HELP \
 	"  --memory SIZE        memory of the sandbox (default 1G, at least 16M)\n" \
-	"  --cpus N             virtual CPUs (default 1)\n" \
+	"  --cpus N             virtual CPUs (default: what host and limits leave)\n" \
 	"  --trace[=FILE]       print the program's system calls, on stderr or into FILE\n" \
 	"  --trace-exits        count VM exits by reason, print the counts at the end\n" \
 	"  --on-panic WHAT      end (default), or hold: a guest that died, for debug\n" \

@@ -108,10 +108,14 @@ static int run_option(struct cm_sandbox_options *o, struct run_words *w, int c, 
 /* A container of a pod lives in the sandbox that its annotations name. */
 static int run_find_sandbox(struct cm_sandbox_options *o, bool detach, struct cm_err *err)
 {
+	/* What the sandbox must know before its VMM starts: whether it is of a pod, and how many CPUs it may have. */
+	static const char *const early[] = { CM_POD_WORD, "\"quota\"", "\"cpus\"", "\"unified\"",
+		NULL };
+	static const char *const any[] = { "", NULL };
 	enum cm_pod_role role;
 
 	/* Whoever is told of the container's process looks at its namespaces: they must be known before it is made. */
-	if (cm_spec_load_if(o->bundle_fd, detach ? "" : CM_POD_WORD, &o->spec, err) < 0)
+	if (cm_spec_load_if(o->bundle_fd, detach ? any : early, &o->spec, err) < 0)
 		return -err->code;
 	if (!o->spec)
 		return 0;

@@ -23,7 +23,7 @@ enum cm_hold {
 
 struct cm_launch_options {
 	uint64_t memory; /* bytes of guest RAM */
-	unsigned cpus;
+	unsigned cpus; /* 0: as many as cm_cgroup_cpus says */
 	enum cm_hold hold_on_panic; /* does a guest that died wait for a debugger? */
 	bool trace_exits; /* count VM exits by reason, report at the end */
 	const char *cmdline; /* for the sentry; may be empty */

@@ -103,6 +103,8 @@ static pid_t sandbox_host_pid(const struct sandbox *s, int pidfd, pid_t pid)
 static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 {
 	cleanup_fd int dir = cm_container_empty_dir(&s->c, err);
+	const struct cm_spec *spec = sandbox_root(s)->spec;
+	struct cm_launch_options vm = s->o->vm;
 
 	if (dir < 0)
 		return dir;
@@ -111,7 +113,9 @@ static int sandbox_launch_vmm(struct sandbox *s, struct cm_err *err)
 		return cm_err_set(err, errno, "enter the container's directory");
 	if (sandbox_vsock_listen(s, err) < 0)
 		return -err->code;
-	if (cm_launch_vmm(&s->l, &s->o->vm, s->vsock_fd, dir, err) < 0)
+	if (vm.cpus == 0)
+		vm.cpus = cm_cgroup_cpus(spec ? &spec->resources : NULL);
+	if (cm_launch_vmm(&s->l, &vm, s->vsock_fd, dir, err) < 0)
 		return -err->code;
 	s->c.st.vmm_pid = sandbox_host_pid(s, s->l.vmm_pidfd, s->l.vmm_pid);
 	return 0;

@@ -497,7 +497,7 @@ static int spec_read(int fd, char **text, size_t *len, struct cm_err *err)
 	return 0;
 }
 
-int cm_spec_load_if(int dirfd, const char *word, struct cm_spec **spec, struct cm_err *err)
+int cm_spec_load_if(int dirfd, const char *const *words, struct cm_spec **spec, struct cm_err *err)
 {
 	cleanup_fd int fd = openat(dirfd, "config.json", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	cleanup_free char *text = NULL;
@@ -510,12 +510,14 @@ int cm_spec_load_if(int dirfd, const char *word, struct cm_spec **spec, struct c
 	r = spec_read(fd, &text, &len, err);
 	if (r < 0)
 		return cm_err_wrap(err, "config.json");
-	return memmem(text, len, word, strlen(word)) ? cm_spec_parse(text, len, spec, err) : 0;
+	while (*words && !memmem(text, len, *words, strlen(*words)))
+		words++;
+	return *words ? cm_spec_parse(text, len, spec, err) : 0;
 }
 
 int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err)
 {
-	return cm_spec_load_if(dirfd, "", spec, err);
+	return cm_spec_load_if(dirfd, (const char *const[]){ "", NULL }, spec, err);
 }
 
 /* What a pipe gives until its end. */

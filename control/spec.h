@@ -168,8 +168,8 @@ const char *cm_hook_name(enum cm_hook_kind kind);
 /* The resources object of a configuration, or of `update`. 0 or -errno with err naming what host cgroups are not asked for. */
 int cm_spec_parse_resources(json_t *obj, struct cm_spec_resources *res, struct cm_err *err);
 
-/* The same when the file holds `word`; else *spec is NULL. For a look at what nearly no configuration has. */
-int cm_spec_load_if(int dirfd, const char *word, struct cm_spec **spec, struct cm_err *err);
+/* The same when the file holds one of `words`, which end in NULL; else *spec is NULL. For a look at what few configurations have. */
+int cm_spec_load_if(int dirfd, const char *const *words, struct cm_spec **spec, struct cm_err *err);
 
 /* The entry of linux.namespaces of a type, or NULL. */
 const struct cm_spec_namespace *cm_spec_namespace_find(

@@ -328,6 +328,27 @@ else
 	n=$((n + 1))
 	echo "ok $n - limits and cgroups # SKIP no cgroups that can be written"
 fi
+
+# ---- virtual CPUs
+cpus() { # cpus LIMITS OPTION...: the guest's number of CPUs under these limits of linux.resources.cpu
+	limits=$1
+	shift
+	edit "c['linux']['resources'] = {'cpu': $limits}"
+	out "$@"
+}
+if [ "$cgroups" = 1 ] && [ "$(nproc)" -ge 2 ]; then
+	script 'grep -c ^processor /proc/cpuinfo'
+	is "$(cpus '{}')" "$(($(nproc) < 16 ? $(nproc) : 16))" "as many CPUs as the host has"
+	is "$(cpus "{'quota': 100000}")" "1" "no more than the quota pays for"
+	is "$(cpus "{'quota': 150000}")" "2" "rounded up"
+	is "$(cpus "{'cpus': '0'}")" "1" "nor than the set of CPUs has"
+	is "$(cpus "{'quota': 100000}" --cpus 2)" "2" "--cpus has the last word"
+	edit "c['linux']['resources'] = {}"
+	is "$(taskset -c 0 $cm run -b "$bundle" m </dev/null)" "1" "nor than the command may run on"
+else
+	n=$((n + 1))
+	echo "ok $n - virtual CPUs # SKIP no cgroups that can be written, or one CPU"
+fi
 wait_for 2 no_leftover
 is "$(leftover)$(state_entries)" "" "nothing is left of them"
 plan

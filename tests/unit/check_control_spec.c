@@ -4,11 +4,13 @@
 
 #include <check.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "control/cgroup.h"
 #include "control/spec.h"
 
 #define OK_TEXT \
@@ -268,6 +270,44 @@ START_TEST(host_and_linux)
 }
 END_TEST
 
+static const struct {
+	const char *resources;
+	unsigned most; /* CPUs of a host that has more */
+} cpus[] = {
+	{ "{\"cpu\":{\"quota\":1,\"period\":100000}}", 1 },
+	{ "{\"cpu\":{\"quota\":100001}}", 2 },
+	{ "{\"cpu\":{\"quota\":100000,\"period\":25000}}", 4 },
+	{ "{\"cpu\":{\"quota\":-1}}", 16 },
+	{ "{\"cpu\":{\"quota\":0}}", 16 },
+	{ "{\"cpu\":{\"quota\":9223372036854775807,\"period\":1}}", 16 },
+	{ "{\"cpu\":{\"cpus\":\"0\"}}", 1 },
+	{ "{\"cpu\":{\"cpus\":\"0,2-3\"}}", 3 },
+	{ "{\"cpu\":{\"cpus\":\"0-4294967295\"}}", 16 },
+	{ "{\"cpu\":{\"cpus\":\"0,x\"}}", 16 },
+	{ "{\"cpu\":{\"cpus\":\"\"}}", 16 },
+	{ "{\"unified\":{\"cpu.max\":\"150000 100000\"}}", 2 },
+	{ "{\"unified\":{\"cpu.max\":\"max\"}}", 16 },
+	{ "{\"unified\":{\"cpuset.cpus\":\"1\"},\"cpu\":{\"quota\":300000}}", 1 },
+};
+
+/* Of the host's CPUs those that the limits leave; this process may run on no more than there are. */
+START_TEST(cpus_within_limits)
+{
+	json_t *obj = json_loads(cpus[_i].resources, 0, NULL);
+	struct cm_spec_resources res;
+	struct cm_err err = { 0 };
+	cpu_set_t set;
+	unsigned all;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+	all = (unsigned)CPU_COUNT(&set) < 16 ? (unsigned)CPU_COUNT(&set) : 16;
+	ck_assert_uint_eq(cm_cgroup_cpus(NULL), all);
+	ck_assert_int_eq(cm_spec_parse_resources(obj, &res, &err), 0);
+	ck_assert_uint_eq(cm_cgroup_cpus(&res), cpus[_i].most < all ? cpus[_i].most : all);
+	json_decref(obj);
+}
+END_TEST
+
 START_TEST(capability_names)
 {
 	ck_assert_int_eq(cm_spec_capability("CAP_CHOWN"), 0);
@@ -294,6 +334,7 @@ int main(void)
 	tcase_add_test(t, host_and_linux);
 	tcase_add_test(t, namespaces);
 	tcase_add_test(t, capability_names);
+	tcase_add_loop_test(t, cpus_within_limits, 0, (int)(sizeof(cpus) / sizeof(cpus[0])));
 	suite_add_tcase(suite, t);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
