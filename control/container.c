@@ -3,6 +3,7 @@
 #include <config.h>
 #include "control/container.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -75,11 +76,11 @@ static int container_lock_root(int rootfd, struct cm_err *err)
 }
 
 /* #syscalls:sandbox unlinkat close */
-static void container_unlink(int rootfd, int dirfd, const char *id)
+static int container_unlink(int rootfd, int dirfd, const char *id)
 {
 	for (size_t i = 0; i < sizeof(container_files) / sizeof(container_files[0]); i++)
 		unlinkat(dirfd, container_files[i], 0);
-	unlinkat(rootfd, id, AT_REMOVEDIR);
+	return unlinkat(rootfd, id, AT_REMOVEDIR);
 }
 
 static int container_make_dir(struct cm_container *c, const char *id, struct cm_err *err)
@@ -98,7 +99,7 @@ static int container_make_dir(struct cm_container *c, const char *id, struct cm_
 	c->dirfd = openat(c->rootfd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (c->dirfd < 0 || flock(c->dirfd, LOCK_EX) < 0) {
 		cm_err_set(err, errno, "make directory of container '%s'", id);
-		container_unlink(c->rootfd, c->dirfd, id);
+		(void)container_unlink(c->rootfd, c->dirfd, id);
 		return -err->code;
 	}
 	return 0;
@@ -152,7 +153,7 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 	else
 		r = cm_state_save(c->dirfd, &c->st, err);
 	if (r < 0) {
-		container_unlink(c->rootfd, c->dirfd, id);
+		(void)container_unlink(c->rootfd, c->dirfd, id);
 		container_close(c);
 		cm_state_fini(&c->st);
 	}
@@ -178,7 +179,7 @@ int cm_container_empty_dir(struct cm_container *c, struct cm_err *err)
 void cm_container_remove(struct cm_container *c)
 {
 	if (c->dirfd >= 0)
-		container_unlink(c->rootfd, c->dirfd, c->st.id);
+		(void)container_unlink(c->rootfd, c->dirfd, c->st.id);
 	cm_container_release(c);
 }
 
@@ -249,6 +250,34 @@ static int container_kill(const char *root, const char *id, struct cm_err *err)
 	return 0;
 }
 
+static bool container_file_is_ours(const char *name)
+{
+	for (size_t i = 0; i < sizeof(container_files) / sizeof(container_files[0]); i++) {
+		if (strcmp(name, container_files[i]) == 0)
+			return true;
+	}
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* What somebody else put into the directory would keep it, and the id with it; the record stays then, for the next attempt. */
+static int container_check_strangers(int dirfd, const char *id, struct cm_err *err)
+{
+	cleanup_fd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d)
+		return cm_err_set(err, errno, "read directory of container '%s'", id);
+	steal_fd(&fd);
+	while ((e = readdir(d)) != NULL) {
+		if (!container_file_is_ours(e->d_name))
+			return cm_err_set(err, ENOTEMPTY,
+				"container '%s' is stopped but stays: its directory holds '%s', which is not ours",
+				id, e->d_name);
+	}
+	return 0;
+}
+
 /* 1 = removed, 0 = it was gone, -errno. */
 static int container_delete_dir(const char *root, const char *id, struct cm_err *err)
 {
@@ -267,7 +296,10 @@ static int container_delete_dir(const char *root, const char *id, struct cm_err 
 	/* A reader holds the lock, shared, for an instant only; a new sandbox of this id cannot appear under the root lock. */
 	if (flock(dirfd, LOCK_SH | LOCK_NB) < 0)
 		return cm_err_set(err, EBUSY, "container '%s' is in use", id);
-	container_unlink(rootfd, dirfd, id);
+	if (container_check_strangers(dirfd, id, err) < 0)
+		return -err->code;
+	if (container_unlink(rootfd, dirfd, id) < 0)
+		return cm_err_set(err, errno, "remove directory of container '%s'", id);
 	return 1;
 }
 

@@ -172,6 +172,17 @@ run e --detach </dev/null >/dev/null
 $cm delete --force e
 ok $? "delete --force of a running container"
 wait_for 2 no_leftover
+run e --detach </dev/null >/dev/null
+: >"$tmp/state/e/stranger"
+rc=0
+$cm delete --force e 2>"$tmp/err" || rc=$?
+bad "its directory holds 'stranger', which is not ours" "delete --force of one whose directory somebody else uses"
+is "$(wc -l <"$tmp/err") $(field e status)" "1 stopped" "... in one line; it is stopped"
+rm "$tmp/state/e/stranger"
+$cm delete e
+ok $? "... and deleted when that is gone"
+is "$(state_entries)" "" "... with nothing left"
+wait_for 2 no_leftover
 is "$(leftover)" "" "no process is left"
 
 # ---- signals to the command
