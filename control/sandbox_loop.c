@@ -88,10 +88,11 @@ void sandbox_last_line(const struct sandbox *s, char *buf, size_t size)
 	snprintf(buf, size, "%.*s", (int)(end - start), end > start ? s->tail.p + start : "");
 }
 
-static int loop_hello(const struct cm_rpc_frame *f, struct cm_err *err)
+static int loop_hello(struct sandbox *s, const struct cm_rpc_frame *f, struct cm_err *err)
 {
 	struct cm_rpc_hello h;
 
+	s->hello_id = 0;
 	if (f->hdr.error || cm_rpc_decode_hello(f, &h) < 0 || h.version < CM_RPC_VERSION ||
 		h.abi != CM_ABI_VERSION)
 		return cm_err_set(err, EPROTO, "the guest speaks another protocol");
@@ -129,7 +130,8 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 		cm_rpc_start_error(f, k->spec, err);
 		return cm_err_wrap(err, "unable to start container process");
 	}
-	if (cm_rpc_decode_started(f, &st) < 0)
+	/* Who says nothing about its version is not believed. */
+	if (cm_rpc_decode_started(f, &st) < 0 || s->hello_id)
 		return cm_err_set(err, EPROTO, "answer of the guest");
 	sandbox_proc_init(s, k)->pid = st.pid;
 	if (sandbox_container_change(k, CM_CREATED, err) < 0 ||
@@ -256,7 +258,7 @@ static int loop_frame(struct sandbox *s, const struct cm_rpc_frame *f, struct cm
 	if (f->hdr.type == CM_RPC_EXEC_EXITED)
 		return loop_exec_exited(s, f, err);
 	if (f->hdr.type == (CM_RPC_HELLO | CM_RPC_REPLY) && id == s->hello_id)
-		return loop_hello(f, err);
+		return loop_hello(s, f, err);
 	r = loop_container_reply(s, f, err);
 	if (r <= 0)
 		return r;
@@ -466,7 +468,8 @@ static int loop_deadline(struct sandbox *s, struct cm_err *err)
 {
 	if (sandbox_root(s)->status != CM_CREATING && s->rpc.fd >= 0)
 		return sandbox_publish(s, err);
-	return loop_broken(s, "the guest does not answer", err);
+	return loop_broken(
+		s, s->rpc.fd < 0 ? "the guest hung up" : "the guest does not answer", err);
 }
 
 /* Is a further container being started, for which there is a limit? That may take its time, in which the guest answers nobody. */

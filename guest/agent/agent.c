@@ -328,6 +328,8 @@ static void agent_thread(void *arg)
 {
 	int ret = vsock_accept(agent_control, 0, &agent_conn);
 
+	/* The only one in the life of the sandbox: any other is refused. */
+	vsock_unlisten(agent_control);
 	while (ret == 0)
 		ret = agent_serve_one();
 	/* Without the sandbox process nobody can reach the container. */

@@ -13,6 +13,7 @@ tests="
 400 kvm/kvmtest.sh
 120 kvm/hostfs.sh
 120 kvm/selftest.sh
+120 kvm/agent.sh
 240 guest/guest.sh
 300 oci/microvm.sh
 300 oci/debian.sh

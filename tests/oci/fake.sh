@@ -10,7 +10,7 @@ noexec=/etc/passwd
 . "$top_srcdir/tests/oci/lifecycle.sh"
 
 config /bin/true
-for mode in die garbage badexit bigframe abi; do
+for mode in die garbage badexit bigframe abi nohello; do
 	run a --guest-cmdline $mode </dev/null
 	is "$rc:$(err | wc -l)" 1:1 "guest that does '$mode': one line, exit code 1"
 done
@@ -21,6 +21,46 @@ $cm delete --force a
 rc=0
 wait "$run_pid" || rc=$?
 is "$rc" 1 "guest that never answers: delete --force ends the start"
+wait_for 2 no_leftover
+is "$(leftover)$(state_entries)" "" "nothing is left of them"
+
+# ---- the control connection of a container that runs: one breach, and its life is over; nothing is connected anew
+config /bin/sleep 100
+for mode in noise replay unasked reset; do
+	case "$mode" in reset) why="the guest hung up" ;; *) why="message of the guest" ;; esac
+	run a --guest-cmdline $mode </dev/null
+	case "$rc:$(err | wc -l):$(err)" in
+	137:1:*"$why"*) ok 0 "guest that does '$mode' while the program runs: one line, exit code 137" ;;
+	*) ok 1 "guest that does '$mode' while the program runs: $rc $(err)" ;;
+	esac
+	is "$(field a status) $(field a exitStatus)" "stopped 9" "... state says stopped"
+	$cm delete a
+done
+run a --detach --guest-cmdline reset </dev/null >/dev/null 2>&1
+is "$rc" 0 "guest that hangs up behind a detached run"
+for method in Wait Processes; do
+	urpc a '{"method":"containerManager.'$method'","arg":"a"}' "$tmp/asked" >"$tmp/$method" &
+done
+wait
+grep -q '"result":9' "$tmp/Wait"
+ok $? "... who waits is told: $(cat "$tmp/Wait")"
+grep -q '"errno":3' "$tmp/Processes"
+ok $? "... and who asks: $(cat "$tmp/Processes")"
+wait_for 2 is_status a stopped
+ok $? "... state says stopped"
+$cm delete a
+run a --detach --guest-cmdline othertype </dev/null >/dev/null 2>&1
+$cm kill a 0 2>/dev/null
+wait_for 2 is_status a stopped
+ok $? "guest that answers as if it had been asked something else: state says stopped"
+$cm delete a
+run a --detach --guest-cmdline half </dev/null >/dev/null 2>&1
+is "$(field a status)" running "guest that stops within a frame: its program runs"
+$cm kill a KILL
+ok $? "... and can be killed all the same"
+wait_for 1 is_status a stopped
+ok $? "... state says stopped"
+$cm delete a
 wait_for 2 no_leftover
 is "$(leftover)$(state_entries)" "" "nothing is left of them"
 plan

@@ -6,7 +6,11 @@
  *
  *   hang       never answer       die        end before answering       garbage    send no frames but noise
  *   badexit    send an exit event before the program started             bigframe   claim a frame of 4 GiB
- *   abi        another ABI version in HELLO
+ *   abi        another ABI version in HELLO                              nohello    answer START first
+ * and, when the program runs:
+ *   reset      end the control connection and live on                    noise      send no frame
+ *   half       send half a frame, and nothing any more                   replay     answer START once more
+ *   unasked    answer what was never asked                               othertype  answer a signal as if it were something else
  */
 #include <config.h>
 
@@ -17,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +106,7 @@ static void run_child(const struct cm_rpc_start *s, char **argv, char **envp, co
 {
 	sigset_t none;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int i = 0; i < 3; i++) {
 		int fd = s->token[i] ? stream_fd[s->token[i]] : open("/dev/null", O_RDWR);
 
@@ -154,6 +160,29 @@ static void start(int fd, int listener, const struct cm_rpc_hdr *q, char *body)
 	reply(fd, q, 0, &started, sizeof(started));
 }
 
+/* The program runs: what a guest does then that breaks the connection. */
+static void misbehave_later(int fd, const struct cm_rpc_hdr *q, const char *mode)
+{
+	struct cm_rpc_started started = { .pid = 1 };
+	struct cm_rpc_hdr other = *q;
+
+	if (strcmp(mode, "replay") == 0)
+		reply(fd, q, 0, &started, sizeof(started));
+	other.id += 5;
+	if (strcmp(mode, "unasked") == 0)
+		reply(fd, &other, 0, &started, sizeof(started));
+	if (strcmp(mode, "noise") == 0)
+		put(fd, "this is not a frame of the protocol at all\n", 43);
+	other.magic = CM_RPC_MAGIC;
+	other.type |= CM_RPC_REPLY;
+	if (strcmp(mode, "half") == 0)
+		put(fd, &other, sizeof(other) / 2);
+	if (strcmp(mode, "reset") == 0)
+		close(fd);
+	if (strcmp(mode, "half") == 0 || strcmp(mode, "reset") == 0)
+		pause();
+}
+
 static void serve_frame(int fd, int listener, const char *mode)
 {
 	struct cm_rpc_hdr q;
@@ -168,13 +197,17 @@ static void serve_frame(int fd, int listener, const char *mode)
 	switch (q.type) {
 	case CM_RPC_HELLO:
 		hello.abi += strcmp(mode, "abi") == 0;
-		reply(fd, &q, 0, &hello, sizeof(hello));
+		if (strcmp(mode, "nohello") != 0)
+			reply(fd, &q, 0, &hello, sizeof(hello));
 		break;
 	case CM_RPC_START:
 		start(fd, listener, &q, body);
+		misbehave_later(fd, &q, mode);
 		break;
 	case CM_RPC_SIGNAL:
 		memcpy(&sig, body, sizeof(sig));
+		if (strcmp(mode, "othertype") == 0)
+			q.type = CM_RPC_WINSIZE;
 		reply(fd, &q, kill(child, sig.signo) < 0 ? errno : 0, NULL, 0);
 		break;
 	default:
