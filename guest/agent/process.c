@@ -139,7 +139,6 @@ static int process_cred(
 	c->cap_permitted = plain ? 0 : s->fixed.caps[CM_RPC_CAP_PERMITTED];
 	/* As prctl(PR_CAP_AMBIENT_RAISE) would. */
 	c->cap_ambient = s->fixed.caps[CM_RPC_CAP_AMBIENT] & c->cap_permitted & c->cap_inheritable;
-	c->no_new_privs = s->fixed.flags & CM_RPC_START_NO_NEW_PRIVS;
 	*out = c;
 	return 0;
 }
@@ -299,6 +298,7 @@ static struct agent_launch *launch_create(struct agent_container *c, const struc
 		.nice = s->fixed.nice,
 		.personality = s->fixed.personality,
 		.seccomp = c->filter,
+		.no_new_privs = s->fixed.flags & CM_RPC_START_NO_NEW_PRIVS,
 		.ctty = s->fixed.flags & CM_RPC_START_TTY,
 		.on_exit = process_exit,
 		.arg = l->process,

@@ -121,15 +121,9 @@ static s64 prctl_keepcaps(struct task *t, u64 on)
 
 static s64 prctl_no_new_privs(struct task *t, const struct sysargs *a)
 {
-	struct cred *c;
-
 	if (a->a[1] != 1 || a->a[2] || a->a[3] || a->a[4])
 		return -EINVAL;
-	c = cred_dup(t->cred);
-	if (!c)
-		return -ENOMEM;
-	c->no_new_privs = true;
-	cred_install(c);
+	WRITE_ONCE(t->no_new_privs, true);
 	return 0;
 }
 
@@ -166,7 +160,7 @@ static s64 prctl_cred(struct task *t, const struct sysargs *a)
 	case PR_SET_NO_NEW_PRIVS:
 		return prctl_no_new_privs(t, a);
 	case PR_GET_NO_NEW_PRIVS:
-		return a->a[1] || a->a[2] || a->a[3] || a->a[4] ? -EINVAL : t->cred->no_new_privs;
+		return a->a[1] || a->a[2] || a->a[3] || a->a[4] ? -EINVAL : t->no_new_privs;
 	default:
 		return -EINVAL;
 	}

@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
+#include "syscall/seccomp.h"
 #include "task/ptrace.h"
 #include "task/signal.h"
 
@@ -411,6 +412,10 @@ static s64 request_stopped(struct task *t, u64 request, u64 addr, u64 data)
 		return call_info(t, addr, data);
 	case PTRACE_GET_RSEQ_CONFIGURATION:
 		return rseq_info(t, addr, data);
+	case PTRACE_SECCOMP_GET_FILTER:
+		return ptrace_seccomp_filter(t, addr, data);
+	case PTRACE_SECCOMP_GET_METADATA:
+		return ptrace_seccomp_metadata(t, addr, data);
 	case PTRACE_LISTEN:
 		return ptrace_listen(t);
 	case PTRACE_CONT:

@@ -313,7 +313,7 @@ bool cred_exec(struct cred *c, const struct cred_exec_file *f)
 	const u32 old_egid = c->egid;
 	const u32 root_uid = cred_root(c);
 	/* Ids that mean nothing where the task lives are not taken over. */
-	bool may_change = !f->nosuid && !c->no_new_privs &&
+	bool may_change = !f->nosuid && !f->no_new_privs &&
 			  id_from_kernel(&c->user_ns->uid, f->uid) != ID_NONE &&
 			  id_from_kernel(&c->user_ns->gid, f->gid) != ID_NONE;
 	bool root, changed;
@@ -337,7 +337,7 @@ bool cred_exec(struct cred *c, const struct cred_exec_file *f)
 		if (c->euid == root_uid)
 			c->cap_effective = c->cap_permitted;
 	}
-	if (c->no_new_privs && (c->cap_permitted & ~old_permitted)) {
+	if (f->no_new_privs && (c->cap_permitted & ~old_permitted)) {
 		c->cap_permitted &= old_permitted;
 		c->cap_effective &= c->cap_permitted;
 	}

@@ -27,7 +27,6 @@ struct cred {
 	u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
 	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
 	u32 securebits;
-	bool no_new_privs;
 	u32 ngroups;
 	u32 *groups; /* sorted, owned */
 	struct user_acct *user; /* of uid; reference */
@@ -57,6 +56,7 @@ void cred_fix_fs_caps(struct cred *c, u32 old_fsuid);
 struct cred_exec_file {
 	u32 mode, uid, gid;
 	bool nosuid;
+	bool no_new_privs; /* of the task */
 };
 bool cred_exec(struct cred *c, const struct cred_exec_file *f);
 

@@ -41,6 +41,7 @@ static int exec_prepare_cred(struct exec_image *img, struct task *t)
 		.gid = inode->gid,
 		.nosuid = img->script || exec_on_nosuid(img->file) ||
 			  (ptrace_traced(t) && !t->trace.capable),
+		.no_new_privs = READ_ONCE(t->no_new_privs),
 	};
 
 	img->cred = cred_dup(t->cred);

@@ -5,12 +5,14 @@
 #include <asm/unistd.h>
 #include <linux/audit.h>
 
+#include "fs/fdtable.h"
 #include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/coredump.h"
 #include "task/internal.h"
 #include "task/ptrace.h"
+#include "task/seccomp_notify.h"
 #include "task/signal.h"
 
 #define SECCOMP_CHAIN_MAX 32768u /* instructions; each filter counts four more, as in Linux */
@@ -32,6 +34,7 @@ void seccomp_filter_put(struct seccomp_filter *f)
 	while (f && ref_put(&f->ref)) {
 		struct seccomp_filter *prev = f->prev;
 
+		seccomp_listener_orphan(f->listener);
 		kfree(f);
 		f = prev;
 	}
@@ -66,6 +69,7 @@ int seccomp_filter_create(const struct sock_filter *insn, u32 n, u32 flags,
 	f->total = total;
 	f->depth = prev ? prev->depth + 1 : 1;
 	f->log = flags & SECCOMP_FILTER_FLAG_LOG;
+	f->listener = NULL;
 	f->n = n;
 	*out = f;
 	return 0;
@@ -73,16 +77,21 @@ int seccomp_filter_create(const struct sock_filter *insn, u32 n, u32 flags,
 
 /* ---- verdicts */
 
-static u32 seccomp_verdict(const struct seccomp_filter *f, const struct seccomp_data *data)
+/* *match: the filter whose verdict it is; NULL when all allow the call. */
+static u32 seccomp_verdict(const struct seccomp_filter *f, const struct seccomp_data *data,
+	const struct seccomp_filter **match)
 {
 	u32 worst = SECCOMP_RET_ALLOW;
 
+	*match = NULL;
 	for (; f; f = f->prev) {
 		u32 v = bpf_run(f->insn, data);
 
 		/* Signed: KILL_PROCESS is the lowest. Of equals the newest filter's data counts. */
-		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(worst & SECCOMP_RET_ACTION_FULL))
+		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(worst & SECCOMP_RET_ACTION_FULL)) {
 			worst = v;
+			*match = f;
+		}
 	}
 	return worst;
 }
@@ -149,7 +158,8 @@ static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool agai
 		.arch = AUDIT_ARCH_X86_64,
 		.instruction_pointer = r->rip,
 		.args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
-	u32 verdict = seccomp_verdict(f, &data);
+	const struct seccomp_filter *match;
+	u32 verdict = seccomp_verdict(f, &data, &match);
 
 	switch (verdict & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
@@ -171,8 +181,7 @@ static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool agai
 	case SECCOMP_RET_TRACE:
 		return again || seccomp_trace(t, r, verdict & SECCOMP_RET_DATA, ret);
 	case SECCOMP_RET_USER_NOTIF:
-		*ret = -ENOSYS;
-		return false;
+		return seccomp_notify(t, match->listener, r, &data, ret);
 	default:
 		seccomp_log(t, r->orig_rax, verdict);
 		seccomp_kill(t, r, (verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_KILL_THREAD);
@@ -242,6 +251,9 @@ static void seccomp_sync_locked(struct task *t)
 
 		if (o == t || o->exiting)
 			continue;
+		/* Who may have filters without privileges hands on the reason. */
+		if (t->no_new_privs)
+			WRITE_ONCE(o->no_new_privs, true);
 		atomic_store(&o->seccomp, seccomp_filter_get(t->seccomp));
 		atomic_store(&o->seccomp_mode, SECCOMP_MODE_FILTER);
 		atomic_or(&o->call_work, CALL_SECCOMP);
@@ -249,10 +261,38 @@ static void seccomp_sync_locked(struct task *t)
 	}
 }
 
+static bool seccomp_has_listener(const struct seccomp_filter *f)
+{
+	while (f && !f->listener)
+		f = f->prev;
+	return f != NULL;
+}
+
+/* 0, -EBUSY, -EAGAIN (another thread's TSYNC came first), or a thread that cannot follow. */
+static int seccomp_install_locked(struct task *t, struct seccomp_filter *f, u32 flags)
+{
+	int stranger = 0;
+
+	if (f->prev != t->seccomp)
+		return -EAGAIN;
+	if (f->listener && seccomp_has_listener(f->prev))
+		return -EBUSY;
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+		stranger = seccomp_stranger_locked(t);
+	if (stranger)
+		return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : stranger;
+	atomic_store(&t->seccomp, f);
+	atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
+	atomic_or(&t->call_work, CALL_SECCOMP);
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+		seccomp_sync_locked(t);
+	return 0;
+}
+
 s64 seccomp_set_filter(struct task *t, const struct sock_filter *insn, u32 n, u32 flags)
 {
 	struct seccomp_filter *f;
-	int ret, stranger = 0;
+	int ret, fd = 0;
 	u64 irq;
 
 	if (t->seccomp_mode == SECCOMP_MODE_STRICT)
@@ -260,29 +300,44 @@ s64 seccomp_set_filter(struct task *t, const struct sock_filter *insn, u32 n, u3
 	ret = seccomp_filter_create(insn, n, flags, t->seccomp, &f);
 	if (ret < 0)
 		return ret;
-	irq = sig_lock(t->group);
-	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
-		stranger = seccomp_stranger_locked(t);
-	/* Another thread's TSYNC may have come first. */
-	if (!stranger && f->prev == t->seccomp) {
-		atomic_store(&t->seccomp, f);
-		atomic_store(&t->seccomp_mode, SECCOMP_MODE_FILTER);
-		atomic_or(&t->call_work, CALL_SECCOMP);
-		if (flags & SECCOMP_FILTER_FLAG_TSYNC)
-			seccomp_sync_locked(t);
+	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		ret = seccomp_listener_create(
+			flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &f->listener, &fd);
+	if (ret == 0) {
+		irq = sig_lock(t->group);
+		ret = seccomp_install_locked(t, f, flags);
 		sig_unlock(t->group, irq);
-		return 0;
 	}
-	sig_unlock(t->group, irq);
+	if (ret == 0)
+		return fd;
+	if (f->listener)
+		fd_close(fd);
+	seccomp_listener_orphan(f->listener);
 	kfree(f); /* the older ones are still the task's own */
-	if (!stranger)
-		return -EAGAIN;
-	return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : stranger;
+	return ret;
+}
+
+int seccomp_filter_of(struct task *t, u64 n, struct seccomp_filter **out)
+{
+	u64 irq = sig_lock(t->group);
+	struct seccomp_filter *f = t->seccomp;
+	int ret = 0;
+
+	if (t->seccomp_mode != SECCOMP_MODE_FILTER)
+		ret = -EINVAL;
+	else if (n >= f->depth)
+		ret = -ENOENT;
+	while (!ret && f->depth != n + 1)
+		f = f->prev;
+	*out = ret ? NULL : seccomp_filter_get(f);
+	sig_unlock(t->group, irq);
+	return ret;
 }
 
 void seccomp_inherit_locked(struct task *t, const struct task *parent)
 {
 	t->seccomp = seccomp_filter_get(parent->seccomp);
 	t->seccomp_mode = parent->seccomp_mode;
+	t->no_new_privs = parent->no_new_privs;
 	t->call_work = parent->call_work & CALL_SECCOMP;
 }

@@ -3,7 +3,7 @@
  * seccomp(2): filters of system calls. A task has a chain of filters, the newest first; filters are immutable and shared by reference, so that a
  * child or thread costs a count. Tasks without a filter pay one test a call (task->call_work in syscall_dispatch).
  *
- * Actions: KILL_PROCESS, KILL_THREAD, TRAP, ERRNO, TRACE, LOG and ALLOW as in Linux; USER_NOTIF, for which there is nobody, is ENOSYS.
+ * Actions: all of Linux; what USER_NOTIF does is in seccomp_notify.h.
  */
 #ifndef TASK_SECCOMP_H
 #define TASK_SECCOMP_H
@@ -20,6 +20,8 @@ struct seccomp_filter {
 	u32 total; /* instructions of the whole chain, as Linux counts them */
 	u32 depth; /* filters of the chain */
 	bool log;
+	struct seccomp_listener
+		*listener; /* reference; NULL: USER_NOTIF of this filter asks nobody */
 	u32 n;
 	struct sock_filter insn[];
 };
@@ -33,11 +35,15 @@ void seccomp_filter_put(struct seccomp_filter *f);
 /* A call of a task with a mode is about to run. True: it may; false: *ret is its result. May not return. */
 bool seccomp_check(struct task *t, struct regs *r, s64 *ret);
 
-/* The current task's modes. flags and program are those of seccomp(2). 0, -errno, or with TSYNC a thread that cannot follow. */
+/* The current task's modes. flags and program are those of seccomp(2). 0, -errno, with TSYNC a thread that cannot follow, with NEW_LISTENER a
+ * descriptor. */
 int seccomp_set_strict(struct task *t);
 s64 seccomp_set_filter(struct task *t, const struct sock_filter *insn, u32 n, u32 flags);
 
-/* A new task of `parent`'s gets its mode and filters. sig_lock of the parent's group held. */
+/* Filter n of a stopped tracee, 0 = the oldest, with a reference in *out. 0, -EINVAL (it has none), -ENOENT. */
+int seccomp_filter_of(struct task *t, u64 n, struct seccomp_filter **out);
+
+/* A new task of `parent`'s gets its mode, filters and no_new_privs. sig_lock of the parent's group held. */
 void seccomp_inherit_locked(struct task *t, const struct task *parent);
 
 #endif

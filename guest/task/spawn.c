@@ -87,6 +87,7 @@ static int spawn_group(struct task *t, const struct spawn *s)
 {
 	struct group *g = group_create();
 
+	t->no_new_privs = s->no_new_privs;
 	t->seccomp = seccomp_filter_get(s->seccomp);
 	t->seccomp_mode = s->seccomp ? SECCOMP_MODE_FILTER : SECCOMP_MODE_DISABLED;
 	t->call_work = s->seccomp ? CALL_SECCOMP : 0;

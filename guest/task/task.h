@@ -144,6 +144,7 @@ struct task {
 	u32 call_work; /* atomic: CALL_* bits, tested once a system call */
 	u32 seccomp_mode; /* SECCOMP_MODE_*; atomic, written under sig_lock */
 	struct seccomp_filter *seccomp; /* newest filter, reference; as seccomp_mode */
+	bool no_new_privs; /* exec gives no privileges; as seccomp_mode */
 	struct trace_state trace;
 	struct trace_line *trace_line; /* of the call that runs, while traced; own */
 	int trace_arg;
@@ -300,6 +301,7 @@ struct spawn {
 	u32 policy, rt_priority, personality;
 	s32 nice;
 	struct seccomp_filter *seccomp; /* NULL, or what it begins with; borrowed */
+	bool no_new_privs;
 	bool ctty; /* stdio[0] is a terminal and becomes the controlling one */
 	/* Called in task context when the process became a zombie and nobody else reaps it. status = wait status. */
 	void (*on_exit)(void *arg, int pid, int status);

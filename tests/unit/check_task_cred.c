@@ -106,11 +106,11 @@ START_TEST(test_exec)
 	cred_put(c);
 	c = with_ids(1000, 1000, 1000);
 	c->cap_permitted = c->cap_effective = 0;
-	c->no_new_privs = true;
+	setuid.no_new_privs = true;
 	ck_assert(!cred_exec(c, &setuid));
 	ck_assert_uint_eq(c->euid, 1000);
 	ck_assert_uint_eq(c->cap_effective, 0);
-	c->no_new_privs = false;
+	setuid.no_new_privs = false;
 	setuid.nosuid = true;
 	ck_assert(!cred_exec(c, &setuid));
 	cred_put(c);

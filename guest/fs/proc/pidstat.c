@@ -213,7 +213,7 @@ static void status_caps(struct proc_buf *b, struct task *t)
 	proc_printf(b, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n", cr->cap_inheritable,
 		cr->cap_permitted, cr->cap_effective);
 	proc_printf(b, "CapBnd:\t%016lx\nCapAmb:\t%016lx\n", cr->cap_bounding, cr->cap_ambient);
-	proc_printf(b, "NoNewPrivs:\t%d\n", cr->no_new_privs);
+	proc_printf(b, "NoNewPrivs:\t%d\n", READ_ONCE(t->no_new_privs));
 	status_seccomp(b, t);
 	cred_put(cr);
 }
