@@ -192,6 +192,12 @@ def every_step():
             if kill(cid, what):
                 truthful(cid, cid)
             clean(cid, cid)
+        cid = "f-%s-pause" % what
+        for name in ("create", "start", "pause"):
+            expect(step(cid, name), cid)
+        if kill(cid, what):
+            truthful(cid, cid)
+        clean(cid, cid)
     for last in STEPS:
         for delay in (0.0, 0.003, 0.02):
             cid = "f-cli-%s-%d" % (last, delay * 1000)
@@ -199,6 +205,48 @@ def every_step():
                 expect(step(cid, name), cid)
             step(cid, last, victim=delay)
             clean(cid, cid)
+
+
+def hooked_bundle():
+    """A bundle whose createRuntime hook takes its time, and tells that it began."""
+    path = tmp + "/hooked"
+    os.mkdir(path)
+    with open(bundle + "/config.json") as f:
+        c = json.load(f)
+    c["root"]["path"] = os.path.realpath(bundle + "/rootfs")
+    c["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "echo >%s/began; sleep 1; exit 0" % path]}]}
+    with open(path + "/config.json", "w") as f:
+        json.dump(c, f)
+    return path
+
+
+def within_a_hook():
+    """A kill of each process, and of the command, while a hook of the creation runs."""
+    path = hooked_bundle()
+    for what in ("pid", "vmmPid", "fsdPid", "cli"):
+        cid = "h-%s" % what
+        p = subprocess.Popen([casemate, "--root", root, "create", "-b", path, cid], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        end = time.monotonic() + limit
+        while not os.path.exists(path + "/began") and time.monotonic() < end:
+            time.sleep(0.01)
+        if not os.path.exists(path + "/began"):
+            fault("%s: the hook did not begin" % cid)
+        elif what == "cli":
+            p.kill()
+        elif not kill(cid, what):
+            fault("%s: the record names no process" % cid)
+        try:
+            if p.wait(limit) == 0:
+                fault("%s: created all the same" % cid)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+            fault("%s: create hangs" % cid)
+        truthful(cid, cid)
+        clean(cid, cid)
+        if os.path.exists(path + "/began"):
+            os.unlink(path + "/began")
 
 
 def told(text):
@@ -213,3 +261,5 @@ print("slowest command: %.2f s, %s" % (slowest[0], slowest[1]))
 told("%d cycles, %d at a time, %d whole and %d with a kill at random" % (cycles, crowd, counts["whole"], counts["killed"]))
 every_step()
 told("a kill of every process after each step, and of the command within it")
+within_a_hook()
+told("a kill of every process, and of the command, within a hook of the creation")
