@@ -23,7 +23,6 @@
 #include "control/console.h"
 #include "control/container.h"
 #include "control/hooks.h"
-#include "control/host.h"
 #include "control/member.h"
 #include "control/namespaces.h"
 #include "control/start.h"
@@ -68,8 +67,9 @@ struct run {
 	bool detach;
 	const char *pid_file;
 	const struct cm_sandbox_options *o;
-	struct cm_state st; /* of a container that has hooks; st.id NULL: it has none */
 	bool started, done;
+	bool hooks; /* its record has hooks, which this command runs */
+	bool broken; /* what ended was not the program */
 	int terminal; /* that the program has; -1 = none */
 	int code; /* exit code, or -errno */
 };
@@ -98,16 +98,16 @@ static void run_forward(const struct run *r)
 /* startContainer and poststart hooks: a failure ends the container. A program that is not to wait for `start`, and waits, does for the first. */
 static int run_hooks(struct run *r, struct cm_err *err)
 {
-	int ret = cm_state_load(r->o->root, r->o->id, &r->st, err);
+	struct cm_state st;
+	int ret = cm_state_load(r->o->root, r->o->id, &st, err);
 
 	if (ret < 0)
-		r->st.id = NULL;
-	else
-		ret = r->st.status == CM_CREATED
-			      ? cm_start_program(r->o->root, r->o->id, &r->st, err)
-			      : 0;
+		return ret;
+	if (st.status == CM_CREATED)
+		ret = cm_start_program(r->o->root, r->o->id, &st, err);
 	if (ret == 0)
-		ret = cm_hooks_run_state(&r->st, CM_HOOK_POSTSTART, CM_RUNNING, err);
+		ret = cm_hooks_run_state(&st, CM_HOOK_POSTSTART, CM_RUNNING, err);
+	cm_state_fini(&st);
 	return ret;
 }
 
@@ -139,20 +139,15 @@ static void run_hooked(struct run *r)
 	cm_sandbox_send(r->fd, CM_MSG_HOOKED, -ret, ret < 0 ? err.msg : NULL);
 }
 
-/* The end of a container whose record is gone; where it stays, poststop hooks are for delete. */
+/* The end of a container with hooks: the sandbox process leaves its record. One that broke, or is to be kept, stays, and so do its hooks. */
 static void run_leave(struct run *r)
 {
-	struct cm_state st = { 0 };
 	struct cm_err err;
 
-	if (!r->st.id)
+	if (!r->hooks || (r->code >= 0 && (r->o->keep || r->broken)))
 		return;
-	if (cm_state_load(r->o->root, r->o->id, &st, &err) == -ENOENT)
-		cm_host_leave(&r->st);
-	else if (r->code < 0)
-		cm_container_delete(r->o->root, r->o->id, true, &err);
-	cm_state_fini(&st);
-	cm_state_fini(&r->st);
+	if (cm_container_delete(r->o->root, r->o->id, true, &err) < 0)
+		fprintf(stderr, "casemate: %s\n", err.msg);
 }
 
 static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm_err *err)
@@ -160,8 +155,9 @@ static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm
 	switch ((enum cm_sandbox_msg_kind)m->kind) {
 	case CM_MSG_STARTED:
 		r->started = true;
+		r->hooks = strcmp(m->text, CM_STARTED_HOOKS) == 0;
 		if ((r->pid_file && cm_cli_write_pid(r->pid_file, m->value, err) < 0) ||
-			(strcmp(m->text, CM_STARTED_HOOKS) == 0 && run_hooks(r, err) < 0)) {
+			(r->hooks && run_hooks(r, err) < 0)) {
 			/* Nobody could find the container, or its hooks want it to end. */
 			cm_sandbox_send(r->fd, CM_MSG_SIGNAL, SIGKILL, NULL);
 			r->code = -err->code;
@@ -179,7 +175,8 @@ static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm
 	case CM_MSG_EXITED:
 		r->done = true;
 		r->code = cm_cli_exit_code(m->value);
-		if (m->text[0])
+		r->broken = m->text[0];
+		if (r->broken)
 			fprintf(stderr, "casemate: %s\n", m->text);
 		break;
 	case CM_MSG_TERMINAL:
@@ -216,7 +213,7 @@ static void run_wait(struct run *r, struct cm_err *err)
 			continue;
 		}
 		/* Killed: so is the VMM. The record that stays says stopped. */
-		r->done = true;
+		r->done = r->broken = true;
 		if (r->started) {
 			fprintf(stderr, "casemate: the sandbox process died\n");
 			r->code = 128 + SIGKILL;
@@ -257,6 +254,5 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 		run_leave(&r);
 	}
 	cm_console_restore();
-	cm_state_fini(&r.st);
 	return r.code;
 }

@@ -151,7 +151,7 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 	if (!c->st.id || !c->st.bundle)
 		r = cm_err_set(err, ENOMEM, "container '%s'", id);
 	else
-		r = cm_state_save(c->dirfd, &c->st, err);
+		r = cm_state_save(c->dirfd, &c->st, false, err);
 	if (r < 0) {
 		(void)container_unlink(c->rootfd, c->dirfd, id);
 		container_close(c);
@@ -162,7 +162,14 @@ int cm_container_create(struct cm_container *c, const char *root, const char *id
 
 int cm_container_save(struct cm_container *c, struct cm_err *err)
 {
-	return cm_state_save(c->dirfd, &c->st, err);
+	int r = cm_state_save(c->dirfd, &c->st, c->durable, err);
+
+	if (r < 0 || !c->durable || c->known)
+		return r;
+	if (fsync(c->rootfd) < 0 && errno != EINVAL)
+		return cm_err_set(err, errno, "write state of '%s'", c->st.id);
+	c->known = true;
+	return 0;
 }
 
 int cm_container_empty_dir(struct cm_container *c, struct cm_err *err)

@@ -18,6 +18,8 @@ struct cm_container {
 	struct cm_state st;
 	int rootfd; /* ROOT */
 	int dirfd; /* ROOT/ID, locked exclusively */
+	bool durable; /* somebody relies on the record: cm_container_save syncs it */
+	bool known; /* ROOT has been synced since the directory was made */
 };
 
 /*

@@ -90,6 +90,7 @@ static int member_record(struct member *m, struct cm_err *err)
 	m->c.st.sandbox = strdup(m->o->sandbox);
 	m->c.st.rootfs = strdup(m->spec->root_path);
 	m->c.st.annotations = json_incref(m->spec->annotations);
+	m->c.durable = m->o->keep;
 	r = cm_host_keep_hooks(&m->c.st, m->spec, err);
 	return r < 0 ? r : cm_container_save(&m->c, err);
 }
@@ -374,7 +375,7 @@ static void member_add_log(struct member *m, struct cm_err *err)
 
 static int member_end(struct member *m, struct cm_err *why)
 {
-	bool keep = m->started && m->o->keep;
+	bool keep = m->started && (m->o->keep || m->c.st.hooks); /* as sandbox_end */
 	struct cm_err ignored;
 
 	if (m->started)

@@ -281,6 +281,8 @@ int sandbox_publish(struct sandbox *s, struct cm_err *err)
 	int r = cm_urpc_listen(&s->urpc, "control.sock", err);
 
 	s->published = true;
+	/* One that nobody was to be told of is gone with its command. */
+	s->c.durable = s->publish_first;
 	return r < 0 ? r : sandbox_save(s, err);
 }
 
@@ -411,9 +413,8 @@ static int sandbox_end(struct sandbox *s, int r, const struct cm_err *why)
 	struct sandbox_container *root = sandbox_root(s);
 	bool started = root->id && root->status != CM_CREATING;
 	bool broken = started && root->status != CM_STOPPED;
-	/* Hooks that are due at the end are run by the command, or by whoever finds the record: one of both must be there. */
-	bool orphan = s->cli_fd < 0 && s->c.st.hooks;
-	bool keep = started && (s->o->keep || (broken && !s->killed) || orphan);
+	/* A record with hooks is removed by who runs those of the end: the command, which may not have read it yet, or `delete`. */
+	bool keep = started && (s->o->keep || (broken && !s->killed) || s->c.st.hooks);
 	struct cm_err ignored;
 
 	/* They die while the directory is removed. */

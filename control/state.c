@@ -82,6 +82,15 @@ json_t *cm_state_json(const struct cm_state *st)
 	return o;
 }
 
+/* #syscalls:sandbox fsync */
+static int state_sync(int fd)
+{
+	int r = fsync(fd) < 0 ? -errno : 0;
+
+	/* Some file systems have nothing to sync a directory with. */
+	return r == -EINVAL ? 0 : r;
+}
+
 /* #syscalls:sandbox openat write rename renameat close */
 static int state_write(int fd, const char *text, size_t len)
 {
@@ -98,26 +107,34 @@ static int state_write(int fd, const char *text, size_t len)
 	return 0;
 }
 
-int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
+/* The record as text for free(), or NULL. */
+static char *state_text(const struct cm_state *st)
 {
-	cleanup_free char *text = NULL;
-	cleanup_fd int fd = -1;
 	json_t *o = cm_state_json(st);
+	char *text;
+
+	if (!o)
+		return NULL;
+	json_object_set_new(o, "version", json_integer(CM_STATE_VERSION));
+	json_object_set_new(o, "vmmPid", json_integer(st->vmm_pid));
+	json_object_set_new(o, "fsdPid", json_integer(st->fsd_pid));
+	if (st->hooks)
+		json_object_set(o, "hooks", st->hooks);
+	if (st->cgroups)
+		json_object_set(o, "cgroups", st->cgroups);
+	if (st->containers)
+		json_object_set(o, "containers", st->containers);
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+int cm_state_save(int dirfd, const struct cm_state *st, bool durable, struct cm_err *err)
+{
+	cleanup_free char *text = state_text(st);
+	cleanup_fd int fd = -1;
 	int r;
 
-	if (o) {
-		json_object_set_new(o, "version", json_integer(CM_STATE_VERSION));
-		json_object_set_new(o, "vmmPid", json_integer(st->vmm_pid));
-		json_object_set_new(o, "fsdPid", json_integer(st->fsd_pid));
-		if (st->hooks)
-			json_object_set(o, "hooks", st->hooks);
-		if (st->cgroups)
-			json_object_set(o, "cgroups", st->cgroups);
-		if (st->containers)
-			json_object_set(o, "containers", st->containers);
-		text = json_dumps(o, JSON_COMPACT);
-		json_decref(o);
-	}
 	if (!text)
 		return cm_err_set(err, ENOMEM, "write state of '%s'", st->id);
 	fd = openat(
@@ -125,8 +142,13 @@ int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err)
 	if (fd < 0)
 		return cm_err_set(err, errno, "write state of '%s'", st->id);
 	r = state_write(fd, text, strlen(text));
+	/* The bytes before the name: a name without them would be an empty record. */
+	if (r == 0 && durable)
+		r = state_sync(fd);
 	if (r == 0 && renameat(dirfd, "state.tmp", dirfd, "state.json") < 0)
 		r = -errno;
+	if (r == 0 && durable)
+		r = state_sync(dirfd);
 	return r < 0 ? cm_err_set(err, -r, "write state of '%s'", st->id) : 0;
 }
 

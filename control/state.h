@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The on-disk record of a container: ROOT/ID/state.json, replaced as a whole (temporary file + rename). There is no fsync: the record
- * describes processes, which a power failure ends too.
+ * The on-disk record of a container: ROOT/ID/state.json, replaced as a whole (temporary file + rename). One that somebody is told of outlives a power
+ * failure: it is synced before, so that the hooks and cgroups of its end are known after it. ROOT is usually a tmpfs, where that costs nothing.
  *
  * The directory ROOT/ID is locked (flock) by the sandbox process for as long as it lives, so whoever can take the lock knows that the
  * sandbox is gone, whatever the record says: no pid is ever compared. ROOT/.lock is held while a container directory is made or removed.
@@ -63,8 +63,8 @@ int cm_status_change(const char *id, enum cm_status *status, enum cm_status to, 
 /* Free the members. */
 void cm_state_fini(struct cm_state *st);
 
-/* Write the record of st into the directory dirfd. */
-int cm_state_save(int dirfd, const struct cm_state *st, struct cm_err *err);
+/* Write the record of st into the directory dirfd; durable: it is on the disk, whole, when this returns, else the one before may be. */
+int cm_state_save(int dirfd, const struct cm_state *st, bool durable, struct cm_err *err);
 
 /* Read the record in the directory dirfd as it was written. -ENOENT without message text of its own when there is none. */
 int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err);

@@ -102,6 +102,19 @@ kill -9 $foreground
 wait $foreground 2>/dev/null
 $cm delete -f h
 is "$(grep -c ^poststop "$tmp/hooks"):$(state_entries)" "1:" "so does delete --force of a run whose command was killed"
+rm -f "$bundle/rootfs/ran"
+script 'echo >/ran; exit 4'
+hooks
+ended() { [ -e "$bundle/rootfs/ran" ] && { [ ! -e "$tmp/state/h" ] || is_status h stopped; }; }
+mkfifo "$tmp/late.tmp"
+$cm run -b "$bundle" --pid-file "$tmp/late" h </dev/null 2>"$tmp/err" &
+foreground=$!
+wait_for 10 ended # the command writes its pid file first, which takes until somebody reads
+cat "$tmp/late.tmp" >/dev/null
+rc=0
+wait $foreground || rc=$?
+is "$rc:$(seen | cut -d' ' -f1 | tr '\n' ' '):$(state_entries)" "4:prestart createRuntime createContainer poststart poststop :" \
+	"hooks of a program that ended before the command looked at them"
 edit "c['hooks'] = {'prestart': [{'path': '/bin/sleep', 'args': ['sleep', '1000'], 'timeout': 1}]}"
 run h </dev/null
 case "$rc:$(err)" in 1:*"hooks.prestart[0]: '/bin/sleep' after 1 s: Connection timed out"*) ok 0 "a hook has its time" ;; *) ok 1 "a hook has its time ($rc: $(err))" ;; esac

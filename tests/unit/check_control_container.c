@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,34 @@
 #include "control/parse.h"
 
 static char root[256];
+
+/* In place of the C library's: what was synced and renamed, in this order ("f": a file, "d": a directory, "r": a rename), and a sync that fails. */
+static char trail[16];
+static int sync_error;
+
+static void trail_add(char what)
+{
+	size_t n = strlen(trail);
+
+	if (n + 1 < sizeof(trail))
+		trail[n] = what;
+}
+
+int fsync(int fd)
+{
+	struct stat sb;
+
+	ck_assert_int_eq(fstat(fd, &sb), 0);
+	trail_add(S_ISDIR(sb.st_mode) ? 'd' : 'f');
+	errno = sync_error;
+	return sync_error ? -1 : 0;
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+	trail_add('r');
+	return (int)syscall(SYS_renameat, from, old, to, new);
+}
 
 static void setup(void)
 {
@@ -85,6 +114,38 @@ START_TEST(life)
 END_TEST
 
 /* A sandbox that is killed leaves a record that says running; its lock is gone. */
+START_TEST(record_is_on_the_disk_before_its_name)
+{
+	struct cm_container c;
+	struct cm_err err = { 0 };
+	struct cm_state st;
+
+	memset(trail, 0, sizeof(trail));
+	ck_assert_int_eq(cm_container_create(&c, root, "d", "/bundle", &err), 0);
+	ck_assert_int_eq(cm_container_save(&c, &err), 0);
+	ck_assert_str_eq(trail, "rr"); /* nobody relies on it */
+	memset(trail, 0, sizeof(trail));
+	c.durable = true;
+	ck_assert_int_eq(cm_container_save(&c, &err), 0);
+	ck_assert_str_eq(trail, "frdd");
+	ck_assert_int_eq(cm_container_save(&c, &err), 0);
+	ck_assert_str_eq(trail, "frddfrd"); /* the state root has its entry now */
+
+	/* A disk that fails is told, and the record stays as it was. */
+	ck_assert_int_eq(cm_status_change("d", &c.st.status, CM_CREATED, &err), 0);
+	memset(trail, 0, sizeof(trail));
+	sync_error = EIO;
+	ck_assert_int_eq(cm_container_save(&c, &err), -EIO);
+	sync_error = 0;
+	ck_assert_str_eq(trail, "f");
+	ck_assert_str_eq(err.msg, "write state of 'd': Input/output error");
+	ck_assert_int_eq(cm_state_read(c.dirfd, &st, &err), 0);
+	ck_assert_int_eq(st.status, CM_CREATING);
+	cm_state_fini(&st);
+	cm_container_remove(&c);
+}
+END_TEST
+
 START_TEST(killed_sandbox_is_stopped)
 {
 	struct cm_err err = { 0 };
@@ -243,6 +304,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, life);
+	tcase_add_test(t, record_is_on_the_disk_before_its_name);
 	tcase_add_test(t, killed_sandbox_is_stopped);
 	tcase_add_test(t, broken_record_can_be_deleted);
 	tcase_add_test(t, delete_unknown);
