@@ -259,6 +259,11 @@ void anon_init(void)
 	panic_if(!anon_mount);
 }
 
+bool inode_is_anon(const struct inode *inode)
+{
+	return inode->sb == anon_super;
+}
+
 struct file *file_create_anon(const struct file_ops *ops, void *priv, u32 flags, const char *name)
 {
 	struct file *f = file_alloc();

@@ -401,7 +401,7 @@ s64 pipe_set_size(struct file *f, u64 bytes)
 	return (s64)(n * PAGE_SIZE);
 }
 
-/* ---- fifos: open waits for the other side ---- */
+/* ---- fifos: open waits for the other side. A pipe that is opened by its name in /proc/PID/fd never does, whoever is left. ---- */
 static int fifo_wait(struct pipe *p, struct waitq *wq, const u32 *counter, u32 seen)
 {
 	int err;
@@ -412,14 +412,14 @@ static int fifo_wait(struct pipe *p, struct waitq *wq, const u32 *counter, u32 s
 	return err;
 }
 
-static int fifo_open_read(struct pipe *p, struct file *f)
+static int fifo_open_read(struct pipe *p, struct file *f, bool named)
 {
 	int err = 0;
 
 	p->readers++;
 	p->r_counter++;
 	waitq_wake_all(&p->wr);
-	if (p->writers)
+	if (p->writers || !named)
 		return 0;
 	if (f->flags & O_NONBLOCK) {
 		f->pos = p->w_counter; /* no hang-up before a first writer came */
@@ -431,16 +431,16 @@ static int fifo_open_read(struct pipe *p, struct file *f)
 	return err;
 }
 
-static int fifo_open_write(struct pipe *p, struct file *f)
+static int fifo_open_write(struct pipe *p, struct file *f, bool named)
 {
 	int err = 0;
 
-	if ((f->flags & O_NONBLOCK) && !p->readers)
+	if (named && (f->flags & O_NONBLOCK) && !p->readers)
 		return -ENXIO;
 	p->writers++;
 	p->w_counter++;
 	waitq_wake_all(&p->rd);
-	if (!p->readers)
+	if (named && !p->readers)
 		err = fifo_wait(p, &p->wr, &p->r_counter, p->r_counter);
 	if (err) {
 		p->writers--;
@@ -452,6 +452,7 @@ static int fifo_open_write(struct pipe *p, struct file *f)
 int fifo_open(struct inode *inode, struct file *f)
 {
 	struct pipe *p = pipe_get(inode);
+	bool named = !inode_is_anon(inode);
 	int err = 0;
 
 	if (!p)
@@ -466,9 +467,9 @@ int fifo_open(struct inode *inode, struct file *f)
 		waitq_wake_all(&p->rd);
 		waitq_wake_all(&p->wr);
 	} else if (f->mode & FMODE_READ) {
-		err = fifo_open_read(p, f);
+		err = fifo_open_read(p, f, named);
 	} else if (f->mode & FMODE_WRITE) {
-		err = fifo_open_write(p, f);
+		err = fifo_open_write(p, f, named);
 	} else {
 		err = -EINVAL;
 	}

@@ -220,6 +220,7 @@ struct file {
 
 /* A file without a name: pipe, eventfd, epoll, socket. consumes nothing; name as in "anon_inode:[eventpoll]". NULL = no memory. */
 struct file *file_create_anon(const struct file_ops *ops, void *priv, u32 flags, const char *name);
+bool inode_is_anon(const struct inode *inode); /* of such a file */
 void file_get(struct file *f);
 void file_put(struct file *f);
 

@@ -169,6 +169,46 @@ static void test_fifo(void)
 	close(r);
 }
 
+/* A pipe that is opened once more by its descriptor's name: unlike a fifo it waits for nobody, not even for a writer that has gone. */
+static void test_reopen(void)
+{
+	char name[64];
+	struct pollfd pf;
+	int p[2], r, w;
+
+	alarm(20); /* for an open that waits */
+	is(pipe(p), 0);
+	is(write(p[1], "abc", 3), 3);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", p[1]);
+	w = open(name, O_WRONLY);
+	is(write(w, "def", 3), 3);
+	close(p[1]);
+	close(w);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", p[0]);
+	r = open(name, O_RDONLY);
+	close(p[0]);
+	is(read(r, buf, 10), 6);
+	is(read(r, buf, 10), 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", r);
+	p[0] = open(name, O_RDONLY | O_NONBLOCK);
+	pf = (struct pollfd){ p[0], POLLIN, 0 };
+	is(poll(&pf, 1, 0), 1);
+	is(pf.revents, POLLHUP);
+	w = open(name, O_WRONLY | O_NONBLOCK);
+	is(write(w, "x", 1), 1);
+	is(read(r, buf, 10), 1);
+	close(r);
+	close(p[0]);
+	r = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+	snprintf(name, sizeof(name), "%d", w);
+	w = openat(r, name, O_WRONLY | O_NONBLOCK); /* no reader is left */
+	ok(w >= 0, "a writer opens without a reader");
+	is(write(w, "x", 1), -EPIPE);
+	alarm(0);
+	close(r);
+	close(w);
+}
+
 static void test_splice(void)
 {
 	int p[2], q[2], fd = open("s", O_RDWR | O_CREAT, 0600);
@@ -211,6 +251,7 @@ int main(void)
 	test_blocking();
 	test_ping_pong();
 	test_fifo();
+	test_reopen();
 	test_splice();
 	return tap_end();
 }
