@@ -54,6 +54,29 @@ int cm_cli_words(int argc, char **argv, int min, int max, struct cm_err *err)
 	return 0;
 }
 
+char *cm_cli_id(const struct cm_cli *cli, char *word, struct cm_err *err)
+{
+	static char id[CM_ID_MAX + 1];
+
+	if (cli->log)
+		return word;
+	return cm_state_find(cli->root, word, id, err) < 0 ? NULL : id;
+}
+
+int cm_cli_id_words(
+	const struct cm_cli *cli, int argc, char **argv, int min, int max, struct cm_err *err)
+{
+	char *id;
+
+	if (cm_cli_words(argc, argv, min, max, err) < 0)
+		return -err->code;
+	id = cm_cli_id(cli, argv[optind], err);
+	if (!id)
+		return -err->code;
+	argv[optind] = id;
+	return 0;
+}
+
 void cm_cli_vm_init(const struct cm_cli *cli, struct cm_sandbox_options *o)
 {
 	memset(o, 0, sizeof(*o));

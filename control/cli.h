@@ -60,6 +60,16 @@ int cm_cli_option(int argc, char **argv, const char *shorts, const struct option
 /* 0 when between min and max words follow the options, else -EINVAL with err set. */
 int cm_cli_words(int argc, char **argv, int min, int max, struct cm_err *err);
 
+/*
+ * As cm_cli_words; the first word is a container's id or the beginning of one, and becomes the whole id (cm_state_find). With --log it stays as it
+ * is: that is how engines call, which mean the id that they gave and nothing that resembles it.
+ */
+int cm_cli_id_words(
+	const struct cm_cli *cli, int argc, char **argv, int min, int max, struct cm_err *err);
+
+/* The same for one word. The result is word, or static. NULL with err set. */
+char *cm_cli_id(const struct cm_cli *cli, char *word, struct cm_err *err);
+
 /* Options of the sandbox that `run` and `do` share; the values of their `val`. */
 enum cm_cli_vm_option {
 	CM_OPT_MEMORY = 0x100,

@@ -12,7 +12,7 @@
 #include "control/launch.h"
 #include "control/state.h"
 
-/* The container of a command line, so that a wrong name gets the message of every other command. */
+/* The container of a command line: its whole id, and for a wrong name the message of every other command. */
 static int debug_check_id(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	struct cm_state st;
@@ -26,6 +26,9 @@ static int debug_check_id(const struct cm_cli *cli, int argc, char **argv, struc
 	}
 	if (i >= argc)
 		return 0;
+	argv[i] = cm_cli_id(cli, argv[i], err);
+	if (!argv[i])
+		return -err->code;
 	if (cm_state_load(cli->root, argv[i], &st, err) < 0)
 		return -err->code;
 	stopped = st.status == CM_STOPPED;

@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <regex.h>
+#include <stdio.h>
+#include <string.h>
 #include "common/cleanup.h"
 #include "control/container.h"
 
@@ -13,7 +15,8 @@ static const char help[] =
 	"usage: casemate delete [OPTIONS] ID\n"
 	"       casemate delete [OPTIONS] --regex PATTERN\n\n"
 	"Remove container ID, which is stopped or was never started.\n\n"
-	"  -f, --force          kill it when it is not stopped; an unknown ID is no error\n"
+	"  -f, --force          kill it when it is not stopped; ID must be whole, and an\n"
+	"                       unknown one is no error\n"
 	"  -r, --regex          all whose id matches an extended regular expression\n";
 
 static const struct option longs[] = {
@@ -58,6 +61,23 @@ static int delete_regex(const char *root, const char *pattern, bool force, struc
 	return r;
 }
 
+/*
+ * Engines and scripts force the deletion of an id of which they do not know whether anything is left, and an unknown one is no error: its
+ * beginning must then not be that of another one, which lives.
+ */
+static int delete_forced(const struct cm_cli *cli, const char *id, struct cm_err *err)
+{
+	char whole[CM_ID_MAX + 1];
+	struct cm_err ignored;
+
+	if (!cli->log && cm_state_find(cli->root, id, whole, &ignored) == 0 &&
+		strcmp(id, whole) != 0)
+		fprintf(stderr,
+			"casemate: no container '%s'; with --force '%s' is not taken for '%s'\n",
+			id, id, whole);
+	return cm_container_delete(cli->root, id, true, err);
+}
+
 int cm_cmd_delete(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	bool force = false, regex = false;
@@ -71,5 +91,9 @@ int cm_cmd_delete(const struct cm_cli *cli, int argc, char **argv, struct cm_err
 		return -err->code;
 	if (regex)
 		return delete_regex(cli->root, argv[optind], force, err);
-	return cm_container_delete(cli->root, argv[optind], force, err);
+	if (force)
+		return delete_forced(cli, argv[optind], err);
+	if (cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0)
+		return -err->code;
+	return cm_container_delete(cli->root, argv[optind], false, err);
 }

@@ -64,7 +64,7 @@ int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err
 		else if (events_interval(optarg, &seconds, err) < 0)
 			return -err->code;
 	}
-	if (c == -2 || cm_cli_words(argc, argv, 1, 1, err) < 0)
+	if (c == -2 || cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0)
 		return -err->code;
 	if (cm_cli_need(cli, argv[optind], "print statistics of",
 		    1u << CM_CREATED | 1u << CM_RUNNING, err) < 0)

@@ -322,8 +322,8 @@ static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *er
 		if (exec_option(x, c, err) < 0)
 			return -err->code;
 	}
-	if (c == -2 ||
-		cm_cli_words(argc, argv, x->words.file ? 1 : 2, x->words.file ? 1 : argc, err) < 0)
+	if (c == -2 || cm_cli_id_words(x->cli, argc, argv, x->words.file ? 1 : 2,
+			       x->words.file ? 1 : argc, err) < 0)
 		return -err->code;
 	x->id = argv[optind];
 	x->words.argv = argv + optind + 1;

@@ -32,7 +32,7 @@ int cm_cmd_kill(const struct cm_cli *cli, int argc, char **argv, struct cm_err *
 	/* Engines write the option behind the id as well. */
 	while ((c = cm_cli_option(argc, argv, ":ah", longs, help, err)) >= 0)
 		mode = CM_URPC_ALL;
-	if (c == -2 || cm_cli_words(argc, argv, 1, 2, err) < 0)
+	if (c == -2 || cm_cli_id_words(cli, argc, argv, 1, 2, err) < 0)
 		return -err->code;
 	if (argc - optind == 2 && cm_parse_signal(argv[optind + 1], &signo, err) < 0)
 		return -err->code;

@@ -22,7 +22,7 @@ static const struct option longs[] = {
 int cm_cmd_pause(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	if (cm_cli_option(argc, argv, "+:h", longs, pause_help, err) == -2 ||
-		cm_cli_words(argc, argv, 1, 1, err) < 0 ||
+		cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0 ||
 		cm_cli_need(cli, argv[optind], "pause", 1u << CM_RUNNING, err) < 0)
 		return -err->code;
 	return cm_urpc_call(cli->root, argv[optind], "containerManager.Pause",
@@ -32,7 +32,7 @@ int cm_cmd_pause(const struct cm_cli *cli, int argc, char **argv, struct cm_err 
 int cm_cmd_resume(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	if (cm_cli_option(argc, argv, "+:h", longs, resume_help, err) == -2 ||
-		cm_cli_words(argc, argv, 1, 1, err) < 0 ||
+		cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0 ||
 		cm_cli_need(cli, argv[optind], "resume", 1u << CM_PAUSED, err) < 0)
 		return -err->code;
 	return cm_urpc_call(cli->root, argv[optind], "containerManager.Resume",

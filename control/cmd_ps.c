@@ -67,7 +67,7 @@ int cm_cmd_ps(const struct cm_cli *cli, int argc, char **argv, struct cm_err *er
 			return cm_err_set(
 				err, 0, "ps: --format: '%s' is neither table nor json", optarg);
 	}
-	if (c == -2 || cm_cli_words(argc, argv, 1, 1, err) < 0)
+	if (c == -2 || cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0)
 		return -err->code;
 	if (cm_cli_need(cli, argv[optind], "list the processes of",
 		    1u << CM_CREATED | 1u << CM_RUNNING, err) < 0)

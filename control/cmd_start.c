@@ -23,7 +23,7 @@ int cm_cmd_start(const struct cm_cli *cli, int argc, char **argv, struct cm_err 
 	int r;
 
 	if (cm_cli_option(argc, argv, "+:h", longs, help, err) == -2 ||
-		cm_cli_words(argc, argv, 1, 1, err) < 0)
+		cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0)
 		return -err->code;
 	id = argv[optind];
 	if (cm_cli_need(cli, id, "start", 1u << CM_CREATED, err) < 0)

@@ -19,7 +19,7 @@ int cm_cmd_state(const struct cm_cli *cli, int argc, char **argv, struct cm_err 
 	int r;
 
 	if (cm_cli_option(argc, argv, "+:h", longs, help, err) == -2 ||
-		cm_cli_words(argc, argv, 1, 1, err) < 0)
+		cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0)
 		return -err->code;
 	r = cm_state_load(cli->root, argv[optind], &st, err);
 	if (r < 0)

@@ -119,7 +119,7 @@ static int update_set(json_t *res, const struct update_option *o, struct cm_err 
 }
 
 /* The words of the command line as linux.resources: a new reference, or NULL with err set. */
-static json_t *update_parse(int argc, char **argv, struct cm_err *err)
+static json_t *update_parse(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	struct option longs[UPDATE_OPTIONS + 3];
 	const char *file = NULL;
@@ -135,7 +135,7 @@ static json_t *update_parse(int argc, char **argv, struct cm_err *err)
 				    : update_set(res, &update_options[c - UPDATE_FIRST], err);
 	}
 	if (r == 0)
-		r = cm_cli_words(argc, argv, 1, 1, err);
+		r = cm_cli_id_words(cli, argc, argv, 1, 1, err);
 	if (r < 0 || file) {
 		json_decref(res);
 		res = NULL;
@@ -206,7 +206,7 @@ static int update_apply(const struct cm_cli *cli, const struct cm_state *st,
 
 int cm_cmd_update(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
-	json_t *doc = update_parse(argc, argv, err);
+	json_t *doc = update_parse(cli, argc, argv, err);
 	struct cm_spec_resources res;
 	struct cm_state st;
 	int r;

@@ -80,7 +80,7 @@ int cm_cmd_wait(const struct cm_cli *cli, int argc, char **argv, struct cm_err *
 		if (cm_parse_number(optarg, "--pid", 1, INT_MAX, &pid, err) < 0)
 			return -err->code;
 	}
-	if (c == -2 || cm_cli_words(argc, argv, 1, 1, err) < 0)
+	if (c == -2 || cm_cli_id_words(cli, argc, argv, 1, 1, err) < 0)
 		return -err->code;
 	if (cm_cli_need(cli, argv[optind], "wait for", ~0u, err) < 0)
 		return -err->code;

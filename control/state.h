@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 #include "common/err.h"
+#include "control/parse.h"
 
 #define CM_STATE_VERSION 1
 
@@ -75,6 +76,12 @@ int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err);
  * directory without a readable record counts as stopped. Errors: -ENOENT "container 'x' does not exist", -EINVAL for a bad id.
  */
 int cm_state_load(const char *root, const char *id, struct cm_state *st, struct cm_err *err);
+
+/*
+ * The whole id that `word` means below root: word itself where there is such a container, else the only id that begins with it; word as it is when
+ * none does, for whoever uses it to find out. Errors: -EINVAL for a bad id, or several that begin so (err names them).
+ */
+int cm_state_find(const char *root, const char *word, char id[CM_ID_MAX + 1], struct cm_err *err);
 
 /* The OCI state object of st (ociVersion, id, status, pid, bundle, annotations) plus ours. A new reference, NULL without memory. */
 json_t *cm_state_json(const struct cm_state *st);

@@ -254,6 +254,38 @@ is "$?:$(state_entries)" "0:other" "delete --regex"
 $cm delete --regex '[' 2>"$tmp/err"
 is "$?:$(state_entries)" "1:other" "... of no regular expression"
 $cm delete other
+
+# ---- the beginning of an id
+for id in web2 web22; do
+	config /bin/sleep 100
+	$cm create -b "$bundle" $id </dev/null >/dev/null 2>&1
+done
+refused "an ambiguous id" "container id 'we' is ambiguous: web2, web22" $cm state we
+is "$(field web2 id):$(field web22 id)" web2:web22 "a whole id wins over a longer one"
+refused "an ambiguous id is not killed" "is ambiguous" $cm kill w KILL
+refused "... nor deleted" "is ambiguous" $cm delete w
+$cm delete web2
+is "$(field w id)" web22 "an id's beginning is enough"
+$cm start w
+is "$($cm exec w /bin/echo hello 2>&1 </dev/null)" hello "... for exec"
+is "$($cm pause we && field we status && $cm resume we && field we status)" "paused
+running" "... for pause and resume"
+is "$($cm ps --format json we)" "[1]" "... for ps"
+is "$($cm events --stats we | json 'd["id"]')" web22 "... for events"
+$cm update --pids-limit 100 we
+is "$?" 0 "... for update"
+is "$($cm debug we vcpus 2>&1 | grep -c 'does not exist')" 0 "... for debug"
+refused "... not for an engine" "container 'web2' does not exist" $cm --log "$tmp/log" state web2
+$cm --log "$tmp/log" delete --force web2 2>"$tmp/err"
+is "$?:$(err):$(field web22 status)" "0::running" "... whose delete --force leaves it alone"
+$cm delete --force web2 2>"$tmp/err"
+is "$?:$(field web22 status)" "0:running" "delete --force takes no beginning"
+is "$(err)" "casemate: no container 'web2'; with --force 'web2' is not taken for 'web22'" "... and says so"
+$cm kill we KILL
+is "$($cm wait we | json '(d["id"], d["exitStatus"])')" "('web22', 137)" "... for kill and wait"
+$cm delete we
+is "$?:$(state_entries)" "0:" "... for delete"
+
 $cm --log "$tmp/nowhere/log" list 2>"$tmp/err"
 case "$?:$(cat "$tmp/err")" in 1:*"--log: open"*) ok 0 "a log that cannot be written" ;; *) ok 1 "a log that cannot be written" ;; esac
 rm "$bundle/config.json"

@@ -208,6 +208,92 @@ START_TEST(delete_unknown)
 }
 END_TEST
 
+static void find_root(void)
+{
+	*strrchr(root, '/') = '\0';
+	ck_assert_int_eq(mkdir(root, 0711), 0);
+	root[strlen(root)] = '/';
+	ck_assert_int_eq(mkdir(root, 0711), 0);
+}
+
+/* A container's directory, and files that are none. */
+static void find_make(const char *name, bool dir)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	if (dir)
+		ck_assert_int_eq(mkdir(path, 0711), 0);
+	else
+		ck_assert_int_eq(mknod(path, S_IFREG | 0600, 0), 0);
+}
+
+static void find_unmake(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	ck_assert_int_eq(remove(path), 0);
+}
+
+START_TEST(find_by_prefix)
+{
+	char id[CM_ID_MAX + 1];
+	struct cm_err err = { 0 };
+
+	/* No root at all: the word is the answer. */
+	ck_assert_int_eq(cm_state_find(root, "web", id, &err), 0);
+	ck_assert_str_eq(id, "web");
+	find_root();
+	find_make("web2", true);
+	find_make("db", true);
+	find_make("data", false);
+	find_make(".empty", true);
+	ck_assert_int_eq(cm_state_find(root, "web", id, &err), 0);
+	ck_assert_str_eq(id, "web2");
+	ck_assert_int_eq(cm_state_find(root, "d", id, &err), 0);
+	ck_assert_str_eq(id, "db");
+	ck_assert_int_eq(cm_state_find(root, "dat", id, &err), 0);
+	ck_assert_str_eq(id, "dat");
+	ck_assert_int_eq(cm_state_find(root, ".", id, &err), -EINVAL);
+	ck_assert_int_eq(cm_state_find(root, "", id, &err), -EINVAL);
+	ck_assert_int_eq(cm_state_find(root, "../b/w", id, &err), -EINVAL);
+	ck_assert_int_eq(cm_state_find(root, ".em", id, &err), 0);
+	ck_assert_str_eq(id, ".em");
+	/* The whole id wins; several candidates are named. */
+	find_make("web", true);
+	ck_assert_int_eq(cm_state_find(root, "web", id, &err), 0);
+	ck_assert_str_eq(id, "web");
+	ck_assert_int_eq(cm_state_find(root, "we", id, &err), -EINVAL);
+	ck_assert_str_eq(err.msg, "container id 'we' is ambiguous: web, web2");
+	find_unmake("web");
+	find_unmake("web2");
+	find_unmake("db");
+	find_unmake("data");
+}
+END_TEST
+
+START_TEST(find_many)
+{
+	char id[CM_ID_MAX + 1], name[8];
+	struct cm_err err = { 0 };
+
+	find_root();
+	/* In an order that is none. */
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "c%c", 'a' + i * 5 % 12);
+		find_make(name, true);
+	}
+	ck_assert_int_eq(cm_state_find(root, "c", id, &err), -EINVAL);
+	ck_assert_str_eq(
+		err.msg, "container id 'c' is ambiguous: ca, cb, cc, cd, ce, cf, cg, ch, ...");
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "c%c", 'a' + i);
+		find_unmake(name);
+	}
+}
+END_TEST
+
 START_TEST(ids)
 {
 	static const char *const good[] = { "a", "A-b_c.d+9", "0" };
@@ -308,6 +394,8 @@ int main(void)
 	tcase_add_test(t, killed_sandbox_is_stopped);
 	tcase_add_test(t, broken_record_can_be_deleted);
 	tcase_add_test(t, delete_unknown);
+	tcase_add_test(t, find_by_prefix);
+	tcase_add_test(t, find_many);
 	tcase_add_test(words, ids);
 	tcase_add_test(words, sizes);
 	tcase_add_test(words, signals);
