@@ -22,6 +22,7 @@ static const struct cpuid_rule cpuid_rules[] = {
 		.drop_ecx = BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) |
 			    BIT(14) | BIT(15) | BIT(18),
 		.drop_edx = BIT(21) | BIT(22) | BIT(29) | BIT(31) },
+	{ .leaf = 2 },
 	{ .leaf = 4 },
 	/* SGX HLE RTM MPX PT; OSPKE(PKU) WAITPKG TME SGX_LC; AMX UINTR */
 	{ .leaf = 7,
@@ -140,6 +141,87 @@ static void cpuid_ensure_topology(struct kvm_cpuid_table *t, unsigned cpus)
 	}
 }
 
+/* ---- leaf 2, in terms of leaf 4 ---- */
+
+enum {
+	CACHE_DATA = 1,
+	CACHE_CODE,
+	CACHE_UNIFIED
+}; /* types of leaf 4 */
+
+/* Descriptors with lines of 64 bytes (Intel SDM, CPUID leaf 2), of each kind the smallest first. */
+static const struct cpuid_cache {
+	uint8_t type, level, code;
+	uint32_t kib;
+} cpuid_caches[] = {
+	{ CACHE_DATA, 1, 0x67, 16 },
+	{ CACHE_DATA, 1, 0x2c, 32 },
+	{ CACHE_CODE, 1, 0x30, 32 },
+	{ CACHE_UNIFIED, 2, 0x21, 256 },
+	{ CACHE_UNIFIED, 2, 0x80, 512 },
+	{ CACHE_UNIFIED, 2, 0x7c, 1 << 10 },
+	{ CACHE_UNIFIED, 2, 0x7d, 2 << 10 },
+	{ CACHE_UNIFIED, 3, 0xd0, 512 },
+	{ CACHE_UNIFIED, 3, 0xd1, 1 << 10 },
+	{ CACHE_UNIFIED, 3, 0xe2, 2 << 10 },
+	{ CACHE_UNIFIED, 3, 0xe3, 4 << 10 },
+	{ CACHE_UNIFIED, 3, 0xe4, 8 << 10 },
+	{ CACHE_UNIFIED, 3, 0xea, 12 << 10 },
+	{ CACHE_UNIFIED, 3, 0xeb, 18 << 10 },
+	{ CACHE_UNIFIED, 3, 0xec, 24 << 10 },
+};
+
+static uint64_t cache_bytes(const struct kvm_cpuid_entry2 *e)
+{
+	return (uint64_t)((e->ebx >> 22) + 1) * (((e->ebx >> 12) & 0x3ff) + 1) *
+	       ((e->ebx & 0xfff) + 1) * ((uint64_t)e->ecx + 1);
+}
+
+/* The largest descriptor that is no larger than the cache; 0: there is none. */
+static uint8_t cache_code(const struct kvm_cpuid_entry2 *e)
+{
+	uint8_t code = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(cpuid_caches) / sizeof(cpuid_caches[0]); i++) {
+		const struct cpuid_cache *c = &cpuid_caches[i];
+
+		if (c->type == (e->eax & 0x1f) && c->level == ((e->eax >> 5) & 7) &&
+			(uint64_t)c->kib << 10 <= cache_bytes(e))
+			code = c->code;
+	}
+	return code;
+}
+
+/*
+ * Where leaf 2 sends its reader to leaf 4 (descriptor 0xff), the C library walks that for each of twelve questions, at the start of every program: on
+ * pvm the traps of that were half of an exec. So it names the caches itself, as nearly as its descriptors can.
+ */
+static void cpuid_describe_caches(struct kvm_cpuid_table *t)
+{
+	struct kvm_cpuid_entry2 *leaf = NULL;
+	uint32_t level1 = 0, others = 0;
+	uint32_t i;
+
+	for (i = 0; i < t->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &t->e[i];
+		uint8_t code = e->function == 4 ? cache_code(e) : 0;
+
+		if (e->function == 2)
+			leaf = &t->e[i];
+		else if (code && ((e->eax >> 5) & 7) == 1)
+			level1 = level1 << 8 | code;
+		else if (code)
+			others = others << 8 | code;
+	}
+	/* A register whose top bit is set says nothing: at most two of its bytes are taken. */
+	if (leaf && level1) {
+		leaf->eax = 1 | (level1 & 0xffff) << 8;
+		leaf->ebx = others & 0xffff;
+		leaf->ecx = leaf->edx = 0;
+	}
+}
+
 void cpuid_filter(struct kvm_cpuid_table *t, unsigned cpus, bool tsc_deadline)
 {
 	uint32_t i, kept = 0;
@@ -160,6 +242,7 @@ void cpuid_filter(struct kvm_cpuid_table *t, unsigned cpus, bool tsc_deadline)
 	}
 	t->nent = kept;
 	cpuid_ensure_topology(t, cpus);
+	cpuid_describe_caches(t);
 }
 
 void cpuid_for_cpu(struct kvm_cpuid_table *t, unsigned cpu)

@@ -140,6 +140,44 @@ START_TEST(cpuid_policy)
 }
 END_TEST
 
+/* One cache of leaf 4, of lines of 64 bytes. */
+static struct kvm_cpuid_entry2 cache(
+	uint32_t index, uint32_t type, uint32_t level, uint32_t ways, uint32_t kib)
+{
+	return (struct kvm_cpuid_entry2){ .function = 4,
+		.index = index,
+		.eax = type | level << 5,
+		.ebx = (ways - 1) << 22 | 63,
+		.ecx = kib * 1024 / 64 / ways - 1 };
+}
+
+/* Leaf 2 names the caches; none of its descriptors sends the reader to leaf 4 (0xff), claims too much or hides behind a set top bit. */
+START_TEST(cpuid_caches)
+{
+	static struct kvm_cpuid_table t;
+
+	t = (struct kvm_cpuid_table){ .nent = 5 };
+	t.e[0] = (struct kvm_cpuid_entry2){
+		.function = 2, .eax = 0x00feff01, .ebx = 0xf0, .edx = 1
+	};
+	t.e[1] = cache(0, 1, 1, 12, 48);
+	t.e[2] = cache(1, 2, 1, 8, 32);
+	t.e[3] = cache(2, 3, 2, 16, 2048);
+	t.e[4] = cache(3, 3, 3, 20, 266240);
+	cpuid_filter(&t, 2, true);
+	ck_assert_uint_eq(leaf(&t, 2, 0)->eax, 0x002c3001);
+	ck_assert_uint_eq(leaf(&t, 2, 0)->ebx, 0x00007dec);
+	ck_assert_uint_eq(leaf(&t, 2, 0)->ecx | leaf(&t, 2, 0)->edx, 0);
+
+	/* Caches smaller than every descriptor have none; without one of the first level nothing is said anew. */
+	t = (struct kvm_cpuid_table){ .nent = 2 };
+	t.e[0] = (struct kvm_cpuid_entry2){ .function = 2, .eax = 0x00feff01 };
+	t.e[1] = cache(0, 1, 1, 8, 8);
+	cpuid_filter(&t, 1, true);
+	ck_assert_uint_eq(leaf(&t, 2, 0)->eax, 0x00feff01);
+}
+END_TEST
+
 START_TEST(cpuid_full_table)
 {
 	static struct kvm_cpuid_table t;
@@ -163,6 +201,7 @@ int main(void)
 	tcase_add_loop_test(tc, maps_ram_and_devices, 0, 2);
 	tcase_add_test(tc, registers);
 	tcase_add_test(tc, cpuid_policy);
+	tcase_add_test(tc, cpuid_caches);
 	tcase_add_test(tc, cpuid_full_table);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
