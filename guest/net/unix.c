@@ -413,6 +413,8 @@ static u32 poll_own(struct unix_sock *u)
 		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (u->peer_gone || (u->read_shut && u->write_shut))
 		ev |= POLLHUP;
+	if (u->peer_reset)
+		ev |= POLLERR;
 	if (u->type != SOCK_DGRAM && u->state == UNIX_FREE)
 		ev |= POLLHUP | POLLOUT | POLLWRNORM;
 	spin_unlock(&u->lock);
@@ -527,6 +529,7 @@ static const struct sock_ops unix_ops = {
 	.inq = unix_inq,
 	.outq = unix_outq,
 	.peercred = unix_peercred,
+	.take_error = unix_take_error,
 	.listening = unix_listening,
 	.release = unix_release,
 };

@@ -92,6 +92,8 @@ void unix_name_put(struct unix_name *n);
 /* unix_msg.c */
 s64 unix_send(struct socket *s, struct sock_msg *m);
 s64 unix_recv(struct socket *s, struct sock_msg *m);
+/* A reset by the peer, told once: ECONNRESET or 0. */
+int unix_take_error(struct socket *s);
 /* Would poll say POLLOUT for s, whose messages go to `to`? */
 bool unix_writable(struct unix_sock *to, const struct socket *s);
 /* Pollers for room in any datagram queue; set up by net_init. */

@@ -156,15 +156,16 @@ static s64 send_one(struct socket *s, struct unix_sock *to, struct sock_msg *m, 
 
 static s64 send_stream(struct socket *s, struct unix_sock *to, struct sock_msg *m)
 {
-	u64 total = m->uio->left;
-	s64 r = 0;
+	s64 done = 0, r;
 
-	while (m->uio->left && r >= 0)
+	/* What was queued before a failure counts. What a chunk that failed had taken from the caller does not. */
+	while (m->uio->left) {
 		r = send_one(s, to, m, (u32)MIN(m->uio->left, (u64)MIN(CHUNK_MAX, s->sndbuf / 2)));
-	/* What was queued before a failure counts; a fault in the middle of a chunk loses only that chunk's bytes. */
-	if (r < 0 && total == m->uio->left)
-		return r;
-	return (s64)(total - m->uio->left);
+		if (r < 0)
+			return done ? done : r;
+		done += r;
+	}
+	return done;
 }
 
 static int send_target(struct socket *s, struct sock_msg *m, struct unix_sock **to)
@@ -210,30 +211,27 @@ s64 unix_send(struct socket *s, struct sock_msg *m)
 /* ---- receiving ---- */
 
 /* The first message, or NULL; *end = no more will come. */
-static struct unix_msg *queue_head(struct unix_sock *u, bool *end, int *err)
+static struct unix_msg *queue_head(struct unix_sock *u, bool *end)
 {
 	struct unix_msg *msg = NULL;
 
 	spin_lock(&u->lock);
 	*end = u->read_shut || u->peer_gone;
-	*err = 0;
-	if (!list_empty(&u->queue)) {
+	if (!list_empty(&u->queue))
 		msg = list_first_entry(&u->queue, struct unix_msg, link);
-	} else if (u->peer_reset && !u->read_shut) {
-		*err = -ECONNRESET;
-	}
 	spin_unlock(&u->lock);
 	return msg;
 }
 
-/* A reset is reported once. */
-static s64 queue_error(struct unix_sock *u, int err)
+int unix_take_error(struct socket *s)
 {
-	if (err) {
-		spin_lock(&u->lock);
-		u->peer_reset = false;
-		spin_unlock(&u->lock);
-	}
+	struct unix_sock *u = unix_of(s);
+	int err;
+
+	spin_lock(&u->lock);
+	err = u->peer_reset ? ECONNRESET : 0;
+	u->peer_reset = false;
+	spin_unlock(&u->lock);
 	return err;
 }
 
@@ -306,7 +304,7 @@ static s64 recv_stream_queued(struct socket *s, struct sock_msg *m, u64 already)
 	struct unix_msg *msg;
 	int err;
 
-	while (m->uio->left && (msg = queue_head(u, &end, &err))) {
+	while (m->uio->left && (msg = queue_head(u, &end))) {
 		size_t want = MIN(m->uio->left, (u64)(msg->len - msg->off)), n;
 
 		if ((already || done) && !may_join(s, msg, m))
@@ -346,13 +344,13 @@ static s64 recv_stream(struct socket *s, struct sock_msg *m)
 		if (!m->uio->left || (total && !(m->flags & MSG_WAITALL)) ||
 			(n && (m->flags & MSG_PEEK)) || m->scm->nfiles)
 			return (s64)total;
-		if (queue_head(u, &end, &err)) {
+		if (queue_head(u, &end)) {
 			if (total)
 				return (s64)total;
 			continue;
 		}
-		if (err || end)
-			return total ? (s64)total : queue_error(u, err);
+		if (end)
+			return total ? (s64)total : -unix_take_error(s);
 		if (READ_ONCE(u->state) != UNIX_CONNECTED)
 			return -EINVAL;
 		if (socket_nonblock(s, m->flags))
@@ -388,10 +386,10 @@ static s64 recv_packet_queued(struct socket *s, struct sock_msg *m, bool *again)
 	u32 len;
 	int err;
 
-	msg = queue_head(u, &end, &err);
-	*again = !msg && !end && !err;
+	msg = queue_head(u, &end);
+	*again = !msg && !end;
 	if (!msg)
-		return queue_error(u, err);
+		return -unix_take_error(s);
 	len = msg->len;
 	want = MIN(m->uio->left, (u64)len);
 	if (uio_write(m->uio, msg->data, want) < want)

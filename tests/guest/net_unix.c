@@ -52,10 +52,26 @@ static void test_stream_pair(void)
 	close(s[0]);
 }
 
+/* What is written to an end that was closed is lost: EPIPE, whether something was written before or not. */
+static void test_gone(int type)
+{
+	char c = 0;
+	int s[2];
+
+	if (socketpair(AF_UNIX, type, 0, s))
+		return;
+	close(s[1]);
+	ok(send(s[0], &c, 1, MSG_NOSIGNAL) == -1 && errno == EPIPE, "a closed peer gives EPIPE");
+	ok(write(s[0], "xyz", 3) == -1 && errno == EPIPE, "once more");
+	close(s[0]);
+}
+
 static void test_reset(void)
 {
+	struct pollfd pf;
+	socklen_t len = sizeof(int);
+	int s[2], err = 0;
 	char c;
-	int s[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s))
 		return;
@@ -63,6 +79,19 @@ static void test_reset(void)
 	close(s[1]);
 	ok(read(s[0], &c, 1) == -1 && errno == ECONNRESET, "gives ECONNRESET when it closes");
 	ok(read(s[0], &c, 1) == 0, "and end of file after that");
+	close(s[0]);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s))
+		return;
+	ok(write(s[0], "x", 1) == 1 && !close(s[1]), "the same once more");
+	pf = (struct pollfd){ s[0], POLLIN | POLLOUT, 0 };
+	ok(poll(&pf, 1, 0) == 1 && pf.revents == (POLLIN | POLLOUT | POLLERR | POLLHUP),
+		"poll tells of a reset");
+	ok(!getsockopt(s[0], SOL_SOCKET, SO_ERROR, &err, &len) && err == ECONNRESET,
+		"so does SO_ERROR");
+	ok(!getsockopt(s[0], SOL_SOCKET, SO_ERROR, &err, &len) && err == 0, "and takes it");
+	ok(poll(&pf, 1, 0) == 1 && pf.revents == (POLLIN | POLLOUT | POLLHUP),
+		"poll tells of the end alone");
+	ok(read(s[0], &c, 1) == 0, "and read finds it");
 	close(s[0]);
 }
 
@@ -295,6 +324,10 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	test_stream_pair();
+	signal(SIGPIPE, SIG_IGN);
+	test_gone(SOCK_STREAM);
+	test_gone(SOCK_SEQPACKET);
+	signal(SIGPIPE, SIG_DFL);
 	test_reset();
 	test_dgram_pair();
 	test_names();
