@@ -199,6 +199,17 @@ static int state_unpack(json_t *o, struct cm_state *st)
 		       : -ENOMEM;
 }
 
+/* For json_load_callback: json_loadfd asks for a byte at a time. */
+static size_t state_bytes(void *buf, size_t size, void *fd)
+{
+	ssize_t n;
+
+	do
+		n = read(*(const int *)fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? (size_t)-1 : (size_t)n;
+}
+
 int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err)
 {
 	cleanup_fd int fd = openat(dirfd, "state.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -213,7 +224,7 @@ int cm_state_read(int dirfd, struct cm_state *st, struct cm_err *err)
 		return cm_err_set(err, errno, "read state");
 	if (fstat(fd, &sb) < 0 || sb.st_size > STATE_FILE_MAX)
 		return cm_err_set(err, EFBIG, "read state");
-	o = json_loadfd(fd, 0, &jerr);
+	o = json_load_callback(state_bytes, &fd, 0, &jerr);
 	if (!o)
 		return cm_err_set(err, 0, "read state: %s", jerr.text);
 	r = state_unpack(o, st);
