@@ -9,6 +9,7 @@
 
 #include "fs/internal.h"
 #include "fs/poll.h"
+#include "mm/reclaim.h"
 #include "task/task.h"
 
 u64 pipe_max_size = 1UL << 20;
@@ -198,7 +199,7 @@ static s64 pipe_fill(struct pipe *p, struct uio *u, bool packet)
 
 	p->spare = NULL;
 	if (!page)
-		page = page_alloc(0, GFP_USER);
+		page = mm_buffer_page();
 	if (!page)
 		return -ENOMEM;
 	got = uio_read(u, page_va(page), n);

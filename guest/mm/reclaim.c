@@ -9,6 +9,7 @@
  */
 #include "mm/reclaim.h"
 
+#include "arch.h"
 #include "cgroup/cgroup.h"
 #include "kernel/clock.h"
 #include "kernel/errno.h"
@@ -19,6 +20,8 @@
 #include "mm/rmap.h"
 
 #define RECLAIM_BATCH 32u
+#define LRU_SPINS     1000u
+#define BUFFER_TRIES  16u /* other CPUs may take what was freed */
 
 #define HUNGRY_PAGES 1u /* for memory */
 #define HUNGRY_CLEAN 2u /* for dirty pages to be written back */
@@ -116,12 +119,11 @@ static bool lru_drop(struct page *p)
 	return drop;
 }
 
-static u64 lru_shrink_of(u64 want, const struct lru_scope *scope)
+/* lru.lock held. */
+static u64 lru_shrink_locked(u64 want, const struct lru_scope *scope)
 {
 	u64 freed = 0;
 
-	if (!spin_trylock(&lru.lock))
-		return 0;
 	/* two rounds: the first may only take the referenced marks away */
 	for (u64 scan = lru.n * 2; scan && freed < want; scan--) {
 		struct page *p = lru_hand();
@@ -131,14 +133,32 @@ static u64 lru_shrink_of(u64 want, const struct lru_scope *scope)
 		if (lru_page_wanted(p, scope) && lru_page_idle(p) && !p->mapcount && lru_drop(p))
 			freed++;
 	}
+	return freed;
+}
+
+static u64 lru_shrink_of(u64 want, const struct lru_scope *scope)
+{
+	u64 freed;
+
+	spin_lock(&lru.lock);
+	freed = lru_shrink_locked(want, scope);
 	spin_unlock(&lru.lock);
 	return freed;
 }
 
-/* For page_alloc: no sleep. */
+/* For page_alloc, whose caller may hold locks that come after lru.lock: it waits a little for another CPU that fills the cache or shrinks it. */
 u64 lru_shrink(u64 want)
 {
-	return lru_shrink_of(want, &lru_all);
+	u64 freed;
+
+	for (u32 spins = 0; !spin_trylock(&lru.lock); spins++) {
+		if (spins == LRU_SPINS)
+			return 0;
+		cpu_relax();
+	}
+	freed = lru_shrink_locked(want, &lru_all);
+	spin_unlock(&lru.lock);
+	return freed;
 }
 
 u64 mm_drop_clean(void)
@@ -198,13 +218,21 @@ bool mm_reclaim(u64 want)
 {
 	u64 before = page_free_count(), dirty = writeback_dirty_pages();
 
-	if (lru_shrink(want))
-		return true;
-	if (lru_unmap(&lru_all) || lru_shrink_of(want, &lru_need) || lru_unmap(&lru_need))
+	if (lru_shrink_of(want, &lru_all) || lru_unmap(&lru_all) ||
+		lru_shrink_of(want, &lru_need) || lru_unmap(&lru_need))
 		return true;
 	if (dirty)
 		mm_wait_writeback(HUNGRY_PAGES);
 	return page_free_count() > before || writeback_dirty_pages() < dirty;
+}
+
+struct page *mm_buffer_page(void)
+{
+	struct page *p = page_alloc(0, GFP_USER);
+
+	for (u32 tries = 0; !p && tries < BUFFER_TRIES && mm_reclaim(RECLAIM_BATCH); tries++)
+		p = page_alloc(0, GFP_USER);
+	return p;
 }
 
 bool mm_reclaim_cgroup(struct cgroup *cg, u64 want)

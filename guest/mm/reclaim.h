@@ -15,6 +15,8 @@ struct page;
 struct page *mm_alloc_page(u32 gfp);
 /* The same without waiting, for what is made present ahead of use. */
 struct page *mm_try_page(u32 gfp);
+/* A page for bytes on their way (pipes): reclaims and waits, but kills nobody and charges nobody; may sleep. */
+struct page *mm_buffer_page(void);
 /* Make room; may sleep. True when something was freed and trying again makes sense. */
 bool mm_reclaim(u64 want);
 /* Drop every clean page that only the page cache holds; how many went. Never sleeps. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP: bytes in and out. */
 #include "kernel/errno.h"
+#include "mm/reclaim.h"
 #include "net/tcp.h"
 #include "task/task.h"
+
+#define SEND_TRIES    16u /* other CPUs may take what was freed */
+#define RECLAIM_PAGES 32u
 
 /* ---- sending ---- */
 
@@ -37,6 +41,7 @@ static s64 send_some(struct tcp_sock *t, struct uio *u)
 {
 	struct tcp_end *to = tcp_peer(t);
 	s64 n = send_check(t);
+	u32 tries = 0;
 
 	if (n)
 		return n;
@@ -46,7 +51,9 @@ static s64 send_some(struct tcp_sock *t, struct uio *u)
 		return n;
 	}
 	mutex_lock(&to->rx.wlock);
-	n = stream_write(&to->rx, u);
+	do
+		n = stream_write(&to->rx, u);
+	while (n == -ENOBUFS && tries++ < SEND_TRIES && mm_reclaim(RECLAIM_PAGES));
 	mutex_unlock(&to->rx.wlock);
 	if (n > 0)
 		waitq_wake(&to->sock->in.wq, 1, POLLIN | POLLRDNORM);

@@ -19,6 +19,7 @@
 #include "kernel/timer.h"
 #include "lib/printf.h"
 #include "mm/as.h"
+#include "mm/reclaim.h"
 #include "syscall/handlers.h"
 #include "task/internal.h"
 #include "task/task.h"
@@ -216,6 +217,11 @@ struct page *page_alloc(u32 order, u32 gfp)
 	ref_init(&p->page.ref);
 	return &p->page;
 }
+struct page *mm_buffer_page(void)
+{
+	return page_alloc(0, GFP_USER);
+}
+
 void page_get(struct page *p)
 {
 	ref_get(&p->ref);
