@@ -370,7 +370,9 @@ static int recv_finish(
 {
 	u64 control = b->h.control ? b->h.controllen : 0;
 	s32 namelen = (s32)b->addr.len;
-	u32 out = m->out_flags;
+	u32 out =
+		m->out_flags |
+		(flags & MSG_CMSG_CLOEXEC); /* Linux gives it back, and Go's library asks for it */
 
 	if (scm_write_user(
 		    &b->scm, s->passcred, flags & MSG_CMSG_CLOEXEC, b->h.control, &control, &out))

@@ -196,6 +196,7 @@ static void test_rights(void)
 	if (c && c->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(c), sizeof(int));
 	ok(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC), "MSG_CMSG_CLOEXEC sets the flag");
+	ok(m.msg_flags == MSG_CMSG_CLOEXEC, "and comes back");
 	ok(write(fd, "x", 1) == 1 && read(p[0], buf, 1) == 1, "it is the same pipe");
 	close(fd);
 	ok(read(p[0], buf, 1) == 0, "closing it closes the last writer");
