@@ -16,6 +16,7 @@ enum call_kind {
 	CALL_START, /* its own start */
 	CALL_DESTROY, /* its end */
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
+	CALL_FREEZE, /* the guest's, of its container alone */
 	CALL_GUEST, /* an empty reply */
 	CALL_KILL, /* the same, or the end of the container */
 	CALL_PS,
@@ -93,6 +94,13 @@ void call_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_copied(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
 /* Did bytes move since the deadline was set? Then there is a new one. */
 bool call_files_progress(struct sandbox *s, struct cm_urpc_client *c);
+
+/* ---- sandbox_freeze.c ---- */
+/* Pause or resume container k alone. */
+void call_freeze(
+	struct sandbox *s, struct sandbox_container *k, bool pause, struct cm_urpc_client *c);
+/* Are there containers besides k that could go on while it is paused? */
+bool call_freeze_is_due(struct sandbox *s, const struct sandbox_container *k);
 
 /* ---- sandbox_pause.c ---- */
 void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);

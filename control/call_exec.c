@@ -171,6 +171,10 @@ static void exec_call(
 
 	if (!k || !call_ready(s, k, c))
 		return;
+	if (k->freezes) {
+		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
+		return;
+	}
 	p = exec_live(s) < EXEC_LIVE ? sandbox_proc_new(s, k) : NULL;
 	if (!p) {
 		cm_urpc_reply(c, EAGAIN, "too many processes were started from outside", NULL);

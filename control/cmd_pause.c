@@ -8,8 +8,8 @@
 
 static const char pause_help[] =
 	"usage: casemate pause ID\n\n"
-	"Stop the virtual CPUs of container ID: nothing in it runs before casemate\n"
-	"resume.\n";
+	"Stop the virtual CPUs of container ID, or its threads where others share its\n"
+	"sandbox: nothing in it runs before casemate resume.\n";
 
 static const char resume_help[] = "usage: casemate resume ID\n\n"
 				  "Let container ID, which casemate pause stopped, go on.\n";

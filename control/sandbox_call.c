@@ -419,7 +419,7 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 {
 	struct cm_urpc_client *c = reply_client(s, f->hdr.id);
 
-	if (sandbox_usage_reply(s, f))
+	if (sandbox_usage_reply(s, f) || sandbox_freeze_reply(s, f))
 		return;
 	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY))
 		call_dying(s);

@@ -60,6 +60,8 @@ struct sandbox_container {
 	bool shared; /* no file server: it lives in the root container's files; one that cannot be started is forgotten */
 	bool destroyed; /* it is forgotten as soon as it has ended */
 	bool cut; /* its server was cut off, since it does not die */
+	unsigned freezes; /* pauses of it alone that were not taken back */
+	int64_t freeze_id; /* open FREEZE, 0 = none */
 	int wait_status; /* wait(2) encoding, once stopped */
 	bool oom_killed;
 	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
@@ -258,6 +260,10 @@ void sandbox_call_released(
 int sandbox_stacks_fd(struct sandbox *s);
 /* Something of it is there. */
 void sandbox_stacks_serve(struct sandbox *s);
+
+/* ---- sandbox_freeze.c ---- */
+/* Is this the guest's reply to a pause or resume of one container? Then it is taken. */
+bool sandbox_freeze_reply(struct sandbox *s, const struct cm_rpc_frame *f);
 
 /* ---- sandbox_pause.c ---- */
 /* A new connection to the VMM's debug server, or -errno. */

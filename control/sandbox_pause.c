@@ -2,7 +2,8 @@
 /*
  * The sandbox process: pause and resume. The VMM stops and starts the vCPUs, asked over a connection to its debug server
  * (casemate/debug.h) that the sandbox process makes for itself at the first pause and keeps. Nothing here waits: a VMM that does not answer
- * costs the caller its deadline. Pauses nest; the container is paused from the first to the last.
+ * costs the caller its deadline. Pauses nest; the container is paused from the first to the last. A container that is not alone in its sandbox is
+ * paused by the guest, when it is named: sandbox_freeze.c.
  */
 #include <config.h>
 #include "control/sandbox_internal.h"
@@ -124,19 +125,32 @@ static void pause_change(struct sandbox *s, bool pause, struct cm_urpc_client *c
 	c->deadline = sandbox_now_ms() + CALL_GUEST_MS;
 }
 
+static void pause_call(struct sandbox *s, bool pause, struct cm_urpc_client *c, const json_t *arg)
+{
+	struct sandbox_container *k = NULL;
+
+	if (json_is_string(arg)) {
+		k = call_container(s, c, arg);
+		if (!k)
+			return;
+	}
+	if (k && call_freeze_is_due(s, k))
+		call_freeze(s, k, pause, c);
+	else
+		pause_change(s, pause, c);
+}
+
 void call_pause(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (!json_is_string(arg) || call_container(s, c, arg))
-		pause_change(s, true, c);
+	pause_call(s, true, c, arg);
 }
 
 void call_resume(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
-	if (!json_is_string(arg) || call_container(s, c, arg))
-		pause_change(s, false, c);
+	pause_call(s, false, c, arg);
 }
 
-/* The vCPUs stand still, or go on: so do all programs that were let go. */
+/* The vCPUs stand still, or go on: so do all programs that were let go and are not paused by themselves. */
 static int pause_changed(struct sandbox *s, bool pause, struct cm_err *err)
 {
 	enum cm_status from = pause ? CM_RUNNING : CM_PAUSED;
@@ -144,7 +158,7 @@ static int pause_changed(struct sandbox *s, bool pause, struct cm_err *err)
 	for (int i = 0; i < CM_RPC_CONTAINERS; i++) {
 		struct sandbox_container *k = &s->table[i];
 
-		if (k->id && k->status == from)
+		if (k->id && k->status == from && !k->freezes)
 			sandbox_container_change(k, pause ? CM_PAUSED : CM_RUNNING, err);
 	}
 	return sandbox_save(s, err);

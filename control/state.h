@@ -21,7 +21,7 @@
  * OCI life of a container. The only changes allowed (cm_status_change checks them):
  *   creating -> created   the guest made the container: its program was found, and not executed
  *   created  -> running   the guest executed the program
- *   running  -> paused    the virtual CPUs stand still
+ *   running  -> paused    the virtual CPUs, or its own threads, stand still
  *   paused   -> running   they go on
  *   any      -> stopped   the program ended, or could not be started, or any process of the sandbox ended
  * stopped is final.

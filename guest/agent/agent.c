@@ -186,6 +186,22 @@ static void agent_trace(struct request *q)
 	agent_reply(q, ret, NULL, 0);
 }
 
+static void agent_freeze_request(struct request *q)
+{
+	const struct cm_rpc_container *c = q->payload;
+	int ret = agent_freeze(q->hdr, c->container);
+
+	if (ret < 0)
+		agent_reply(q, ret, NULL, 0);
+}
+
+static void agent_thaw_request(struct request *q)
+{
+	const struct cm_rpc_container *c = q->payload;
+
+	agent_reply(q, agent_thaw(c->container), NULL, 0);
+}
+
 static void agent_log(struct request *q)
 {
 	const struct cm_rpc_log *l = q->payload;
@@ -290,6 +306,8 @@ static const struct {
 	[CM_RPC_MOUNT] = { agent_mount_request, 0 },
 	[CM_RPC_CGROUP] = { agent_cgroup_request, 0 },
 	[CM_RPC_TAR] = { agent_tar_request, 0 },
+	[CM_RPC_FREEZE] = { agent_freeze_request, sizeof(struct cm_rpc_container) },
+	[CM_RPC_THAW] = { agent_thaw_request, sizeof(struct cm_rpc_container) },
 	[CM_RPC_SHUTDOWN] = { agent_shutdown, sizeof(struct cm_rpc_shutdown) },
 };
 

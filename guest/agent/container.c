@@ -285,6 +285,7 @@ static struct agent_container *container_take(const struct rpc_start *s)
 	c->pid = 0;
 	c->cgroup = NULL;
 	c->exited = false;
+	c->elsewhere = false;
 	str_copy(c->tag, s->rootfs_tag, sizeof(c->tag));
 	atomic_store(&c->used, true);
 	return c;
@@ -396,6 +397,7 @@ void agent_container_end(struct agent_container *c)
 	if (c->tag[0])
 		hostfs_cut(c->tag);
 	if (c->cgroup) {
+		(void)cgroup_write_file(c->cgroup, "cgroup.freeze", "0");
 		(void)cgroup_remove(c->cgroup); /* one that programs left groups in stays */
 		cgroup_put(c->cgroup);
 	}

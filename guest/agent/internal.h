@@ -58,6 +58,7 @@ struct agent_container {
 	int pid; /* of the first task; 0 = none yet */
 	bool exited; /* its first process ended, or START did not get so far */
 	bool busy; /* the agent's thread works in it */
+	bool elsewhere; /* its first program began in a cgroup that is not below its own; agent's thread */
 	struct waitq wq; /* a process was announced, or left the list */
 	struct list_head processes;
 	struct seccomp_filter
@@ -145,6 +146,12 @@ struct inspect_reply {
 };
 /* Everything about a process of a container: 0 with the reply's payload in *r, or -ESRCH. */
 int agent_inspect(const struct cm_rpc_process *q, struct inspect_reply *r);
+
+/* ---- freeze.c ---- */
+/* Let a container's threads stand still: 0 when the reply will be sent, or -errno; -EOPNOTSUPP: they are not all in its cgroup. */
+int agent_freeze(const struct cm_rpc_hdr *hdr, u32 number);
+/* They go on. 0 or -errno. */
+int agent_thaw(u32 number);
 
 /* ---- limit.c ---- */
 /* Bytes of memory and tasks of the container; 0 = no limit. */

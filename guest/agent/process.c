@@ -319,8 +319,11 @@ static int launch_prepare(struct agent_launch *l, const struct rpc_start *s,
 		ret = cgroup_open(s->initial_cgroup, false, &l->cgroup);
 	if (ret < 0)
 		return ret;
-	if (l->cgroup)
+	if (l->cgroup) {
 		l->spawn.cgroup = l->cgroup;
+		l->process->container->elsewhere |=
+			!cgroup_contains(l->process->container->cgroup, l->cgroup);
+	}
 	e->stage = CM_RPC_STAGE_TASK;
 	ret = process_cred(l->process->container, s, &l->spawn.cred);
 	if (ret < 0)

@@ -46,6 +46,8 @@ void cgroup_publish_locked(struct task *t, struct task *parent, bool follow);
 int cgroup_spawn(struct task *t, struct cgroup *cg, struct cgroup *root);
 void cgroup_exit_locked(struct task *t); /* t is dead; task_tree_lock held */
 void cgroup_release(struct task *t); /* t is no member of anything any more, or never became one */
+/* Is it to stand still (cgroup.freeze), and does every thread in it and below? */
+bool cgroup_is_frozen(const struct cgroup *cg);
 /* Sleep while t's cgroup is frozen. */
 void cgroup_freeze_wait(struct task *t);
 /* Path of t's cgroup as the current task sees it, terminated; its length. */

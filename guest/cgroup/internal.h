@@ -136,7 +136,6 @@ void cgroup_set_freeze(struct cgroup *cg, bool on); /* cgroup_mutex held */
 void cgroup_freeze_moved_locked(struct task *t); /* t is in another cgroup; both locks held */
 /* live or frozen changed by so many in cg and above; cgroup_lock held. */
 void cgroup_count_locked(struct cgroup *cg, s32 live, s32 frozen);
-bool cgroup_is_frozen(const struct cgroup *cg);
 
 /* ---- memory.c, pids.c, cpu.c ---- */
 void memcg_init_root(struct cgroup *root);

@@ -46,6 +46,8 @@ enum cm_rpc_type {
 	CM_RPC_MOUNT = 15, /* struct cm_rpc_mount_call + type, source, target, data; reply: empty */
 	CM_RPC_CGROUP = 16, /* struct cm_rpc_cgroup + path, file, value; reply: text, or empty */
 	CM_RPC_TAR = 17, /* as FILE, with an empty path: what an overlay root has above its image */
+	CM_RPC_FREEZE = 18, /* struct cm_rpc_container; reply: empty, all its threads stand still */
+	CM_RPC_THAW = 19, /* struct cm_rpc_container; reply: empty, they go on */
 	CM_RPC_EXITED = CM_RPC_EVENT | 1, /* struct cm_rpc_exited: a first process ended */
 	CM_RPC_EXEC_EXITED = CM_RPC_EVENT | 2, /* struct cm_rpc_exited: a process of EXEC ended */
 };
@@ -98,9 +100,8 @@ struct cm_rpc_error {
 #define CM_RPC_START_NO_NEW_PRIVS 0x04u
 #define CM_RPC_START_TTY	  0x08u /* stdio is one terminal: token[0] is its stream, the others are 0 */
 #define CM_RPC_START_HOLD	  0x10u /* find the program, wait for RELEASE before it is executed */
-
-#define CM_RPC_START_SHARED  0x20u /* has the root container's mounts */
-#define CM_RPC_START_NO_HOME 0x40u /* no HOME but that of envp */
+#define CM_RPC_START_SHARED	  0x20u /* has the root container's mounts */
+#define CM_RPC_START_NO_HOME	  0x40u /* no HOME but that of envp */
 
 #define CM_RPC_ARGS_MAX	   4096u /* argv and envp, each */
 #define CM_RPC_GROUPS_MAX  1024u
@@ -339,8 +340,7 @@ enum cm_rpc_section_kind {
 	CM_RPC_SECTIONS
 };
 #define CM_RPC_SECTION_CUT 0x1u /* its end is missing */
-/* Followed by len bytes, without padding. */
-struct cm_rpc_section {
+struct cm_rpc_section { /* followed by len bytes, without padding */
 	uint16_t kind; /* enum cm_rpc_section_kind */
 	uint16_t flags; /* CM_RPC_SECTION_* */
 	uint32_t len;

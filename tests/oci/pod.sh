@@ -160,6 +160,24 @@ edit "c['linux']['namespaces'][0]['path'] = '/proc/1/ns/pid'"
 create c
 is "$rc $(grep -c "of no container of this sandbox" "$tmp/c.err")" "1 1" "a namespace of anybody else is refused"
 
+# ---- pause
+$cm pause b
+is "$? $(field b status) $(field a status) $(field p status)" "0 paused running running" "pause of one stops it alone"
+is "$($cm exec a echo on)" on "... the others go on"
+$cm pause p
+is "$? $(field b status) $(field a status) $(field p status)" "0 paused running paused" "the sandbox's own container too"
+is "$($cm exec a echo on)" on "... is no more than one of them"
+$cm resume p
+is "$? $(field b status) $(field p status)" "0 paused running" "... it goes on by itself"
+reply=$(urpc p '{"method":"Lifecycle.Pause","arg":{}}')
+is "$(field b status) $(field a status) $(field p status)" "paused paused paused" "Lifecycle.Pause is of them all: $reply"
+$cm resume b 2>"$tmp/err"
+is "$? $(grep -c "the whole sandbox is paused" "$tmp/err")" "1 1" "... none goes on by itself then"
+reply=$(urpc p '{"method":"Lifecycle.Resume","arg":{}}')
+is "$(field b status) $(field a status) $(field p status)" "paused running running" "... after it each is as it was: $reply"
+$cm resume b
+is "$? $(field b status)" "0 running" "resume of the one"
+
 # ---- out of memory
 ln -s busybox "$first/rootfs/bin/awk"
 container o p /bin/awk 'BEGIN { while (1) a[i++] = i }'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Further containers over the control socket: the three methods with arguments of every kind, and clients that race. Arguments: socket, casemate-fsd, root
 # directory, config.json.
-import json, os, random, socket, subprocess, sys, threading, time
+import json, os, random, select, socket, subprocess, sys, threading, time
 
 from rpc_wire import Connection
 
@@ -161,6 +161,66 @@ while call("ContainerRuntimeState", "c")["result"] == 1 and time.time() < end:
     time.sleep(0.05)
 check(good("ContainerRuntimeState", "c") == 2, "a client that leaves before the answer: its container runs")
 good("DestroySubcontainer", "c")
+
+# ---- one is paused, the other goes on
+class Ticker:
+    """A container that writes a byte again and again; its output is ours."""
+
+    def __init__(self, cid):
+        self.cid = cid
+        good("CreateSubcontainer", {"CID": cid})
+        self.out, w = os.pipe()
+        with Server() as fds:
+            good("StartSubcontainer", {"CID": cid, "Spec": program("/bin/sh", "-c", "(while :; do echo; sleep 0.02; done) & while :; do :; done"), "Conf": {}},
+                 [null, w, null, fds[3]])
+        os.close(w)
+
+    def ticks(self):
+        """Does it go on writing? What lies in the pipe and behind it is no sign of that."""
+        begin = last = time.time()
+        while time.time() - last < 1 * patience:
+            if select.select([self.out], [], [], 0.1)[0]:
+                last = time.time()
+                os.read(self.out, 65536)
+            if last - begin > 2:
+                return True
+        return False
+
+    def status(self):
+        return call("State", self.cid)["result"]["status"]
+
+
+a, b = Ticker("pa"), Ticker("pb")
+check(a.ticks() and b.ticks(), "two containers run")
+good("Pause", "pa", text="of one of them")
+check((a.status(), b.status()) == ("paused", "running"), "... it alone is paused")
+check(not a.ticks(), "... its programs stand still")
+check(b.ticks(), "... those of the other go on")
+bad("ExecuteAsync", {"CID": "pa", "argv": ["/bin/true"], "envv": ["PATH=/bin"]}, EAGAIN, "in it")
+check(len(good("Processes", "pa")) >= 2, "... its processes can be listed")
+pid = good("ExecuteAsync", {"CID": "pb", "argv": ["/bin/true"], "envv": ["PATH=/bin"]}, text="in the other")
+check(good("WaitPID", {"CID": "pb", "PID": pid}) == 0, "... which runs")
+good("Pause", "pa", text="again")
+good("Resume", "pa")
+check(a.status() == "paused" and not a.ticks(), "... pauses of it nest")
+good("Signal", {"CID": "pa", "Signo": 0})
+bad("Resume", "pb", EINVAL, "of one that is not paused")
+good("Resume", "pa")
+check(a.status() == "running" and a.ticks(), "... it goes on")
+bad("Resume", "pa", EINVAL, "of one that goes on")
+good("Pause", "pa")
+good("Pause", "pb")
+check(not a.ticks() and not b.ticks(), "... both")
+good("DestroySubcontainer", "pa", text="of a paused one")
+good("Signal", {"CID": "pb", "Signo": 9}, text="to a paused one")
+check(good("Wait", "pb") == 9, "... ends it")
+good("DestroySubcontainer", "pb")
+good("CreateSubcontainer", {"CID": "pa"})
+bad("Pause", "pa", EINVAL, "of one that is not started")
+good("DestroySubcontainer", "pa")
+a = Ticker("pa")
+check(a.ticks(), "one with the same id runs")
+good("DestroySubcontainer", "pa")
 
 # ---- its memory is its own
 good("CreateSubcontainer", {"CID": "mem"})
