@@ -10,6 +10,7 @@
 
 #include "cgroup/cgroup.h"
 #include "ipc/ipc.h"
+#include "keys/keys.h"
 #include "lib/string.h"
 #include "mm/as.h"
 #include "mm/slab.h"
@@ -226,6 +227,7 @@ static int clone_thread(struct task *t, struct task *parent, const struct clone_
 /* Undo whatever was done; t was never in the tree. */
 static void clone_abort(struct task *t, bool charged)
 {
+	keys_exit(t, false);
 	if (t->thread)
 		thread_destroy(t->thread);
 	t->thread = NULL;
@@ -282,6 +284,9 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	if (*err < 0)
 		goto fail;
 	*err = clone_thread(t, parent, req);
+	if (*err < 0)
+		goto fail;
+	*err = keys_fork(t, parent, f & CLONE_THREAD);
 	if (*err < 0)
 		goto fail;
 	return t;

@@ -9,6 +9,7 @@
 #include <linux/securebits.h>
 
 #include "fs/mount.h"
+#include "keys/keys.h"
 #include "lib/string.h"
 #include "mm/as.h"
 #include "mm/slab.h"
@@ -295,6 +296,7 @@ static void exec_commit(struct task *t, struct exec_image *img)
 	if (exec_unshare_sighand(g) < 0)
 		task_exit_group(SIGKILL);
 	timers_exit(g);
+	keys_exec(t);
 	exec_take_as(t, img);
 	sighand_reset(g->sighand);
 	fdtable_close_on_exec(t->files);

@@ -8,6 +8,7 @@
 
 #include "cgroup/cgroup.h"
 #include "ipc/ipc.h"
+#include "keys/keys.h"
 #include "mm/as.h"
 #include "syscall/trace.h"
 #include "task/coredump.h"
@@ -199,6 +200,7 @@ void task_exit(int status)
 	}
 	exit_memory(t, last);
 	sem_undo_exit(t);
+	keys_exit(t, last);
 	exit_files(t);
 	if (last)
 		exit_end_namespace(g);

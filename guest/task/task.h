@@ -26,6 +26,7 @@ struct cgroup;
 struct core_dump;
 struct futex_wait;
 struct group;
+struct key;
 struct mq_create;
 struct nsproxy;
 struct pid;
@@ -144,6 +145,10 @@ struct task {
 	u32 call_work; /* atomic: CALL_* bits, tested once a system call */
 	u32 seccomp_mode; /* SECCOMP_MODE_*; atomic, written under sig_lock */
 	struct seccomp_filter *seccomp; /* newest filter, reference; as seccomp_mode */
+	struct {
+		struct key *thread, *session; /* references, NULL = none yet; own */
+		u32 reqkey_dest; /* KEY_REQKEY_DEFL_*; own */
+	} keys;
 	bool no_new_privs; /* exec gives no privileges; as seccomp_mode */
 	struct trace_state trace;
 	struct trace_line *trace_line; /* of the call that runs, while traced; own */
@@ -220,6 +225,7 @@ struct group {
 	u32 next_timer_id;
 	void (*on_exit)(void *arg, int pid, int status); /* see struct spawn */
 	void *on_exit_arg;
+	struct key *process_keyring; /* reference, NULL = none yet; lock: key_mutex */
 	void *container; /* agent's record; inherited */
 };
 

@@ -6,6 +6,7 @@
 
 #include "fs/fdtable.h"
 #include "kernel/clock.h"
+#include "keys/keys.h"
 #include "lib/printf.h"
 #include "task/internal.h"
 #include "task/uts.h"
@@ -194,6 +195,20 @@ static int root_cgroups(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+static int root_keys(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	keys_show(b);
+	return 0;
+}
+
+static int root_key_users(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	key_users_show(b);
+	return 0;
+}
+
 static int root_vmstat(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct page_stats s;
@@ -243,6 +258,8 @@ const struct proc_entry proc_root_table[] = {
 	PROC_FILE("cpuinfo", proc_cpuinfo),
 	PROC_FILE("devices", root_devices),
 	PROC_FILE("filesystems", root_filesystems),
+	PROC_FILE("key-users", root_key_users),
+	PROC_FILE("keys", root_keys),
 	PROC_FILE("loadavg", root_loadavg),
 	PROC_FILE("meminfo", root_meminfo),
 	PROC_FILE("modules", root_empty),

@@ -8,6 +8,7 @@
 #include "fs/lease.h"
 #include "fs/pipe.h"
 #include "kernel/random.h"
+#include "keys/keys.h"
 #include "lib/printf.h"
 #include "mm/as.h"
 #include "mm/reclaim.h"
@@ -144,6 +145,21 @@ static const struct proc_entry random_table[] = {
 	{ .name = NULL },
 };
 
+/* ---- kernel/keys ---- */
+static const struct proc_tunable keys_tunable = { .val = &key_max_keys, .max = INT_MAX };
+static const struct proc_tunable keys_bytes_tunable = { .val = &key_max_bytes, .max = INT_MAX };
+static const struct proc_tunable keys_root_tunable = { .val = &key_root_max_keys, .max = INT_MAX };
+static const struct proc_tunable keys_root_bytes_tunable = { .val = &key_root_max_bytes,
+	.max = INT_MAX };
+
+static const struct proc_entry keys_table[] = {
+	PROC_TUNABLE("maxbytes", &keys_bytes_tunable),
+	PROC_TUNABLE("maxkeys", &keys_tunable),
+	PROC_TUNABLE("root_maxbytes", &keys_root_bytes_tunable),
+	PROC_TUNABLE("root_maxkeys", &keys_root_tunable),
+	{ .name = NULL },
+};
+
 static const struct proc_entry kernel_table[] = {
 	PROC_FILE("cap_last_cap", show_cap_last_cap),
 	PROC_TUNE("core_pattern", show_core_pattern, write_core_pattern),
@@ -151,6 +167,7 @@ static const struct proc_entry kernel_table[] = {
 	PROC_TUNE("domainname", show_domainname, write_domainname),
 	PROC_TUNE("hostname", show_hostname, write_hostname),
 	PROC_FILE("dmesg_restrict", show_one),
+	PROC_DIR("keys", keys_table),
 	PROC_FILE("kptr_restrict", show_one),
 	PROC_TUNE("msg_next_id", proc_msg_next_id_show, proc_msg_next_id_write),
 	PROC_TUNABLE("msgmax", &proc_tunable_msgmax),
