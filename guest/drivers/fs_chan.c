@@ -193,7 +193,19 @@ static u64 fs_chan_add(struct fs_chan *ch, enum fs_chan_queue q, struct fs_req *
 	return flags;
 }
 
-void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req *const *req, u32 n)
+/* The lock is held. */
+static void fs_chan_poll_start(struct fs_chan *ch)
+{
+	ch->pollers++;
+	ring_interrupt_off(&ch->ring[FS_CHAN_REQUEST]);
+}
+
+/*
+ * poll: fs_chan_poll follows. Interrupts are off by then before the doorbell rings: many an answer is there when the exit for that is over, and an
+ * interrupt would only cost.
+ */
+static void fs_chan_enqueue(
+	struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req *const *req, u32 n, bool poll)
 {
 	u64 flags;
 
@@ -205,26 +217,30 @@ void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req 
 	flags = spin_lock_irq(&ch->lock);
 	for (u32 i = 0; i < n; i++)
 		flags = fs_chan_add(ch, queue, req[i], flags);
+	if (poll)
+		fs_chan_poll_start(ch);
 	fs_chan_publish(ch, queue, flags);
 	/* Nobody waits for these: collect what is finished of the earlier ones. */
 	if (queue == FS_CHAN_HIPRIO && ring_pending(&ch->ring[queue]))
 		fs_chan_reap(ch);
 }
 
+void fs_chan_submit(struct fs_chan *ch, enum fs_chan_queue queue, struct fs_req *const *req, u32 n)
+{
+	fs_chan_enqueue(ch, queue, req, n, false);
+}
+
 /* ---- waiting ---- */
 
-/* Look for completions for a short while, interrupts of the queue off meanwhile. */
+/* After fs_chan_poll_start: look for completions for a short while, interrupts of the queue off meanwhile. */
 static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
 {
 	struct ring *r = &ch->ring[FS_CHAN_REQUEST];
 	bool probe = ch->polls++ % FS_CHAN_PROBE == 0;
 	u64 end = clock_monotonic() + (probe ? FS_CHAN_POLL_NS : READ_ONCE(ch->poll_ns));
-	u64 flags = spin_lock_irq(&ch->lock);
+	u64 flags;
 	bool more;
 
-	ch->pollers++;
-	ring_interrupt_off(r);
-	spin_unlock_irq(&ch->lock, flags);
 	do {
 		if (ring_pending(r))
 			fs_chan_reap(ch);
@@ -241,12 +257,11 @@ static void fs_chan_poll(struct fs_chan *ch, struct fs_req *req)
 		fs_chan_reap(ch);
 }
 
-int fs_chan_wait(struct fs_chan *ch, struct fs_req *req)
+/* Asleep, once polling brought nothing. */
+static int fs_chan_sleep(struct fs_chan *ch, struct fs_req *req)
 {
 	u64 flags;
 
-	if (!atomic_load(&req->complete))
-		fs_chan_poll(ch, req);
 	wait_event(&req->wq, atomic_load(&req->complete));
 	/* Who completed it may still be waking: it holds the lock while it touches the request. */
 	flags = spin_lock_irq(&ch->lock);
@@ -254,11 +269,25 @@ int fs_chan_wait(struct fs_chan *ch, struct fs_req *req)
 	return req->error;
 }
 
+int fs_chan_wait(struct fs_chan *ch, struct fs_req *req)
+{
+	u64 flags;
+
+	if (!atomic_load(&req->complete)) {
+		flags = spin_lock_irq(&ch->lock);
+		fs_chan_poll_start(ch);
+		spin_unlock_irq(&ch->lock, flags);
+		fs_chan_poll(ch, req);
+	}
+	return fs_chan_sleep(ch, req);
+}
+
 int fs_chan_call(struct fs_chan *ch, struct fs_req *req)
 {
 	req->done = NULL;
-	fs_chan_submit(ch, FS_CHAN_REQUEST, &req, 1);
-	return fs_chan_wait(ch, req);
+	fs_chan_enqueue(ch, FS_CHAN_REQUEST, &req, 1, true);
+	fs_chan_poll(ch, req);
+	return fs_chan_sleep(ch, req);
 }
 
 /* ---- set-up ---- */

@@ -393,6 +393,8 @@ void arch_doorbell(u32 device, u32 queue)
 	fake_doorbells++;
 	fake_exits++;
 	fake_host_doorbell(device, queue);
+	if (fake_fsd_prompt)
+		fake_host_step(0);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)

@@ -58,6 +58,7 @@ uint32_t fake_host_raised(void);
 typedef uint32_t (*fake_fsd_fn)(const void *in, size_t in_len, void *out, size_t out_len);
 void fake_fsd_serve(fake_fsd_fn fn);
 extern bool fake_fsd_asleep; /* does not look at its rings */
+extern bool fake_fsd_prompt; /* has answered when the doorbell's exit is over */
 extern bool fake_fsd_mute; /* serves, but forgets interrupts */
 extern unsigned int fake_fsd_served[2], fake_fsd_kicks;
 void fake_fsd_die(void);

@@ -24,7 +24,7 @@
 #include "vmm/virtio/mmio.h"
 #include "vmm/virtio/queue.h"
 
-bool fake_fsd_asleep, fake_fsd_mute;
+bool fake_fsd_asleep, fake_fsd_prompt, fake_fsd_mute;
 unsigned int fake_fsd_served[2], fake_fsd_kicks;
 
 static struct eventloop *loop;

@@ -147,6 +147,19 @@ START_TEST(call_and_answer)
 }
 END_TEST
 
+/* A server that answers while the doorbell's exit lasts does so without an interrupt: whoever rang looks by itself. */
+START_TEST(prompt_answer)
+{
+	fake_fsd_prompt = true;
+	fake_thread(one_call, NULL);
+	fake_expect(1);
+	fake_run();
+	fake_fsd_prompt = false;
+	ck_assert_uint_eq(fake_fsd_served[1], 1000);
+	ck_assert_uint_eq(fake_interrupts, 0);
+}
+END_TEST
+
 static void slow_call(void *arg)
 {
 	u8 *page = arena_alloc(1);
@@ -435,6 +448,7 @@ int main(void)
 	tcase_add_test(tc, arena_exhaustion);
 	tcase_add_test(tc, arena_waits);
 	tcase_add_test(tc, call_and_answer);
+	tcase_add_test(tc, prompt_answer);
 	tcase_add_test(tc, slow_server_ends_in_sleep_and_interrupt);
 	tcase_add_test(tc, many_tasks_at_once);
 	tcase_add_test(tc, batch_larger_than_the_ring);
