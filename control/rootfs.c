@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/openat2.h>
@@ -13,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+
+#define ROOTFS_LINKS 8 /* that lead to nothing, one after the other */
 
 /* O_PATH descriptor with the given rules, or -1 with errno. */
 static int rootfs_openat2(int dir, const char *path, uint64_t flags, uint64_t resolve)
@@ -65,7 +69,37 @@ static int rootfs_open_or_make(
 	return rootfs_openat2(rootfs, path, 0, inside);
 }
 
-static int rootfs_make_path(int rootfs, const char *path, bool file, struct cm_err *err)
+static int rootfs_make_path(
+	int rootfs, const char *path, bool file, unsigned links, struct cm_err *err);
+
+/* A link that leads to nothing: what it leads to is made, inside the root. -1 with errno when path is no link. */
+static int rootfs_make_target(int rootfs, const char *path, const char *parent, bool file,
+	unsigned links, struct cm_err *err)
+{
+	cleanup_fd int link =
+		rootfs_openat2(rootfs, path, O_NOFOLLOW, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	cleanup_free char *whole = NULL;
+	char to[PATH_MAX];
+	ssize_t n = link < 0 ? -1 : readlinkat(link, "", to, sizeof(to) - 1);
+
+	if (n < 0 || links == 0) {
+		errno = n < 0 ? ENOENT : ELOOP;
+		return -1;
+	}
+	to[n] = '\0';
+	if (asprintf(&whole, "%s/%s", to[0] == '/' ? "" : parent, to) < 0) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (rootfs_make_path(rootfs, whole, file, links - 1, err) < 0) {
+		errno = err->code;
+		return -1;
+	}
+	return rootfs_openat2(rootfs, path, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+static int rootfs_make_path(
+	int rootfs, const char *path, bool file, unsigned links, struct cm_err *err)
 {
 	cleanup_free char *whole = strdup(path);
 	cleanup_free char *parent = strdup("/");
@@ -76,10 +110,13 @@ static int rootfs_make_path(int rootfs, const char *path, bool file, struct cm_e
 	while (*(p += strspn(p, "/"))) {
 		char *end = p + strcspn(p, "/"), c = *end;
 		cleanup_fd int fd = -1;
+		bool last;
 
 		*end = '\0';
-		fd = rootfs_open_or_make(
-			rootfs, whole, parent, p, file && !end[c ? 1 + strspn(end + 1, "/") : 0]);
+		last = file && !end[c ? 1 + strspn(end + 1, "/") : 0];
+		fd = rootfs_open_or_make(rootfs, whole, parent, p, last);
+		if (fd < 0 && errno == ENOENT)
+			fd = rootfs_make_target(rootfs, whole, parent, last, links, err);
 		if (fd < 0)
 			return cm_err_set(err, errno, "make mount point '%s'", path);
 		free(parent);
@@ -95,7 +132,7 @@ static int rootfs_make_path(int rootfs, const char *path, bool file, struct cm_e
 int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err)
 {
 	mode_t old = umask(022); /* the image's, not that of our own files */
-	int r = rootfs_make_path(rootfs, path, file, err);
+	int r = rootfs_make_path(rootfs, path, file, ROOTFS_LINKS, err);
 
 	umask(old);
 	return r;

@@ -95,6 +95,16 @@ static const struct mount_option mount_options[] = {
 	{ "remount", 0, 0, WORD_REFUSED },
 };
 
+uint32_t cm_rpc_propagation(const char *word)
+{
+	for (size_t i = 0; word && i < sizeof(mount_options) / sizeof(mount_options[0]); i++) {
+		if (mount_options[i].clear == MS_PROPAGATION &&
+			strcmp(mount_options[i].name, word) == 0)
+			return (uint32_t)mount_options[i].set;
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	uint32_t type; /* enum cm_rpc_mount_type */

@@ -14,6 +14,9 @@
 int cm_rpc_add_mounts(struct cm_buf *b, const struct cm_spec *spec,
 	const struct cm_volumes *volumes, struct cm_err *err);
 
+/* linux.rootfsPropagation as the flags of mount(2); 0 for NULL, and for what is none. */
+uint32_t cm_rpc_propagation(const char *word);
+
 /* Append destination, source and data of each. */
 void cm_rpc_add_mount_words(struct cm_buf *b, const struct cm_spec *spec);
 

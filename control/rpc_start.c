@@ -174,6 +174,7 @@ static void start_add_fixed(
 		.policy = spec->policy,
 		.rt_priority = spec->rt_priority,
 		.nice = spec->nice,
+		.root_kind = cm_rpc_propagation(spec->propagation),
 		.personality = spec->personality,
 		.nuidmap = (uint32_t)spec->nuid_map,
 		.ngidmap = (uint32_t)spec->ngid_map,

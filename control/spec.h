@@ -123,6 +123,8 @@ struct cm_spec {
 	size_t nnamespaces;
 	struct cm_spec_idmap *uid_map, *gid_map;
 	size_t nuid_map, ngid_map;
+	const char *
+		propagation; /* of the root directory's mount: a word such as "rshared"; NULL when absent */
 	json_t *sysctl; /* names and values; borrowed, NULL when absent */
 	json_t *seccomp; /* borrowed, NULL when absent */
 	json_t *annotations; /* borrowed from doc, NULL when absent */

@@ -280,13 +280,13 @@ static int idmap_check(const struct cm_spec *spec, struct cm_err *err)
 
 static int linux_propagation(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
-	static const char *const without_effect[] = { "", "private", "rprivate", "slave", "rslave",
+	static const char *const words[] = { "", "private", "rprivate", "slave", "rslave",
 		"unbindable", "runbindable", "shared", "rshared" };
 	const char *s = json_string_value(v);
 
-	for (size_t i = 0; i < SPEC_COUNT(without_effect); i++) {
-		if (strcmp(s, without_effect[i]) == 0)
-			return 0;
+	for (size_t i = 0; i < SPEC_COUNT(words); i++) {
+		if (strcmp(s, words[i]) == 0)
+			return cm_spec_string(v, path, dst, err);
 	}
 	return cm_err_set(err, 0, "%s: '%s' is no propagation", path, s);
 }
@@ -380,7 +380,7 @@ static const struct spec_field linux_fields[] = {
 	{ "linux.gidMappings", SPEC_ARRAY, false, linux_gid_map, 0 },
 	{ "linux.sysctl", SPEC_OBJECT, false, linux_sysctl, AT(sysctl) },
 	{ "linux.seccomp", SPEC_OBJECT, false, cm_spec_json, AT(seccomp) },
-	{ "linux.rootfsPropagation", SPEC_STRING, false, linux_propagation, 0 },
+	{ "linux.rootfsPropagation", SPEC_STRING, false, linux_propagation, AT(propagation) },
 	{ "linux.intelRdt", SPEC_OBJECT, false, linux_refused, 0 },
 	{ "linux.personality", SPEC_OBJECT, false, linux_personality, 0 },
 	{ "linux.timeOffsets", SPEC_OBJECT, false, linux_refused, 0 },

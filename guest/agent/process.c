@@ -212,12 +212,17 @@ static int process_fds(const struct rpc_start *s, struct vsock_listener *l, stru
 	return 0;
 }
 
-/* Does the program's name name a file? Then a failure is the program's and not the search's. */
-static u32 process_exec_stage(const struct agent_container *c, const char *arg, int error)
+/*
+ * What failed: changing to the directory to work in, the search for the program, or, when its name does name a file, the program itself.
+ */
+static u32 process_exec_stage(const struct agent_container *c, const struct spawn *s, int error)
 {
+	const char *arg = s->file ? s->file : s->argv[0];
 	struct path root, at;
 	int ret = -ENOENT;
 
+	if (s->cwd && *s->cwd && agent_check_dir(c->ns, s->cwd) == error)
+		return CM_RPC_STAGE_CWD;
 	if (error != -ENOENT && error != -EACCES)
 		return CM_RPC_STAGE_EXEC;
 	if (error == -EACCES || !strchr(arg, '/') || !mount_ns_root(c->ns, &root))
@@ -372,8 +377,7 @@ int agent_process_start(struct agent_container *c, const struct rpc_start *reque
 	if (ret == 0) {
 		ret = task_spawn(&l->spawn, held ? &l->held : NULL);
 		if (ret < 0)
-			e->stage = process_exec_stage(
-				c, l->spawn.file ? l->spawn.file : l->argv[0], ret);
+			e->stage = process_exec_stage(c, &l->spawn, ret);
 	}
 	if (ret < 0) {
 		process_unlink(p);
@@ -399,8 +403,7 @@ int agent_process_release(struct agent_launch *l, struct cm_rpc_error *e)
 	int ret = task_spawn_release(l->held);
 
 	if (ret < 0 && ret != -EINTR) {
-		e->stage = process_exec_stage(
-			p->container, l->spawn.file ? l->spawn.file : l->argv[0], ret);
+		e->stage = process_exec_stage(p->container, &l->spawn, ret);
 		process_unlink(p);
 	}
 	launch_free(l);

@@ -20,6 +20,7 @@
 #define ROOTFS_FLAGS \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
 		MS_STRICTATIME | MS_NOSYMFOLLOW)
+#define ROOTFS_LINKS  8 /* that lead to nothing, one after the other */
 #define ROOTFS_KINDS  (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define ROOTFS_LOOKUP (LOOKUP_FOLLOW | LOOKUP_IN_ROOT)
 
@@ -117,14 +118,66 @@ static int rootfs_make_dir(const struct path *root, const char *path)
 	return ret;
 }
 
+/* Where a link at path leads, as a path from the root; NULL when it is none, or without memory. The caller frees it. */
+static char *rootfs_link(const struct path *root, const char *path)
+{
+	char *to = kmalloc(2 * PATH_MAX_LEN);
+	const char *name = strrchr(path, '/');
+	size_t above = name ? (size_t)(name - path) + 1 : 0;
+	s64 n = -EINVAL;
+	struct path at;
+
+	if (to && above < PATH_MAX_LEN && path_lookup(root, path, LOOKUP_IN_ROOT, &at) == 0) {
+		memcpy(to, path, above);
+		if (S_ISLNK(dentry_inode(at.dentry)->mode))
+			n = inode_readlink(dentry_inode(at.dentry), to + above, PATH_MAX_LEN - 1);
+		path_put(&at);
+	}
+	if (n <= 0 || n >= PATH_MAX_LEN) {
+		kfree(to);
+		return NULL;
+	}
+	to[above + (size_t)n] = '\0';
+	if (to[above] == '/')
+		memmove(to, to + above, (size_t)n + 1);
+	return to;
+}
+
+/*
+ * What has to be made so that there is something at path: where links that lead to nothing end, as every OCI runtime has it. The caller frees it. NULL
+ * without memory.
+ */
+static char *rootfs_place(const struct path *root, const char *path)
+{
+	char *place = kstrdup(path), *next;
+	struct path at;
+
+	for (int links = 0; place && links < ROOTFS_LINKS; links++) {
+		if (path_lookup(root, place, ROOTFS_LOOKUP, &at) == 0) {
+			path_put(&at);
+			break;
+		}
+		next = rootfs_link(root, place);
+		if (!next)
+			break;
+		kfree(place);
+		place = next;
+	}
+	return place;
+}
+
 int agent_make_dir(struct mount_ns *ns, const char *path)
 {
 	struct path root;
-	int ret;
+	char *place;
+	int ret = -ENOMEM;
 
 	if (!mount_ns_root(ns, &root))
 		return -ENOENT;
-	ret = rootfs_make_dir(&root, path);
+	place = rootfs_place(&root, path);
+	if (place)
+		ret = rootfs_make_dir(&root, place);
+	kfree(place);
 	path_put(&root);
 	return ret;
 }
@@ -164,15 +217,21 @@ static int rootfs_make_parent(struct mount_ns *ns, const char *path)
 static int rootfs_make_file(struct mount_ns *ns, const char *path)
 {
 	struct path root, at;
-	int ret = rootfs_make_parent(ns, path);
+	int ret = -ENOMEM;
+	char *place;
 
-	if (ret < 0 || !mount_ns_root(ns, &root))
-		return ret < 0 ? ret : -ENOENT;
-	ret = path_lookup(&root, path, ROOTFS_LOOKUP, &at);
+	if (!mount_ns_root(ns, &root))
+		return -ENOENT;
+	place = rootfs_place(&root, path);
+	if (place)
+		ret = rootfs_make_parent(ns, place);
+	if (ret == 0)
+		ret = path_lookup(&root, place, ROOTFS_LOOKUP, &at);
 	if (ret == 0)
 		path_put(&at);
 	else if (ret == -ENOENT)
-		ret = vfs_mknod(&root, path, S_IFREG | 0755, 0);
+		ret = vfs_mknod(&root, place, S_IFREG | 0755, 0);
+	kfree(place);
 	path_put(&root);
 	return ret;
 }
@@ -285,11 +344,52 @@ static bool rootfs_late_readonly(const struct cm_rpc_mount *m)
 	       m->flags & MS_RDONLY;
 }
 
+/* Is there an option mode= in a list? */
+static bool rootfs_names_mode(const char *options)
+{
+	while (options && strncmp(options, "mode=", 5)) {
+		options = strchr(options, ',');
+		options = options ? options + 1 : NULL;
+	}
+	return options != NULL;
+}
+
+/* A tmpfs that is told nothing else has the mode of the directory that it covers, if that was there: as with every OCI runtime. */
+static int rootfs_mount_tmpfs(
+	struct mount_ns *ns, const char *source, char *const words[3], u64 flags, int mode)
+{
+	struct path p;
+	int ret = vfs_mount(ns, "tmpfs", source, words[0], flags, words[2]);
+
+	if (ret == 0 && mode >= 0 && !rootfs_names_mode(words[2])) {
+		ret = rootfs_find(ns, words[0], &p);
+		if (ret == 0) {
+			ret = vfs_chmod(&p, (u32)mode);
+			path_put(&p);
+		}
+	}
+	return ret;
+}
+
+/* The permissions of what is at a path, or -errno. */
+static int rootfs_mode_at(struct mount_ns *ns, const char *at)
+{
+	struct path p;
+	int ret = rootfs_find(ns, at, &p);
+
+	if (ret == 0) {
+		ret = (int)(dentry_inode(p.dentry)->mode & 07777);
+		path_put(&p);
+	}
+	return ret;
+}
+
 static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
 	const struct cm_rpc_mount *m, char *const words[3])
 {
 	u64 flags = m->flags & ROOTFS_FLAGS & ~(u64)(rootfs_late_readonly(m) ? MS_RDONLY : 0);
 	const char *source = words[1][0] ? words[1] : "none";
+	int mode = m->type == CM_RPC_MOUNT_TMPFS ? rootfs_mode_at(ns, words[0]) : -ENOENT;
 	int ret = agent_make_dir(ns, words[0]);
 
 	if (ret < 0)
@@ -300,6 +400,8 @@ static int rootfs_mount_one(const struct rpc_start *s, struct mount_ns *ns,
 		return rootfs_mount_cgroup(s, ns, m, words[0]);
 	if (m->type == CM_RPC_MOUNT_DEV)
 		return rootfs_mount_dev(ns, source, words[0], flags, words[2]);
+	if (m->type == CM_RPC_MOUNT_TMPFS)
+		return rootfs_mount_tmpfs(ns, source, words, flags, mode);
 	ret = vfs_mount(ns, rootfs_types[m->type], source, words[0], flags, words[2]);
 	if (ret == -ENODEV && rootfs_stand_in(m->type))
 		ret = vfs_mount(ns, "tmpfs", rootfs_types[m->type], words[0], flags | MS_RDONLY,
@@ -418,9 +520,9 @@ static int rootfs_default_dev(const struct rpc_start *s, struct mount_ns *ns)
 }
 
 /* How a new mount propagates, when config.json says so. */
-static int rootfs_kind(struct mount_ns *ns, const struct cm_rpc_mount *m, const char *path)
+static int rootfs_kind(struct mount_ns *ns, u64 flags, const char *path)
 {
-	u32 kind = m->flags & ROOTFS_KINDS;
+	u32 kind = flags & ROOTFS_KINDS;
 	struct path root, at;
 	int ret;
 
@@ -434,7 +536,7 @@ static int rootfs_kind(struct mount_ns *ns, const struct cm_rpc_mount *m, const 
 	path_put(&root);
 	if (ret < 0)
 		return ret;
-	ret = mount_change_kind(&at, kind, m->flags & MS_REC);
+	ret = mount_change_kind(&at, kind, flags & MS_REC);
 	path_put(&at);
 	return ret;
 }
@@ -458,7 +560,7 @@ static int rootfs_mounts(const struct rpc_start *s, struct mount_ns *ns, u32 *in
 					s->mounts[i].type == CM_RPC_MOUNT_DEV))
 			ret = rootfs_own(s, ns, words[0]);
 		if (ret == 0)
-			ret = rootfs_kind(ns, &s->mounts[i], words[0]);
+			ret = rootfs_kind(ns, s->mounts[i].flags, words[0]);
 		if (ret < 0)
 			return ret;
 	}
@@ -581,6 +683,9 @@ int agent_build_mounts(const struct rpc_start *s, struct mount_ns **out, u32 *st
 	}
 	if (ret == 0)
 		ret = rootfs_protect_all(ns, s->readonly, s->fixed.nreadonly, false);
+	/* Last, since nothing can be bound out of an unbindable mount. */
+	if (ret == 0)
+		ret = rootfs_kind(ns, s->fixed.root_kind, "/");
 	if (ret < 0) {
 		mount_ns_put(ns);
 		return ret;

@@ -90,9 +90,8 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 	if (!s->nuidmap != !s->ngidmap)
 		return -EINVAL;
 	if (s->container == 0 || s->container > CM_RPC_CONTAINERS || s->argc == 0 ||
-		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->reserved2 || s->uid == ~0u ||
-		s->gid == ~0u || s->oom_score_adj < -1000 || s->oom_score_adj > 1000 ||
-		s->nsecret > s->envc)
+		(s->flags & ~RPC_FLAGS) || (s->umask & ~0777u) || s->uid == ~0u || s->gid == ~0u ||
+		s->oom_score_adj < -1000 || s->oom_score_adj > 1000 || s->nsecret > s->envc)
 		return -EINVAL;
 	/* What has no file system of its own cannot ask for changes of one. */
 	if ((s->flags & CM_RPC_START_SHARED) &&

@@ -170,7 +170,7 @@ struct cm_rpc_start {
 	uint32_t policy, rt_priority; /* SCHED_* but SCHED_DEADLINE; 0 unless real-time */
 	int32_t nice; /* -20 .. 19 */
 	uint32_t personality; /* PER_* of the Linux ABI */
-	uint32_t reserved2; /* 0 */
+	uint32_t root_kind; /* propagation of the root: MS_SHARED ... and MS_REC, or 0 */
 };
 
 /* Ids from `first` are those from `lower` in the first user namespace. */

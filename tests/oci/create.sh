@@ -272,6 +272,7 @@ is "$($cm pause we && field we status && $cm resume we && field we status)" "pau
 running" "... for pause and resume"
 is "$($cm ps --format json we)" "[1]" "... for ps"
 is "$($cm events --stats we | json 'd["id"]')" web22 "... for events"
+refused "exec in a directory that is missing" 'chdir to cwd ("/not/there") set in config.json failed: no such file or directory' $cm exec --cwd /not/there we /bin/pwd
 $cm update --pids-limit 100 we
 is "$?" 0 "... for update"
 is "$($cm debug we vcpus 2>&1 | grep -c 'does not exist')" 0 "... for debug"

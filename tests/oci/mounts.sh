@@ -5,7 +5,7 @@
 . "$top_srcdir/tests/oci/lib.sh"
 setup_bundle
 cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
-for applet in stat mount mkdir mknod rm mv ln chmod touch df test grep; do
+for applet in stat mount mkdir mknod rm mv ln chmod touch df test grep sed; do
 	ln -s busybox "$bundle/rootfs/bin/$applet"
 done
 mount_add() { # mount_add DESTINATION TYPE SOURCE OPTION...
@@ -177,6 +177,58 @@ is "$(out | sed 's/  */ /g')" "tmpfs 1024 0 1024 0% /t
 1757 7 8
 1
 No space left on device" "a tmpfs has the size, mode and owner that it was given"
+mkdir -m 712 "$bundle/rootfs/covered"
+for readonly in True False; do
+	script 'stat -c %a /covered /other; touch /covered/f || echo not'
+	edit "c['root']['readonly'] = $readonly"
+	mount_add /covered tmpfs tmpfs ro
+	mount_add /other tmpfs tmpfs mode=1750
+	is "$(out)" "712
+1750
+Read-only file system
+not" "a tmpfs without mode has that of the directory below, with one it has that; read-only root: $readonly"
+done
+rm -rf "$bundle/rootfs/fresh"
+script 'stat -c %a /fresh'
+mount_add /fresh tmpfs tmpfs
+is "$(out)" 1777 "... or the usual one"
+
+echo linked >"$tmp/linked"
+# A mount point that is a link to nothing: what it leads to is made, inside the root.
+for readonly in True False; do
+	rm -rf "$bundle/rootfs/deep"
+	mkdir -p "$bundle/rootfs/etc" "$bundle/rootfs/deep"
+	ln -sfn ../../../deep/a/file "$bundle/rootfs/etc/link"
+	ln -sfn /etc/link "$bundle/rootfs/etc/link2"
+	script 'cat /deep/a/file; stat -c %F /etc/link2'
+	edit "c['root']['readonly'] = $readonly"
+	mount_add /etc/link2 bind "$tmp/linked" bind ro
+	is "$(out)" "linked
+symbolic link" "a mount point that is a link to nothing; read-only root: $readonly"
+done
+ln -sfn loop "$bundle/rootfs/etc/loop"
+script true
+edit "c['root']['readonly'] = True"
+mount_add /etc/loop bind "$tmp/linked" bind ro
+refused "make mount point '/etc/loop'" "... to itself"
+rm -rf "$bundle/rootfs/etc/"*
+
+# ---- propagation of the root directory
+for word in "" private shared rshared slave unbindable runbindable; do
+	script 'sed -n "s,^[^/]* / / [^ ]* \\(.*\\)- .*,\\1,p; s,^[^/]* / /proc [^ ]* \\(.*\\)- .*,\\1,p" /proc/self/mountinfo | sed "s/:[0-9]*//g"'
+	edit "c['linux']['rootfsPropagation'] = '$word'"
+	case $word in
+	shared) wanted="shared /" ;;
+	rshared) wanted="shared / shared" ;;
+	unbindable) wanted="unbindable /" ;;
+	runbindable) wanted="unbindable / unbindable" ;;
+	*) wanted=/ ;;
+	esac
+	is "$($cm run -b "$bundle" m </dev/null 2>&1 | sed 's/ *$//' | paste -sd/ | sed 's,/, / ,; s/^ *//; s/ *$//')" "$wanted" "rootfsPropagation '$word'"
+done
+script true
+edit "c['linux']['rootfsPropagation'] = 'sideways'"
+refused "linux.rootfsPropagation: 'sideways' is no propagation" "a propagation that is none"
 mkdir -p "$bundle/rootfs/filled/dir"
 echo image >"$bundle/rootfs/filled/dir/file"
 script 'cat /filled/dir/file && echo new >/filled/dir/file && cat /filled/dir/file && grep -c " /filled .*nosuid" /proc/mounts'
