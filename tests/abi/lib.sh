@@ -28,6 +28,7 @@ setup_rootfs() {
 	cp -a --reflink=auto "$debian" "$work/rootfs"
 	mkdir -p "$work/rootfs/volume" "$work/rootfs/suite" "$work/volume"
 	chmod 755 "$work" "$work/volume"
+	printf '%s\n' '127.0.0.1 localhost' '::1 localhost ip6-localhost' >"$work/rootfs/etc/hosts" # mmdebstrap makes none
 }
 
 # native SECONDS COMMAND...

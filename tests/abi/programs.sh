@@ -29,7 +29,9 @@ entries() {
 	done
 	# bc last: it computes for minutes.
 	[ ! -d busybox ] || echo "busybox cd /suite/busybox/testsuite && bindir=/suite/busybox tsdir=/suite/busybox/testsuite ./runtest \$(ls | sed -n 's/[.]tests\$//p; /[.]/!p' | grep -vxE 'all_.*|bc' | sort -u) bc"
-	[ ! -d perl ] || for t in perl/t/op/*.t perl/t/io/*.t; do [ ! -e "$t" ] || echo "$(echo "${t%.t}" | sed 's|/t/|/|') cd /suite/perl/t && perl -I../lib ${t#perl/t/}"; done
+	[ ! -d perl ] || for t in perl/t/{base,cmd,comp,io,mro,op,opbasic,re,run,uni}/*.t perl/lib/*.t; do
+		[ ! -e "$t" ] || echo "$(echo "${t%.t}" | sed 's|/t/|/|') cd /suite/perl/t && perl -I../lib $(echo "$t" | sed 's|^perl/t/||; s|^perl/|../|')"
+	done
 	for t in go/*.test; do
 		t=$(basename "$t" .test)
 		[ "$t" = "*" ] || echo "go/$t cd /suite/go/src/$(echo "$t" | tr . /) && GOROOT=/suite/go /suite/go/$t.test -test.short"
