@@ -3,9 +3,9 @@
  * The request channel of a virtio-fs device: FUSE requests to casemate-fsd and their replies. Knows nothing of FUSE. Buffers are arena
  * memory (drivers/arena.h) that the caller fills and owns; they belong to the server from submission to completion.
  *
- * Any number of tasks may have requests in flight. Who waits first polls the ring for a short while (FS_CHAN_POLL_NS: a server that is
- * awake answers in that time and neither side pays for a wake-up), then sleeps until the interrupt. Polls that do not pay, as on a host whose
- * processors are all busy, get shorter; every FS_CHAN_PROBEth tries the full time again.
+ * Any number of tasks may have requests in flight. Who waits first polls the ring for a while (FS_CHAN_POLL_NS: a server that is awake answers
+ * in that time and neither side pays for a wake-up, which with the doorbell costs 70 us, or 250 where traps are dear), then sleeps until the interrupt.
+ * Polls that do not pay, as on a host whose processors are all busy, get shorter; every FS_CHAN_PROBEth tries the full time again.
  */
 #ifndef DRIVERS_FS_CHAN_H
 #define DRIVERS_FS_CHAN_H
@@ -19,7 +19,7 @@ struct fdt_reader;
 struct fs_chan;
 
 #define FS_CHAN_MAX	    (1 + CM_FSDEV_SPARES) /* devices */
-#define FS_CHAN_POLL_NS	    50000UL /* at most */
+#define FS_CHAN_POLL_NS	    250000UL /* at most */
 #define FS_CHAN_POLL_MIN_NS 3000UL
 #define FS_CHAN_PROBE	    8u
 #define FS_REQ_SEGS	    8

@@ -15,7 +15,7 @@
 #include "vmm/gmem.h"
 #include "vmm/virtio/queue.h"
 
-#define FSD_POLL_NS	50000 /* at most */
+#define FSD_POLL_NS	250000 /* at most */
 #define FSD_POLL_MIN_NS 3000
 #define FSD_POLL_PROBE	8 /* every so many polls the full time is tried again */
 
