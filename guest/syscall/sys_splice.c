@@ -4,6 +4,7 @@
 
 #include "fs/pipe.h"
 #include "fs/poll.h"
+#include "lib/string.h"
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
@@ -347,6 +348,14 @@ static s64 pipe_to_pipe(struct pipe *in, struct pipe *out, u64 len, bool nonbloc
 	return done;
 }
 
+/* Directories, and descriptors of events, have no bytes to move: nobody waits for the pipe first. */
+static bool splice_fits(const struct file *f)
+{
+	if (f->anon_name && !strncmp(f->anon_name, "anon_inode:", 11))
+		return false;
+	return !f->inode || !S_ISDIR(f->inode->mode);
+}
+
 static s64 splice_ends(struct copy_end *in, struct copy_end *out, u64 len, u32 flags)
 {
 	struct pipe *ip = pipe_of(in->file), *op = pipe_of(out->file);
@@ -354,6 +363,8 @@ static s64 splice_ends(struct copy_end *in, struct copy_end *out, u64 len, u32 f
 
 	if (!(in->file->mode & FMODE_READ) || !(out->file->mode & FMODE_WRITE))
 		return -EBADF;
+	if (!splice_fits(in->file) || !splice_fits(out->file))
+		return -EINVAL;
 	if (ip && op)
 		return ip == op ? -EINVAL
 				: pipe_to_pipe(ip, op, len,

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 
 #include "fs_tap.h"
@@ -211,7 +212,7 @@ static void test_reopen(void)
 
 static void test_splice(void)
 {
-	int p[2], q[2], fd = open("s", O_RDWR | O_CREAT, 0600);
+	int p[2], q[2], dir, fd = open("s", O_RDWR | O_CREAT, 0600);
 	char text[] = "vector";
 	struct iovec v = { text, 6 };
 	loff_t off = 2;
@@ -234,6 +235,13 @@ static void test_splice(void)
 	is(read(p[0], buf, 100), 6);
 	is(splice(fd, NULL, fd, NULL, 1, 0), -EINVAL);
 	is(splice(p[0], NULL, q[1], NULL, 3, SPLICE_F_NONBLOCK), -EAGAIN);
+	dir = open(".", O_RDONLY);
+	is(splice(dir, NULL, p[1], NULL, 1, 0), -EINVAL);
+	close(dir);
+	dir = eventfd(1, 0);
+	is(splice(p[0], NULL, dir, NULL, 8, 0), -EINVAL);
+	is(splice(dir, NULL, p[1], NULL, 8, 0), -EINVAL);
+	close(dir);
 	is(tee(fd, p[1], 1, 0), -EINVAL);
 	close(fd);
 	for (int i = 0; i < 2; i++) {

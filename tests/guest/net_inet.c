@@ -26,6 +26,8 @@ static void test_stream(const char *host)
 	is(write(s[0], "world", 5), 5);
 	ok(await(s[1], POLLIN) == POLLIN, "the server can read");
 	ok(!ioctl(s[1], FIONREAD, &n) && n == 10, "FIONREAD counts what is there");
+	ok(!ioctl(s[1], SIOCATMARK, &n) && n == 0, "SIOCATMARK: not at the mark");
+	is(ioctl(s[1], SIOCATMARK, NULL), -EFAULT);
 	is(recv(s[1], buf, 3, MSG_PEEK), 3);
 	is(recv(s[1], buf, 64, MSG_PEEK), 10);
 	is(recv(s[1], buf, 3, MSG_TRUNC), 3);

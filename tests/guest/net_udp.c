@@ -39,6 +39,7 @@ static void test_datagrams(const char *host)
 	is(send_to(a, "", host, port_of(b)), 0);
 	ok(await(b, POLLIN) == POLLIN, "readable");
 	ok(!ioctl(b, FIONREAD, &n) && n == 3, "FIONREAD tells the first one's length");
+	is(ioctl(b, SIOCATMARK, &n), -ENOTTY);
 	is(recv(b, buf, 64, MSG_PEEK), 3);
 	is(recvfrom(b, buf, 64, 0, &from.sa, &from.len), 3);
 	ok((from.sa.sa_family == AF_INET ? from.len == sizeof(from.in)
