@@ -215,8 +215,19 @@ static int member_start(struct member *m, struct cm_err *err)
 			       NULL, 0, err);
 }
 
+/* Of a container that its command leaves alone, nobody but the program's streams holds the caller's files, which the sandbox process has by now. */
+static int member_leave_stdio(int null, struct cm_err *err)
+{
+	for (int i = 0; i < 3; i++) {
+		if (dup2(null, i) < 0)
+			return cm_err_set(err, errno, "leave the standard streams");
+	}
+	return 0;
+}
+
 static int member_setup(struct member *m, struct cm_err *err)
 {
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* it is out of reach later */
 	int r;
 
 	m->signal_fd = cm_process_detach("casemate-member", err);
@@ -236,6 +247,8 @@ static int member_setup(struct member *m, struct cm_err *err)
 			m->o->bundle_fd, m->spec->root_path, m->c.dirfd, false, err);
 	if (r == 0)
 		r = member_start(m, err);
+	if (r == 0 && m->o->detached)
+		r = member_leave_stdio(null, err);
 	/* Hooks and helpers were started before, and may need more. */
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = cm_err_set(err, errno, "give up new privileges");

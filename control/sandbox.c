@@ -392,11 +392,14 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 /* Tell what the helpers and the guest said last, for a sandbox that broke. */
 static void sandbox_report(struct sandbox *s, const struct cm_err *why)
 {
+	char line[sizeof(why->msg) + 16];
+
 	if (s->o->log_fd < 0 && s->tail.len > 0 && write(STDERR_FILENO, s->tail.p, s->tail.len) < 0)
 		return; /* nobody to tell */
-	/* The command tells why; without one the container's own standard error is the place. */
-	if (s->cli_fd < 0)
-		dprintf(STDERR_FILENO, "casemate: %s\n", why->msg);
+	/* The command tells why; without one the container's own standard error is the place. Not by stdio, which would seek in it first. */
+	snprintf(line, sizeof(line), "casemate: %s\n", why->msg);
+	if (s->cli_fd < 0 && write(STDERR_FILENO, line, strlen(line)) < 0)
+		return;
 }
 
 static int sandbox_exit_code(int status)

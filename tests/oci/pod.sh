@@ -160,6 +160,19 @@ edit "c['linux']['namespaces'][0]['path'] = '/proc/1/ns/pid'"
 create c
 is "$rc $(grep -c "of no container of this sandbox" "$tmp/c.err")" "1 1" "a namespace of anybody else is refused"
 
+# ---- who reads its output
+pod_bundle y
+member p /bin/sh -c 'echo said; exec /bin/sleep 1000 >&- 2>&-'
+mkfifo "$tmp/y.out"
+timeout $((20 * patience)) cat "$tmp/y.out" >"$tmp/said" &
+reader=$!
+create y
+start y
+wait $reader
+is "$? $(cat "$tmp/said") $(field y status)" "0 said running" "nobody but the program holds its standard output"
+$cm delete --force y
+rm "$tmp/y.out"
+
 # ---- pause
 $cm pause b
 is "$? $(field b status) $(field a status) $(field p status)" "0 paused running running" "pause of one stops it alone"
