@@ -36,16 +36,16 @@ for mode in noise replay unasked reset; do
 	is "$(field a status) $(field a exitStatus)" "stopped 9" "... state says stopped"
 	$cm delete a
 done
-run a --detach --guest-cmdline reset </dev/null >/dev/null 2>&1
-is "$rc" 0 "guest that hangs up behind a detached run"
-for method in Wait Processes; do
-	urpc a '{"method":"containerManager.'$method'","arg":"a"}' "$tmp/asked" >"$tmp/$method" &
-done
+run a --detach --guest-cmdline hangup </dev/null >/dev/null 2>&1
+is "$rc" 0 "guest that hangs up when it is asked to signal"
+urpc a '{"method":"containerManager.Wait","arg":"a"}' "$tmp/asked" >"$tmp/waited" &
+wait_for 10 test -e "$tmp/asked"
+rc=0
+$cm kill a 0 2>"$tmp/err" || rc=$?
+bad "container not running" "... who asked is told"
 wait
-grep -q '"result":9' "$tmp/Wait"
-ok $? "... who waits is told: $(cat "$tmp/Wait")"
-grep -q '"errno":3' "$tmp/Processes"
-ok $? "... and who asks: $(cat "$tmp/Processes")"
+grep -q '"result":9' "$tmp/waited"
+ok $? "... who waits too: $(cat "$tmp/waited")"
 wait_for 2 is_status a stopped
 ok $? "... state says stopped"
 $cm delete a

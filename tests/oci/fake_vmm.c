@@ -10,6 +10,7 @@
  * and, when the program runs:
  *   reset      end the control connection and live on                    noise      send no frame
  *   half       send half a frame, and nothing any more                   replay     answer START once more
+ *   hangup     as reset, when asked to signal
  *   unasked    answer what was never asked                               othertype  answer a signal as if it were something else
  */
 #include <config.h>
@@ -206,6 +207,10 @@ static void serve_frame(int fd, int listener, const char *mode)
 		break;
 	case CM_RPC_SIGNAL:
 		memcpy(&sig, body, sizeof(sig));
+		if (strcmp(mode, "hangup") == 0) {
+			close(fd);
+			pause();
+		}
 		if (strcmp(mode, "othertype") == 0)
 			q.type = CM_RPC_WINSIZE;
 		reply(fd, &q, kill(child, sig.signo) < 0 ? errno : 0, NULL, 0);
