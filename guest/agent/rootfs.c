@@ -610,6 +610,19 @@ static int rootfs_mask(
 	return ret;
 }
 
+/* The flags of mount(2) that a mount has. */
+static u64 rootfs_ms_flags(u32 flags)
+{
+	u64 ms = flags & (MNT_NOATIME | MNT_RELATIME) ? 0 : MS_STRICTATIME;
+
+	for (u64 bit = 1; bit <= ROOTFS_FLAGS; bit <<= 1) {
+		/* With strict times a flag is its own and no other. */
+		if (bit & ROOTFS_FLAGS && flags & mount_flags_from_ms(bit | MS_STRICTATIME))
+			ms |= bit;
+	}
+	return ms;
+}
+
 static int rootfs_protect(struct mount_ns *ns, const struct path *root, const char *path, bool mask)
 {
 	struct path at;
@@ -631,7 +644,8 @@ static int rootfs_protect(struct mount_ns *ns, const struct path *root, const ch
 		ret = path_lookup(root, path, ROOTFS_LOOKUP, &at);
 	if (ret < 0)
 		return ret;
-	ret = mount_remount(&at, MS_RDONLY, true);
+	/* What the mount above forbids stays forbidden. */
+	ret = mount_remount(&at, MS_RDONLY | rootfs_ms_flags(at.mnt->flags), true);
 	path_put(&at);
 	return ret;
 }

@@ -229,6 +229,10 @@ done
 script true
 edit "c['linux']['rootfsPropagation'] = 'sideways'"
 refused "linux.rootfsPropagation: 'sideways' is no propagation" "a propagation that is none"
+script 'grep -c " /vol/sub ro,nosuid,nodev,noexec,relatime " /proc/self/mountinfo'
+mount_add /vol bind "$tmp/vol" rbind nosuid nodev noexec
+edit "c['linux']['readonlyPaths'] = ['/vol/sub']"
+is "$(out)" 1 "a read-only path keeps what the mount that it lies in forbids"
 mkdir -p "$bundle/rootfs/filled/dir"
 echo image >"$bundle/rootfs/filled/dir/file"
 script 'cat /filled/dir/file && echo new >/filled/dir/file && cat /filled/dir/file && grep -c " /filled .*nosuid" /proc/mounts'
