@@ -65,7 +65,7 @@ container() {
 	shift
 	member "$@"
 	create "$name"
-	[ $rc = 0 ] && start "$name"
+	if [ $rc != 0 ] || ! start "$name"; then echo "# container $name: $rc $(cat "$tmp/$name.err" "$tmp/out")"; fi
 }
 
 # ---- two containers
