@@ -21,6 +21,8 @@
 #include "lib/string.h"
 
 #define REPORT_ORDER 9u /* 2 MiB: smaller pieces would split the host's huge pages */
+#define PAGE_SKIP_MIN \
+	(64UL << REPORT_ORDER) /* pages of RAM from which up to one such block is left out */
 
 enum page_use {
 	USE_APP,
@@ -546,6 +548,12 @@ void page_init(paddr_t start, paddr_t end, paddr_t first_free)
 	zone.pages = pa_to_va(ALIGN_UP(first_free, PAGE_SIZE));
 	bytes = ALIGN_UP(zone.npages * sizeof(struct page), PAGE_SIZE);
 	zone.first = (ALIGN_UP(first_free, PAGE_SIZE) + bytes - start) >> PAGE_SHIFT;
+	/*
+	 * The rest of a huge page of the host's, whose other part is the array's end, which nobody touches: it would cost one for itself. Small
+	 * machines cannot do without.
+	 */
+	if (zone.npages >= PAGE_SKIP_MIN)
+		zone.first = ALIGN_UP(zone.first, 1UL << REPORT_ORDER);
 	panic_if(zone.first >= zone.npages);
 	zone.fresh = zone.first;
 	zone.nfree = 0;
