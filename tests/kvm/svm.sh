@@ -38,7 +38,7 @@ mkdir -p "$t/guest" "$t/lib"
 cp "$top_builddir/casemate-debug" "$t/" && cp "$top_builddir/guest/sentry.elf" "$t/guest/" || exit 1
 # It is the only program of ours that is not static.
 ldd "$top_builddir/casemate-debug" | sed -n 's/.* => \(.*\) (.*/\1/p' | grep -v '/libc\.so' | xargs -I{} cp {} "$t/lib/" || exit 1
-cp "$top_builddir"/tests/kvm/{kernel.elf,example.elf,pctest.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.sh "$t/tests/kvm/" || exit 1
+cp "$top_builddir"/tests/kvm/{kernel.elf,example.elf,pctest.elf,with_fs,fs_pair} "$top_srcdir"/tests/kvm/*.{sh,py} "$t/tests/kvm/" || exit 1
 mkdir "$t/docs" && cp "$top_srcdir/docs/RPC.md" "$t/docs/" || exit 1
 cp "$top_srcdir"/tests/oci/*.{sh,py} "$t/tests/oci/" && cp "$top_srcdir"/tests/lib/debian-rootfs "$t/tests/lib/" || exit 1
 cp "$top_srcdir"/tests/guest/{guest.sh,run-guest-tests} "$t/tests/guest/" || exit 1
