@@ -23,6 +23,8 @@
 
 #define DELETE_GRACE_MS 2000 /* for the program to end and its files to be written back */
 #define DELETE_KILL_MS	5000 /* for a killed process to be gone */
+#define DELETE_FORGET_MS \
+	40000 /* for a sandbox to end one of its containers: what it killed is written back, for half a minute at most */
 
 static const char *const container_files[] = { "state.json", "vsock.sock", "control.sock",
 	"state.tmp" };
@@ -358,19 +360,43 @@ static int container_load_settled(
 	return r;
 }
 
+/* What a call answers whose sandbox is gone, or does not know the container. */
+static bool container_is_forgotten(int r)
+{
+	return r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EPIPE;
+}
+
+/*
+ * The sandbox of a container forgets it, which must be before the record goes: else the id could not be used again. One that cannot do so yet is
+ * asked again; one that is gone, or knows nothing of the container, has. 0 or -errno.
+ */
+static int container_forget(const char *root, const char *id, struct cm_err *err)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	long deadline = container_now_ms() + DELETE_FORGET_MS;
+
+	for (;;) {
+		int r = cm_urpc_call(root, id, "containerManager.DestroySubcontainer",
+			json_string(id), NULL, err);
+
+		if (r == 0 || container_is_forgotten(r))
+			return 0;
+		if ((r != -EAGAIN && r != -ETIMEDOUT) || container_now_ms() >= deadline)
+			return r;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int cm_container_delete(const char *root, const char *id, bool force, struct cm_err *err)
 {
-	struct cm_err ignored;
 	struct cm_state st;
 	int r = container_load_settled(root, id, &st, err);
 
 	if (r < 0)
 		return r == -ENOENT && force ? 0 : r;
 	r = container_stop(root, id, &st, force, err);
-	/* Its sandbox forgets it, unless that is gone too. */
-	if (r == 0 && st.sandbox)
-		(void)cm_urpc_call(root, id, "containerManager.DestroySubcontainer",
-			json_string(id), NULL, &ignored);
+	if (r == 0 && st.sandbox && container_forget(root, id, err) < 0)
+		r = cm_err_wrap(err, "its sandbox does not let go of it");
 	if (r == 0)
 		r = container_delete_settled(root, id, err);
 	/* Who removed the record cleans up after it. */
