@@ -28,5 +28,7 @@ void file_change_owner(struct file *f, s32 type, struct pid *pid, bool replace);
 struct pid *file_get_owner(struct file *f, s32 *type); /* with a reference, or NULL */
 /* SIGIO, or what F_SETSIG chose, to the owner. code: POLL_*. */
 void file_signal_owner(struct file *f, int fd, int code, s64 band);
+/* SIGURG to the owner. */
+void file_signal_urgent(struct file *f);
 
 #endif

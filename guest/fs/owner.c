@@ -53,22 +53,32 @@ static void owner_signal(const struct pid *owner, bool thread, int sig, const si
 	tree_unlock(flags);
 }
 
+static void signal_owner(struct file *f, int sig, const siginfo_t *info)
+{
+	s32 type;
+	struct pid *owner = file_get_owner(f, &type);
+
+	if (owner && type == F_OWNER_PGRP)
+		signal_send_pgrp(owner, sig, info);
+	else if (owner)
+		owner_signal(owner, type == F_OWNER_TID, sig, info);
+	pid_put(owner);
+}
+
 void file_signal_owner(struct file *f, int fd, int code, s64 band)
 {
 	int sig = f->owner_sig ? f->owner_sig : SIGIO;
-	struct pid *owner;
 	siginfo_t info;
-	s32 type;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
 	info.si_code = f->owner_sig ? code : SI_KERNEL;
 	info.si_band = band;
 	info.si_fd = fd;
-	owner = file_get_owner(f, &type);
-	if (owner && type == F_OWNER_PGRP)
-		signal_send_pgrp(owner, sig, &info);
-	else if (owner)
-		owner_signal(owner, type == F_OWNER_TID, sig, &info);
-	pid_put(owner);
+	signal_owner(f, sig, &info);
+}
+
+void file_signal_urgent(struct file *f)
+{
+	signal_owner(f, SIGURG, NULL);
 }

@@ -40,6 +40,13 @@ void inet_put(struct inet_sock *i)
 		i->proto->free(i);
 }
 
+void inet_set_file(struct inet_sock *i, struct file *f)
+{
+	spin_lock(&i->lock);
+	i->file = f;
+	spin_unlock(&i->lock);
+}
+
 u32 inet_seed(void)
 {
 	u32 seed;

@@ -67,6 +67,7 @@ struct inet_sock {
 	bool reset; /* TCP: the connection ended with a reset */
 	s32 err; /* SO_ERROR; atomic */
 	u64 ino; /* of the socket's file, 0 = none yet */
+	struct file *file; /* TCP: not counted; NULL = none yet, or it is going; lock: lock */
 	s32 opt[INET_OPTS];
 	char congestion[16];
 	struct waitq wq; /* readers, accepters, connectors and pollers */
@@ -99,6 +100,7 @@ static inline struct inet_sock *inet_of(struct socket *s)
 void inet_init(struct inet_sock *i, const struct inet_proto *proto, u32 family, u32 net);
 void inet_get(struct inet_sock *i);
 void inet_put(struct inet_sock *i);
+void inet_set_file(struct inet_sock *i, struct file *f);
 
 /* ---- inet_addr.c ---- */
 extern const struct inet_addr inet_any4, inet_any6, inet_loop4, inet_loop6;

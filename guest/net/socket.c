@@ -87,8 +87,8 @@ static s64 socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
 		n = s->ops->inq(s);
 	else if (cmd == TIOCOUTQ)
 		n = s->ops->outq(s);
-	else if (cmd == SIOCATMARK && s->type == SOCK_STREAM)
-		n = 0; /* there are no urgent bytes, and so no mark */
+	else if (cmd == SIOCATMARK && s->ops->atmark)
+		n = s->ops->atmark(s);
 	else
 		return netdev_ioctl(s->net, cmd, arg);
 	if (n < 0)

@@ -51,6 +51,7 @@ struct sock_ops {
 	u32 (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
 	s64 (*inq)(struct socket *s); /* FIONREAD */
 	s64 (*outq)(struct socket *s); /* TIOCOUTQ */
+	bool (*atmark)(struct socket *s); /* SIOCATMARK; NULL: -ENOTTY */
 	int (*peercred)(struct socket *s, struct ucred *out); /* NULL: nobody */
 	bool (*listening)(struct socket *s); /* NULL: never */
 	int (*take_error)(struct socket *s); /* SO_ERROR, cleared by reading; NULL: none */

@@ -37,6 +37,7 @@ int stream_init(struct stream *r, u32 cap)
 {
 	/* One slot more than the bytes need: the page that the reader is in may be a part of either end. */
 	r->cap = cap;
+	r->stop = STREAM_NO_STOP;
 	r->nslots = (u32)((cap + PAGE_SIZE - 1) / PAGE_SIZE) + 1;
 	r->slots = kzalloc(r->nslots * sizeof(*r->slots));
 	return r->slots ? 0 : -ENOMEM;
@@ -98,9 +99,33 @@ s64 stream_write(struct stream *r, struct uio *u)
 	return done;
 }
 
+int stream_reserve(struct stream *r)
+{
+	if (stream_used(r) >= r->cap || (!(r->head % PAGE_SIZE) && stream_over_limit(r)))
+		return 0;
+	return stream_head_page(r) ? 1 : -ENOBUFS;
+}
+
+void stream_put_marked(struct stream *r, u8 byte)
+{
+	u8 *page = *stream_slot(r, r->head);
+
+	page[r->head % PAGE_SIZE] = byte;
+	atomic_store(&r->stop, r->head);
+	atomic_store(&r->head, r->head + 1);
+}
+
+/* Where a reader that is at pos must stop. The head is read first: a mark is set before the head passes it. */
+static u64 stream_end(const struct stream *r, u64 pos)
+{
+	u64 end = atomic_load(&r->head), stop = atomic_load(&r->stop);
+
+	return stop >= pos ? MIN(end, stop) : end;
+}
+
 s64 stream_peek(struct stream *r, struct uio *u, u64 skip)
 {
-	u64 pos = r->tail + skip, end = atomic_load(&r->head);
+	u64 pos = r->tail + skip, end = stream_end(r, pos);
 	s64 done = 0;
 
 	while (u->left && pos < end) {
@@ -129,7 +154,7 @@ u64 stream_discard(struct stream *r, u64 n)
 {
 	u64 left;
 
-	n = MIN(n, stream_used(r));
+	n = MIN(n, stream_end(r, r->tail) - r->tail);
 	for (left = n; left;) {
 		u64 step = MIN(left, PAGE_SIZE - r->tail % PAGE_SIZE);
 
@@ -151,7 +176,7 @@ s64 stream_read(struct stream *r, struct uio *u)
 	s64 done = 0, n;
 
 	/* Page by page: the writer may fill what is free again at once. */
-	while (u->left && stream_used(r)) {
+	while (u->left && stream_end(r, r->tail) != r->tail) {
 		u64 left = u->left, in_page = PAGE_SIZE - r->tail % PAGE_SIZE;
 
 		u->left = MIN(left, in_page);

@@ -4,6 +4,8 @@
  * The writer owns `head`, the reader `tail`; neither waits for the other, so both may copy from and to user memory at the same time.
  * Many writers (readers) take wlock (rlock) around their calls. All rings together hold at most stream_pages_max pages: beyond that a ring
  * takes bytes only while it is empty, so that every stream still moves.
+ *
+ * One byte may be marked (stream_mark): the reader stops before it until the mark is taken away.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -14,12 +16,15 @@
 struct stream {
 	u64 head; /* bytes ever written; atomic */
 	u64 tail; /* bytes ever read; atomic */
+	u64 stop; /* the marked byte, STREAM_NO_STOP = none; atomic */
 	u32 cap; /* most bytes inside */
 	u32 nslots;
 	void **slots; /* page of byte n: slots[n / PAGE_SIZE % nslots]; NULL while unused */
 	void *spare; /* a page that was read; atomic */
 	struct mutex wlock, rlock;
 };
+
+#define STREAM_NO_STOP (~0UL)
 
 extern u64 stream_pages_max; /* set once at boot */
 
@@ -39,7 +44,11 @@ bool stream_writable(const struct stream *r);
 
 /* Appends what fits. Bytes; 0: full; -EFAULT or -ENOBUFS when nothing was taken. wlock held. */
 s64 stream_write(struct stream *r, struct uio *u);
-/* Gives what is there, without removing it. `skip`: how many bytes to pass over. Bytes; 0: none there; -EFAULT. rlock held. */
+/* Room for one byte more: 1, 0 = full, -ENOBUFS. wlock held. */
+int stream_reserve(struct stream *r);
+/* Appends a byte, for which there is room, as the marked one; an older mark is forgotten. Does not sleep. wlock held. */
+void stream_put_marked(struct stream *r, u8 byte);
+/* Gives what is there, up to the mark, without removing it. `skip`: how many bytes to pass over. Bytes; 0: none there; -EFAULT. rlock held. */
 s64 stream_peek(struct stream *r, struct uio *u, u64 skip);
 /* As stream_peek, and removes it. */
 s64 stream_read(struct stream *r, struct uio *u);

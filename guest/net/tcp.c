@@ -73,6 +73,7 @@ static void tcp_release(struct socket *s)
 {
 	struct tcp_sock *t = tcp_of(s);
 
+	inet_set_file(&t->in, NULL);
 	if (tcp_connected(t)) {
 		tcp_attempt_leave(t);
 		tcp_end_close(t->conn, t->side, s->linger_on && !s->linger_sec);
@@ -130,13 +131,14 @@ static int tcp_shutdown(struct socket *s, int how)
 
 /* ---- poll ---- */
 
-static u32 poll_connected(struct tcp_sock *t)
+static u32 poll_connected(struct socket *s)
 {
+	struct tcp_sock *t = tcp_of(s);
 	struct tcp_end *own = tcp_own(t), *peer = tcp_peer(t);
 	bool dead = READ_ONCE(t->conn->reset);
 	bool no_more = READ_ONCE(peer->fin) || READ_ONCE(own->rcv_shut) || dead;
 	bool no_send = READ_ONCE(own->fin) || dead;
-	u64 used = stream_used(&own->rx);
+	u64 used = tcp_urg_readable(s);
 	u32 ev = 0;
 
 	if (used >= MAX((u64)MIN(READ_ONCE(t->rcvlowat), own->rx.cap), 1UL))
@@ -147,6 +149,8 @@ static u32 poll_connected(struct tcp_sock *t)
 		ev |= POLLHUP;
 	if (no_send || READ_ONCE(peer->closed) || stream_writable(&peer->rx))
 		ev |= POLLOUT | POLLWRNORM;
+	if (READ_ONCE(own->urg) & TCP_URG_VALID)
+		ev |= POLLPRI;
 	return ev;
 }
 
@@ -159,7 +163,7 @@ static u32 tcp_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	poll_wait(f, &t->in.space, pt);
 	switch (atomic_load(&t->state)) {
 	case TCP_ESTABLISHED:
-		ev = poll_connected(t);
+		ev = poll_connected(s);
 		break;
 	case TCP_LISTEN:
 		ev = READ_ONCE(t->npending) && !list_empty(&t->pending) ? POLLIN | POLLRDNORM : 0;
@@ -185,7 +189,12 @@ static s64 tcp_inq(struct socket *s)
 
 	if (READ_ONCE(t->state) == TCP_LISTEN)
 		return -EINVAL;
-	return tcp_connected(t) ? (s64)stream_used(&tcp_own(t)->rx) : 0;
+	return tcp_connected(t) ? (s64)tcp_urg_inq(s) : 0;
+}
+
+static bool tcp_atmark(struct socket *s)
+{
+	return tcp_connected(tcp_of(s)) && tcp_urg_at_mark(tcp_of(s));
 }
 
 /* What the peer has in its ring is received, and acknowledged. */
@@ -243,6 +252,7 @@ static void tcp_options_changed(struct socket *s)
 	t->sndbuf = s->sndbuf_set ? s->sndbuf : 0;
 	t->rcvbuf = s->rcvbuf_set ? s->rcvbuf : 0;
 	t->rcvlowat = s->rcvlowat;
+	t->in_line = s->oobinline;
 }
 
 static int tcp_getname(struct socket *s, struct sock_addr *out, bool peer)
@@ -262,6 +272,7 @@ static const struct sock_ops tcp_ops = {
 	.poll = tcp_poll,
 	.inq = tcp_inq,
 	.outq = tcp_outq,
+	.atmark = tcp_atmark,
 	.listening = tcp_listening,
 	.take_error = inet_take_error,
 	.setsockopt = inet_setsockopt,

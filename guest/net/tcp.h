@@ -26,7 +26,10 @@ enum tcp_state {
 
 struct tcp_end {
 	struct tcp_sock *sock; /* reference */
-	struct stream rx;
+	struct stream rx; /* marked: the urgent byte */
+	u32 urg; /* TCP_URG_*, and the byte itself; 0 = the mark was passed; lock: the connection's */
+	u64 urg_pos; /* place of the mark; same lock */
+	u64 urg_gone; /* place of an urgent byte that is no part of the stream any more, STREAM_NO_STOP = none; same lock */
 	bool fin; /* it sends no more */
 	bool rcv_shut; /* it reads no more (SHUT_RD) */
 	bool closed; /* its file is gone */
@@ -48,6 +51,7 @@ struct tcp_sock {
 	bool connecting; /* a connect that was in progress is not yet reported; lock: in.lock */
 	u32 sndbuf, rcvbuf; /* asked for with setsockopt, 0 = default */
 	u32 rcvlowat;
+	bool in_line; /* SO_OOBINLINE */
 	/* listening; lock: in.lock */
 	u32 backlog, npending;
 	struct list_head pending; /* ends to accept */
@@ -77,6 +81,10 @@ static inline bool tcp_connected(const struct tcp_sock *t)
 	return atomic_load(&t->state) == TCP_ESTABLISHED;
 }
 
+/* Urgent data, Linux's tcp(7): bits beside the byte in tcp_end.urg. */
+#define TCP_URG_VALID 0x100u /* not read with MSG_OOB yet */
+#define TCP_URG_READ  0x400u
+
 /* As Linux would name it. */
 u32 tcp_state(struct tcp_sock *t);
 
@@ -93,6 +101,28 @@ void tcp_end_close(struct tcp_conn *c, u32 side, bool abort);
 void tcp_attempt_leave(struct tcp_sock *t);
 /* A listening or connecting socket becomes a plain one. */
 void tcp_stop(struct tcp_sock *t);
+
+/* tcp_urg.c: one urgent byte a direction */
+/* Sends what fits, as stream_write does; the last byte of all becomes the urgent one. The peer's wlock held. */
+s64 tcp_urg_write(struct tcp_sock *t, struct uio *u);
+/* The peer of t got an urgent byte: SIGURG to the owner of its file. */
+void tcp_urg_tell(struct tcp_sock *t);
+/* recv with MSG_OOB. Bytes or -errno. */
+s64 tcp_urg_recv(struct socket *s, struct sock_msg *m);
+/* Is there anything for tcp_urg_pass to do? */
+static inline bool tcp_urg_any(const struct tcp_end *own)
+{
+	return atomic_load(&own->urg) || READ_ONCE(own->urg_gone) != STREAM_NO_STOP;
+}
+/* Before bytes are read that lie *skip bytes ahead (peeks; else 0): passes over an urgent byte that is not in line, and takes the mark away unless it
+ * is a peek. first: nothing was read yet, so the reader may pass the mark. A peek in line gives the marked byte: 1, else 0; -EFAULT. rlock held. */
+s64 tcp_urg_pass(struct socket *s, struct sock_msg *m, bool first, u64 *skip);
+/* Does the reader, at pos, stand at the mark? */
+bool tcp_urg_at(const struct tcp_end *own, u64 pos);
+/* Bytes for a read that waits for a number of them, and those up to the mark (FIONREAD). Connected. */
+u64 tcp_urg_readable(struct socket *s);
+u64 tcp_urg_inq(struct socket *s);
+bool tcp_urg_at_mark(struct tcp_sock *t); /* SIOCATMARK; connected */
 
 /* tcp_data.c */
 s64 tcp_send(struct socket *s, struct sock_msg *m);

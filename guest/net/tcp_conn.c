@@ -38,6 +38,7 @@ static struct tcp_conn *conn_alloc(struct tcp_sock *a, struct tcp_sock *b)
 		return NULL;
 	c->ref.count = 2;
 	c->first_fin = -1;
+	c->end[0].urg_gone = c->end[1].urg_gone = STREAM_NO_STOP;
 	if (stream_init(&c->end[0].rx, ring_room(b, a)) ||
 		stream_init(&c->end[1].rx, ring_room(a, b))) {
 		stream_fini(&c->end[0].rx);
@@ -260,6 +261,7 @@ static struct tcp_sock *server_end(struct tcp_sock *l, struct tcp_sock *t)
 	srv->sndbuf = l->sndbuf;
 	srv->rcvbuf = l->rcvbuf;
 	srv->rcvlowat = l->rcvlowat;
+	srv->in_line = l->in_line;
 	srv->side = 1;
 	spin_lock(tcp_proto.lock);
 	srv->in.port.local = t->in.port.remote;
@@ -493,6 +495,7 @@ static int connect_start(struct socket *s, const struct sock_addr *addr)
 	spin_unlock(&t->in.lock);
 	if (r)
 		return r;
+	inet_set_file(&t->in, s->file);
 	r = connect_name(s, &dst, &src, port);
 	if (r) {
 		t->connecting = false;
@@ -611,9 +614,11 @@ int tcp_accept(struct socket *s, struct socket *fresh, bool nonblock)
 	fresh->reuseaddr = s->reuseaddr;
 	fresh->reuseport = s->reuseport;
 	fresh->keepalive = s->keepalive;
+	fresh->oobinline = s->oobinline;
 	fresh->linger_on = s->linger_on;
 	fresh->linger_sec = s->linger_sec;
 	fresh->priority = s->priority;
 	end->in.ino = fresh->file->inode->ino;
+	inet_set_file(&end->in, fresh->file);
 	return 0;
 }

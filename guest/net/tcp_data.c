@@ -37,7 +37,7 @@ static void send_into_void(struct tcp_sock *t, struct uio *u)
 	waitq_wake(&t->in.wq, INT_MAX, POLLIN | POLLHUP | POLLERR);
 }
 
-static s64 send_some(struct tcp_sock *t, struct uio *u)
+static s64 send_some(struct tcp_sock *t, struct uio *u, bool urgent)
 {
 	struct tcp_end *to = tcp_peer(t);
 	s64 n = send_check(t);
@@ -52,11 +52,14 @@ static s64 send_some(struct tcp_sock *t, struct uio *u)
 	}
 	mutex_lock(&to->rx.wlock);
 	do
-		n = stream_write(&to->rx, u);
+		n = urgent ? tcp_urg_write(t, u) : stream_write(&to->rx, u);
 	while (n == -ENOBUFS && tries++ < SEND_TRIES && mm_reclaim(RECLAIM_PAGES));
 	mutex_unlock(&to->rx.wlock);
+	urgent = urgent && n > 0 && !u->left;
+	if (urgent)
+		tcp_urg_tell(t);
 	if (n > 0)
-		waitq_wake(&to->sock->in.wq, 1, POLLIN | POLLRDNORM);
+		waitq_wake(&to->sock->in.wq, 1, POLLIN | POLLRDNORM | (urgent ? POLLPRI : 0));
 	return n;
 }
 
@@ -95,7 +98,7 @@ static s64 send_loop(struct socket *s, struct sock_msg *m)
 	s64 done = 0, n;
 
 	for (;;) {
-		n = send_some(t, m->uio);
+		n = send_some(t, m->uio, m->flags & MSG_OOB);
 		if (n < 0)
 			return done ? done : n;
 		done += n;
@@ -114,8 +117,6 @@ s64 tcp_send(struct socket *s, struct sock_msg *m)
 	struct tcp_sock *t = tcp_of(s);
 	s64 r = 0;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if ((m->flags & MSG_FASTOPEN) && m->name && m->name->len && !tcp_connected(t)) {
 		r = tcp_connect(s, m->name);
 		if (r)
@@ -132,23 +133,40 @@ s64 tcp_send(struct socket *s, struct sock_msg *m)
 
 /* ---- receiving ---- */
 
-/* Bytes that are there, up to what is asked. Peeks begin after `skip` bytes. */
-static s64 recv_some(struct tcp_sock *t, struct sock_msg *m, u64 skip)
+/* rlock held. */
+static s64 recv_bytes(struct socket *s, struct sock_msg *m, bool first, u64 *skip)
 {
-	struct stream *rx = &tcp_own(t)->rx;
-	s64 n;
+	struct tcp_end *own = tcp_own(tcp_of(s));
+	struct stream *rx = &own->rx;
+	s64 n = 0, marked = 0;
 
-	if (!stream_used(rx))
-		return 0;
-	mutex_lock(&rx->rlock);
+	if (unlikely(tcp_urg_any(own)))
+		marked = tcp_urg_pass(s, m, first, skip);
+	if (marked < 0)
+		return marked;
 	if (m->flags & MSG_PEEK) {
-		n = stream_peek(rx, m->uio, skip);
+		n = stream_peek(rx, m->uio, *skip);
+		*skip += n > 0 ? (u64)n : 0;
 	} else if (m->flags & MSG_TRUNC) {
 		n = (s64)stream_discard(rx, m->uio->left);
 		uio_advance(m->uio, (size_t)n);
 	} else {
 		n = stream_read(rx, m->uio);
 	}
+	return marked && n < 0 ? marked : marked + n;
+}
+
+/* Bytes that are there, up to what is asked. first: none was read yet. Peeks begin after *skip bytes, which moves. */
+static s64 recv_some(struct socket *s, struct sock_msg *m, bool first, u64 *skip)
+{
+	struct tcp_sock *t = tcp_of(s);
+	struct stream *rx = &tcp_own(t)->rx;
+	s64 n;
+
+	if (!stream_used(rx))
+		return 0;
+	mutex_lock(&rx->rlock);
+	n = recv_bytes(s, m, first, skip);
 	mutex_unlock(&rx->rlock);
 	if (n > 0 && !(m->flags & MSG_PEEK)) {
 		struct waitq *space = &tcp_peer(t)->sock->in.space;
@@ -184,6 +202,7 @@ static s64 recv_loop(struct socket *s, struct sock_msg *m)
 	struct tcp_sock *t = tcp_of(s);
 	struct tcp_end *own = tcp_own(t);
 	u64 deadline = socket_deadline(s->rcvtimeo), want = m->uio->left, done = 0, target;
+	u64 skip = 0;
 	bool peek = m->flags & MSG_PEEK;
 
 	target = m->flags & MSG_WAITALL ? want : MIN(MAX((u64)t->rcvlowat, 1UL), want);
@@ -191,13 +210,15 @@ static s64 recv_loop(struct socket *s, struct sock_msg *m)
 	for (;;) {
 		bool ended = atomic_load(&tcp_peer(t)->fin) || READ_ONCE(own->rcv_shut) ||
 			     READ_ONCE(t->conn->reset);
-		s64 n = recv_some(t, m, done);
+		s64 n = recv_some(s, m, !done, &skip);
 
 		if (n < 0)
 			return done ? (s64)done : n;
 		done += (u64)n;
 		/* Who asks for no bytes waits for some all the same. */
 		if ((done && done >= target) || (!want && stream_used(&own->rx)))
+			return (s64)done;
+		if (done && tcp_urg_at(own, own->rx.tail + skip))
 			return (s64)done;
 		if (ended && n)
 			continue;
@@ -206,10 +227,16 @@ static s64 recv_loop(struct socket *s, struct sock_msg *m)
 			return done ? (s64)done : n;
 		if (socket_nonblock(s, m->flags))
 			return done ? (s64)done : -EAGAIN;
-		n = wait_event_intr_deadline(&t->in.wq, recv_ready(t, peek ? done : 0), deadline);
+		n = wait_event_intr_deadline(&t->in.wq, recv_ready(t, skip), deadline);
 		if (n)
 			return done ? (s64)done : n == -ETIMEDOUT ? -EAGAIN : n;
 	}
+}
+
+/* MSG_OOB without a connection. */
+static s64 recv_oob_idle(struct tcp_sock *t)
+{
+	return READ_ONCE(t->state) == TCP_LISTEN ? -ENOTCONN : -EINVAL;
 }
 
 s64 tcp_recv(struct socket *s, struct sock_msg *m)
@@ -222,7 +249,7 @@ s64 tcp_recv(struct socket *s, struct sock_msg *m)
 	if (m->flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	if (m->flags & MSG_OOB)
-		return -EINVAL;
+		return tcp_connected(t) ? tcp_urg_recv(s, m) : recv_oob_idle(t);
 	if (tcp_connected(t))
 		return recv_loop(s, m);
 	if (READ_ONCE(t->state) == TCP_SYN_SENT) {

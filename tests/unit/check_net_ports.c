@@ -448,6 +448,41 @@ START_TEST(test_stream_faults)
 }
 END_TEST
 
+/* A reader stops before the marked byte, also a peek or a discard that began earlier, until the mark is taken away. */
+START_TEST(test_stream_mark)
+{
+	static u8 buf[3 * PAGE_SIZE], out[3 * PAGE_SIZE];
+	struct stream s = { 0 };
+	struct iov iov;
+	struct uio u = uio_of(&iov, buf, PAGE_SIZE);
+
+	ck_assert_int_eq(stream_init(&s, sizeof(buf)), 0);
+	ck_assert_int_eq(stream_write(&s, &u), PAGE_SIZE);
+	ck_assert_int_eq(stream_reserve(&s), 1);
+	stream_put_marked(&s, 'U');
+	u = uio_of(&iov, buf, PAGE_SIZE);
+	ck_assert_int_eq(stream_write(&s, &u), PAGE_SIZE);
+	u = uio_of(&iov, out, sizeof(out));
+	ck_assert_int_eq(stream_peek(&s, &u, 0), PAGE_SIZE);
+	u = uio_of(&iov, out, sizeof(out));
+	ck_assert_int_eq(stream_peek(&s, &u, PAGE_SIZE + 1), PAGE_SIZE);
+	u = uio_of(&iov, out, sizeof(out));
+	ck_assert_int_eq(stream_read(&s, &u), PAGE_SIZE);
+	ck_assert_int_eq(stream_read(&s, &u), 0);
+	ck_assert_uint_eq(stream_discard(&s, 10), 0);
+	s.stop = STREAM_NO_STOP;
+	u = uio_of(&iov, out, sizeof(out));
+	ck_assert_int_eq(stream_read(&s, &u), PAGE_SIZE + 1);
+	ck_assert_uint_eq(out[0], 'U');
+	u = uio_of(&iov, buf, sizeof(buf));
+	ck_assert_int_eq(stream_write(&s, &u), sizeof(buf));
+	ck_assert_int_eq(stream_reserve(&s), 0);
+	stream_discard(&s, sizeof(buf));
+	stream_fini(&s);
+	no_leak();
+}
+END_TEST
+
 /* All streams together keep to the limit, and each still moves. */
 START_TEST(test_stream_limit)
 {
@@ -493,6 +528,7 @@ int main(void)
 	tcase_add_checked_fixture(streams, setup, NULL);
 	tcase_add_loop_test(streams, test_stream, 0, 4);
 	tcase_add_test(streams, test_stream_faults);
+	tcase_add_test(streams, test_stream_mark);
 	tcase_add_test(streams, test_stream_limit);
 	tcase_set_timeout(ports, 60);
 	tcase_set_timeout(streams, 60);
