@@ -4,7 +4,8 @@
  *
  * Two forms of the argument: gVisor's ExecArgs (filename, argv, envv, wd, KUID, KGID, ...), and ours, which has the member Process, an OCI
  * process object. What the object leaves out of capabilities, rlimits and noNewPrivileges is as the container's first process has it.
- * Descriptors: none, or three for standard input, output and error (with a terminal: to read from, to write to, ignored).
+ * Descriptors: none, or three for standard input, output and error (with a terminal: to read from, to write to, ignored), and after those one for each
+ * number in donated_fds.
  */
 #include <config.h>
 #include "control/call.h"
@@ -116,21 +117,14 @@ static int exec_live(const struct sandbox *s)
 	return n;
 }
 
-static int exec_request(struct sandbox *s, const struct sandbox_container *k,
-	struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
+static int exec_request(struct sandbox *s, struct sandbox_proc *p,
+	const struct cm_rpc_start_options *so, struct cm_err *err)
 {
-	struct cm_rpc_start_options so = {
-		.container = k->number,
-		.id = k->id,
-		.rows = (uint16_t)json_integer_value(json_object_get(arg, "Rows")),
-		.cols = (uint16_t)json_integer_value(json_object_get(arg, "Columns")),
-	};
 	struct cm_buf b;
 	int r;
 
-	memcpy(so.token, p->token, sizeof(so.token));
 	cm_buf_init(&b, CM_RPC_PAYLOAD_MAX);
-	r = cm_rpc_exec_build(&b, p->spec, &so, err);
+	r = cm_rpc_exec_build(&b, p->spec, so, err);
 	if (r == 0) {
 		p->request = cm_rpc_client_request(&s->rpc, CM_RPC_EXEC, b.p, (uint32_t)b.len);
 		if (p->request < 0)
@@ -143,21 +137,34 @@ static int exec_request(struct sandbox *s, const struct sandbox_container *k,
 static int exec_start(struct sandbox *s, const struct sandbox_container *k,
 	struct cm_urpc_client *c, struct sandbox_proc *p, const json_t *arg, struct cm_err *err)
 {
+	struct cm_rpc_start_options so = {
+		.container = k->number,
+		.id = k->id,
+		.rows = (uint16_t)json_integer_value(json_object_get(arg, "Rows")),
+		.cols = (uint16_t)json_integer_value(json_object_get(arg, "Columns")),
+	};
+	const json_t *numbers = json_object_get(arg, "donated_fds");
+	struct cm_rpc_fd more[CM_RPC_FDS_MAX] = { 0 };
 	int fds[3] = { -1, -1, -1 };
 	int r = exec_spec(k, arg, &p->spec, err);
 
 	if (r < 0)
 		return r;
-	if (c->nfds != 0 && c->nfds != 3)
+	if (c->nfds != 0 && c->nfds < 3)
 		return cm_err_set(err, 0, "%d descriptors: none, or three are expected", c->nfds);
 	if (p->spec->terminal && c->nfds == 0)
 		return cm_err_set(err, 0, "a terminal needs descriptors");
-	for (int i = 0; i < c->nfds; i++) {
+	if (sandbox_check_numbers(numbers, c->nfds > 3 ? (size_t)c->nfds - 3 : 0, 3, err) < 0)
+		return -err->code;
+	for (int i = 0; i < 3 && i < c->nfds; i++) {
 		fds[i] = c->fds[i];
 		c->fds[i] = -1;
 	}
 	r = sandbox_stdio(s, p, fds, p->spec->terminal, true, err);
-	return r < 0 ? r : exec_request(s, k, p, arg, err);
+	if (r == 0)
+		r = sandbox_donate_list(s, p, c->fds + 3, numbers, more, &so, err);
+	memcpy(so.token, p->token, sizeof(so.token));
+	return r < 0 ? r : exec_request(s, p, &so, err);
 }
 
 static void exec_call(

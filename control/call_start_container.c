@@ -172,52 +172,6 @@ static int initial_cgroup(const json_t *arg, const char **path, struct cm_err *e
 
 /* ---- descriptors */
 
-/* #syscalls:sandbox fcntl */
-static int donate(struct sandbox *s, struct sandbox_proc *p, int fd, json_int_t number,
-	struct cm_rpc_fd *out, struct cm_err *err)
-{
-	int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
-
-	if (flags < 0 || flags & O_PATH || mode == O_ACCMODE) {
-		close(fd);
-		return cm_err_set(
-			err, EBADF, "donated_fds: %lld is not open for data", (long long)number);
-	}
-	out->fd = (uint32_t)number;
-	out->flags = (uint32_t)mode;
-	if (sandbox_stream(s, CM_RPC_STREAM_FD, mode == O_WRONLY ? -1 : fd,
-		    mode == O_RDONLY ? -1 : fd, true, &out->token, err) < 0)
-		return -err->code;
-	p->more[p->nmore++] = out->token;
-	return 0;
-}
-
-static int check_donated(const struct cm_urpc_client *c, const json_t *list, struct cm_err *err)
-{
-	size_t n = json_array_size(list);
-
-	if ((size_t)c->nfds != n)
-		return cm_err_set(err, 0,
-			"files and donated_fds must have same number of elements (%d != %zu)",
-			c->nfds, n);
-	if (n > CM_RPC_FDS_MAX)
-		return cm_err_set(err, 0, "donated_fds: at most %u", CM_RPC_FDS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		const json_t *v = json_array_get(list, i);
-		json_int_t number = json_is_integer(v) ? json_integer_value(v) : -1;
-
-		if (number < 0 || number >= CM_RPC_FD_NUMBERS)
-			return cm_err_set(
-				err, 0, "donated_fds: no number below %u", CM_RPC_FD_NUMBERS);
-		for (size_t k = 0; k < i; k++) {
-			if (json_equal(json_array_get(list, k), v))
-				return cm_err_set(err, 0, "donated_fds: %lld is there twice",
-					(long long)number);
-		}
-	}
-	return 0;
-}
-
 /* The client's descriptors become streams: three of them as standard ones, the others as they are open. */
 static int take_fds(struct sandbox *s, struct sandbox_proc *p, struct cm_urpc_client *c,
 	const json_t *list, struct cm_rpc_start_options *so, struct cm_rpc_fd *fds,
@@ -233,7 +187,7 @@ static int take_fds(struct sandbox *s, struct sandbox_proc *p, struct cm_urpc_cl
 		if (number < 3)
 			stdio[number] = fd;
 		else if (r == 0)
-			r = donate(s, p, fd, number, &fds[so->nfds++], err);
+			r = sandbox_donate(s, p, fd, (uint32_t)number, &fds[so->nfds++], err);
 		else
 			close(fd);
 	}
@@ -302,8 +256,8 @@ static int reserve(struct sandbox *s, struct cm_urpc_client *c, const json_t *ar
 	struct sandbox_container *k;
 	json_t *doc;
 
-	if (check_kinds(arg, err) < 0 ||
-		check_donated(c, json_object_get(arg, "donated_fds"), err) < 0)
+	if (check_kinds(arg, err) < 0 || sandbox_check_numbers(json_object_get(arg, "donated_fds"),
+						 (size_t)c->nfds, 0, err) < 0)
 		return -err->code;
 	doc = configuration(arg, err);
 	if (!doc)

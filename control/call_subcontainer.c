@@ -172,14 +172,27 @@ static int sub_take_fds(struct sandbox *s, struct sandbox_container *k, struct c
 
 	for (int i = 0; i < SUB_STDIO_FDS; i++)
 		fds[i] = tty ? k->console_fd : c->fds[i];
-	k->server_fd = c->fds[given];
-	for (int i = 0; i <= given; i++)
+	k->server_fd = c->fds[c->nfds - 1];
+	c->fds[c->nfds - 1] = -1;
+	for (int i = 0; i < given; i++)
 		c->fds[i] = -1;
 	return sandbox_stdio(s, p, fds, tty, !tty, err);
 }
 
-static int sub_build(struct sandbox *s, struct sandbox_container *k, const json_t *arg,
-	const struct sandbox_proc *p, struct cm_err *err)
+static int sub_build(struct sandbox *s, struct sandbox_container *k,
+	struct cm_rpc_start_options *so, struct cm_err *err)
+{
+	int r = sub_joins(s, k, so->join, err);
+
+	k->held = so->hold;
+	if (k->console_fd >= 0)
+		cm_console_size(k->console_fd, &so->rows, &so->cols);
+	cm_buf_init(&k->start, CM_RPC_PAYLOAD_MAX);
+	return r < 0 ? r : cm_rpc_start_build(&k->start, k->spec, so, err);
+}
+
+static int sub_prepare(struct sandbox *s, struct sandbox_container *k, struct cm_urpc_client *c,
+	const json_t *arg, struct cm_err *err)
 {
 	struct cm_rpc_start_options so = {
 		.container = k->number,
@@ -189,19 +202,7 @@ static int sub_build(struct sandbox *s, struct sandbox_container *k, const json_
 		.volumes = &k->volumes,
 		.seccomp = &k->filter,
 	};
-	int r = sub_joins(s, k, so.join, err);
-
-	k->held = so.hold;
-	if (k->console_fd >= 0)
-		cm_console_size(k->console_fd, &so.rows, &so.cols);
-	memcpy(so.token, p->token, sizeof(so.token));
-	cm_buf_init(&k->start, CM_RPC_PAYLOAD_MAX);
-	return r < 0 ? r : cm_rpc_start_build(&k->start, k->spec, &so, err);
-}
-
-static int sub_prepare(struct sandbox *s, struct sandbox_container *k, struct cm_urpc_client *c,
-	const json_t *arg, struct cm_err *err)
-{
+	struct cm_rpc_fd more[CM_RPC_FDS_MAX] = { 0 };
 	struct sandbox_proc *p;
 	int r = sub_volumes(k, arg, err);
 
@@ -215,8 +216,12 @@ static int sub_prepare(struct sandbox *s, struct sandbox_container *k, struct cm
 	p->init = true;
 	p->id = ++s->next_proc;
 	r = sub_take_fds(s, k, c, p, err);
+	memcpy(so.token, p->token, sizeof(so.token));
 	if (r == 0)
-		r = sub_build(s, k, arg, p, err);
+		r = sandbox_donate_list(s, p, c->fds + (k->spec->terminal ? 0 : SUB_STDIO_FDS),
+			json_object_get(arg, "donated_fds"), more, &so, err);
+	if (r == 0)
+		r = sub_build(s, k, &so, err);
 	return r < 0 ? r : sandbox_plug(s, k, err);
 }
 
@@ -224,8 +229,8 @@ static int sub_prepare(struct sandbox *s, struct sandbox_container *k, struct cm
 static int sub_check(struct sandbox_container *k, const struct cm_urpc_client *c, const json_t *arg,
 	struct cm_err *err)
 {
-	json_t *spec = json_object_get(arg, "Spec");
-	int wanted, r = sub_check_words(arg, err);
+	json_t *spec = json_object_get(arg, "Spec"), *numbers = json_object_get(arg, "donated_fds");
+	int wanted, more, r = sub_check_words(arg, err);
 
 	if (r < 0)
 		return r;
@@ -237,10 +242,14 @@ static int sub_check(struct sandbox_container *k, const struct cm_urpc_client *c
 		return r;
 	}
 	wanted = k->spec->terminal ? 1 : SUB_STDIO_FDS + 1;
-	if (c->nfds != wanted)
+	more = (int)json_array_size(numbers);
+	if (c->nfds != wanted + more)
 		r = cm_err_set(err, 0,
-			"%d descriptors: %d are expected (%sa socket to a file server)", c->nfds,
-			wanted, k->spec->terminal ? "" : "standard input, output, error, ");
+			"%d descriptors: %d are expected (%sone for each of donated_fds, a socket to a file server)",
+			c->nfds, wanted + more,
+			k->spec->terminal ? "" : "standard input, output, error, ");
+	else if (sandbox_check_numbers(numbers, (size_t)more, 3, err) < 0)
+		r = -err->code;
 	else if (k->spec->terminal && k->console_fd < 0)
 		r = cm_err_set(err, 0, "process.terminal is set, and CreateSubcontainer got none");
 	if (r < 0) {

@@ -129,9 +129,6 @@ int cm_cli_exit_code(int status);
 int cm_cli_need(const struct cm_cli *cli, const char *id, const char *verb, unsigned legal,
 	struct cm_err *err);
 
-/* --preserve-fds: only 0 can be served. */
-int cm_cli_preserve_fds(const char *text, struct cm_err *err);
-
 /* Tell of a failure, on stderr and in the log. Returns CM_CLI_FAILED. */
 int cm_cli_report(const struct cm_cli *cli, const struct cm_err *err);
 

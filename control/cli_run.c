@@ -243,6 +243,8 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 	}
 	close(sp[1]);
 	fd = sp[0];
+	/* The sandbox process has them: whoever reads them must see their end with the program's. */
+	cm_preserve_close(&o->preserve);
 	if (pid < 0)
 		return cm_err_wrap(err, "config.json");
 	r.fd = fd;

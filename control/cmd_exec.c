@@ -43,7 +43,8 @@ static const char help[] =
 	"  -u, --user UID[:GID]   user and group\n"
 	"  -g, --additional-gids N  add a supplementary group\n"
 	"  -c, --cap CAP_NAME     add a capability\n"
-	"  --no-new-privs         no more rights by set-user-ID programs\n";
+	"  --no-new-privs         no more rights by set-user-ID programs\n"
+	"  --preserve-fds N       descriptors 3 to N+2 are the command's too\n";
 
 enum exec_option {
 	EXEC_CONSOLE = 0x100,
@@ -80,6 +81,7 @@ struct exec {
 	const char *pid_file, *internal_pid_file, *console;
 	bool detach;
 	struct cm_exec_words words;
+	struct cm_preserve preserve;
 	json_t *process;
 	bool terminal;
 	int tty; /* terminal whose size counts; -1 = none */
@@ -105,7 +107,7 @@ static int exec_option(struct exec *x, int c, struct cm_err *err)
 		x->internal_pid_file = optarg;
 		return 0;
 	case EXEC_PRESERVE:
-		return cm_cli_preserve_fds(optarg, err);
+		return cm_preserve_option(&x->preserve, optarg, err);
 	case EXEC_IGNORED:
 		return 0;
 	case 'p':
@@ -166,21 +168,26 @@ static int exec_start(struct exec *x, struct cm_err *err)
 {
 	uint16_t rows, cols;
 	json_t *arg, *result;
-	int fds[3];
+	int fds[3 + CM_RPC_FDS_MAX], n = 3;
 
 	if (exec_streams(x, fds, err) < 0)
 		return -err->code;
 	cm_console_size(x->tty, &rows, &cols);
-	arg = json_pack("{s:s, s:O, s:b, s:i, s:i}", "CID", x->id, "Process", x->process, "Owned",
-		1, "Rows", (int)rows, "Columns", (int)cols);
+	for (unsigned i = 0; i < x->preserve.n; i++)
+		fds[n++] = x->preserve.fd[i];
+	arg = json_pack("{s:s, s:O, s:b, s:i, s:i, s:o}", "CID", x->id, "Process", x->process,
+		"Owned", 1, "Rows", (int)rows, "Columns", (int)cols, "donated_fds",
+		cm_preserve_numbers(&x->preserve));
 	x->fd = cm_urpc_open(x->cli->root, x->id, err);
 	if (x->fd < 0) {
 		json_decref(arg);
 		return x->fd;
 	}
-	if (cm_urpc_send(x->fd, "containerManager.ExecuteAsync", arg, fds, 3, err) < 0 ||
+	if (cm_urpc_send(x->fd, "containerManager.ExecuteAsync", arg, fds, n, err) < 0 ||
 		cm_urpc_receive(x->fd, false, &result, err) < 0)
 		return -err->code;
+	/* The sandbox process has them: whoever reads them must see their end with the program's. */
+	cm_preserve_close(&x->preserve);
 	x->pid = (int)json_integer_value(result);
 	json_decref(result);
 	if (x->internal_pid_file)
@@ -324,6 +331,8 @@ static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *er
 	}
 	if (c == -2 || cm_cli_id_words(x->cli, argc, argv, x->words.file ? 1 : 2,
 			       x->words.file ? 1 : argc, err) < 0)
+		return -err->code;
+	if (cm_preserve_take(&x->preserve, err) < 0)
 		return -err->code;
 	x->id = argv[optind];
 	x->words.argv = argv + optind + 1;

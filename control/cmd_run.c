@@ -16,7 +16,8 @@
 	"  -b, --bundle DIR     the bundle (default: current directory)\n" \
 	"  --console-socket S   send the master of the terminal to socket S\n" \
 	"  --overlay            keep writes to the root directory in memory\n" \
-	"  --pid-file FILE      write the sandbox's process id to FILE\n"
+	"  --pid-file FILE      write the sandbox's process id to FILE\n" \
+	"  --preserve-fds N     descriptors 3 to N+2 are the program's too\n"
 
 static const char run_help[] =
 	"usage: casemate run [OPTIONS] ID\n\n"
@@ -64,17 +65,6 @@ struct run_words {
 	bool detach;
 };
 
-int cm_cli_preserve_fds(const char *text, struct cm_err *err)
-{
-	long n;
-
-	if (cm_parse_number(text, "--preserve-fds", 0, INT_MAX, &n, err) < 0)
-		return -err->code;
-	if (n == 0)
-		return 0;
-	return cm_err_set(err, ENOTSUP, "--preserve-fds: descriptors of the host inside a microVM");
-}
-
 static int run_option(struct cm_sandbox_options *o, struct run_words *w, int c, struct cm_err *err)
 {
 	switch (c) {
@@ -97,7 +87,7 @@ static int run_option(struct cm_sandbox_options *o, struct run_words *w, int c, 
 		w->console = optarg;
 		return 0;
 	case RUN_PRESERVE:
-		return cm_cli_preserve_fds(optarg, err);
+		return cm_preserve_option(&o->preserve, optarg, err);
 	case RUN_IGNORED: /* engines pass them: what they turn off is not there */
 		return 0;
 	default:
@@ -133,6 +123,8 @@ static int run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o,
 	char path[PATH_MAX];
 
 	o->keep |= w->detach;
+	if (cm_preserve_listen(&o->preserve, err) < 0 || cm_preserve_take(&o->preserve, err) < 0)
+		return -err->code;
 	if (cm_id_check(o->id, err) < 0)
 		return -err->code;
 	if (!realpath(w->bundle, path))

@@ -53,26 +53,6 @@ static int process_user(json_t *p, const char *text, struct cm_err *err)
 	return 0;
 }
 
-/* Append, or replace what has the same name. */
-static void process_env_one(json_t *env, json_t *item)
-{
-	const char *text = json_string_value(item);
-	size_t n = (size_t)(strchr(text, '=') - text) + 1;
-	const json_t *old;
-	size_t i;
-
-	json_array_foreach(env, i, old)
-	{
-		const char *s = json_string_value(old);
-
-		if (s && strncmp(s, text, n) == 0) {
-			json_array_set(env, i, item);
-			return;
-		}
-	}
-	json_array_append(env, item);
-}
-
 static json_t *process_list(json_t *o, const char *name)
 {
 	json_t *list = json_object_get(o, name);
@@ -124,7 +104,7 @@ static int process_words(json_t *p, const struct cm_exec_words *w, struct cm_err
 	if (w->groups)
 		json_array_extend(
 			process_list(json_object_get(p, "user"), "additionalGids"), w->groups);
-	json_array_foreach(w->env, i, item) process_env_one(process_list(p, "env"), item);
+	json_array_foreach(w->env, i, item) cm_spec_env_put(process_list(p, "env"), item);
 	if (w->caps)
 		process_caps(p, w->caps);
 	return 0;

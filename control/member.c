@@ -177,17 +177,21 @@ static bool member_holds(const struct member *m)
 
 static int member_request(struct member *m, struct cm_err *err)
 {
-	int fds[4] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, m->plug_fd };
-	bool tty = m->spec->terminal;
+	const struct cm_preserve *preserve = &m->o->preserve;
+	int fds[4 + CM_RPC_FDS_MAX] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+	int n = m->spec->terminal ? 0 : 3;
 	json_t *dirs = json_array();
 
 	for (unsigned i = 0; i < m->volumes.n; i++)
 		json_array_append_new(dirs, json_boolean(m->volumes.v[i].directory));
+	for (unsigned i = 0; i < preserve->n; i++)
+		fds[n++] = preserve->fd[i];
+	fds[n++] = m->plug_fd;
 	return member_call(m, "containerManager.StartSubcontainer",
-		json_pack("{s:s, s:O, s:{}, s:b, s:b, s:o}", "CID", m->o->id, "Spec", m->spec->doc,
-			"Conf", "Hold", member_holds(m), "Overlay", m->o->overlay, "VolumeDirs",
-			dirs),
-		tty ? &m->plug_fd : fds, tty ? 1 : 4, true, err);
+		json_pack("{s:s, s:O, s:{}, s:b, s:b, s:o, s:o}", "CID", m->o->id, "Spec",
+			m->spec->doc, "Conf", "Hold", member_holds(m), "Overlay", m->o->overlay,
+			"VolumeDirs", dirs, "donated_fds", cm_preserve_numbers(preserve)),
+		fds, n, true, err);
 }
 
 /* In the sandbox: an id, then a container of that id, then word of its end. */
@@ -213,6 +217,14 @@ static int member_start(struct member *m, struct cm_err *err)
 	return r < 0 ? r
 		     : cm_urpc_send(m->wait_fd, "containerManager.Wait", json_string(m->o->id),
 			       NULL, 0, err);
+}
+
+/* The sandbox process has them. */
+static void member_leave_preserved(const struct member *m)
+{
+	struct cm_preserve p = m->o->preserve;
+
+	cm_preserve_close(&p);
 }
 
 /* Of a container that its command leaves alone, nobody but the program's streams holds the caller's files, which the sandbox process has by now. */
@@ -246,7 +258,11 @@ static int member_setup(struct member *m, struct cm_err *err)
 		r = cm_host_show_rootfs(
 			m->o->bundle_fd, m->spec->root_path, m->c.dirfd, false, err);
 	if (r == 0)
+		r = cm_preserve_env(&m->o->preserve, m->spec, err);
+	if (r == 0)
 		r = member_start(m, err);
+	if (r == 0)
+		member_leave_preserved(m);
 	if (r == 0 && m->o->detached)
 		r = member_leave_stdio(null, err);
 	/* Hooks and helpers were started before, and may need more. */
@@ -432,7 +448,7 @@ int cm_member_main(const struct cm_sandbox_options *o, int fd)
 		.log_fd = -1 };
 	struct cm_err err = { 0 };
 
-	cm_process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	cm_process_close_others(keep, sizeof(keep) / sizeof(keep[0]), &o->preserve);
 	m.c.dirfd = m.c.rootfd = -1;
 	umask(0177); /* what it makes is its own */
 	if (member_setup(&m, &err) == 0) {

@@ -16,17 +16,24 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 
-void cm_process_close_others(const int *keep, int n)
+/* The least descriptor of a list from `from` on, or `next` where that is less. */
+static unsigned process_next(const int *keep, unsigned n, unsigned from, unsigned next)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+			next = (unsigned)keep[i];
+	}
+	return next;
+}
+
+void cm_process_close_others(const int *keep, int n, const struct cm_preserve *p)
 {
 	unsigned from = 3;
 
 	for (;;) {
-		unsigned next = ~0U;
+		unsigned next = process_next(keep, (unsigned)n, from, ~0U);
 
-		for (int i = 0; i < n; i++) {
-			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
-				next = (unsigned)keep[i];
-		}
+		next = process_next(p->fd, p->n, from, next);
 		if (next > from)
 			syscall(SYS_close_range, from, next == ~0U ? next : next - 1, 0);
 		if (next == ~0U)

@@ -5,9 +5,10 @@
 
 #include <sys/types.h>
 #include "common/err.h"
+#include "control/preserve.h"
 
-/* Close every inherited descriptor above 2 that is not in keep (negative ones do not count). */
-void cm_process_close_others(const int *keep, int n);
+/* Close every inherited descriptor above 2 that is neither in keep (negative ones do not count) nor in the preserved ones. */
+void cm_process_close_others(const int *keep, int n, const struct cm_preserve *p);
 
 /*
  * Under this name (15 characters), with a session of its own: signals of the terminal stay away, and any terminal may be read from. All signals are

@@ -28,6 +28,51 @@ bool cm_relay_is_null(int fd)
 	return fstat(fd, &st) < 0 || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
 }
 
+/* #syscalls:sandbox getsockopt getpeername */
+static int relay_socket(int fd, struct cm_err *err)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(int), peer_len = sizeof(peer);
+	int type = 0, listens = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0)
+		return cm_err_set(err, errno, "a socket");
+	if (listens)
+		return cm_err_set(err, ENOTSUP,
+			"a listening socket of the host takes no connections inside a microVM");
+	if (type != SOCK_STREAM)
+		return cm_err_set(err, ENOTSUP, "a socket whose messages a stream cannot carry");
+	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) < 0)
+		return cm_err_set(err, ENOTSUP, "a socket that is not connected");
+	return 0;
+}
+
+/* #syscalls:sandbox fcntl newfstatat */
+int cm_relay_mode(int fd, struct cm_err *err)
+{
+	int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
+	struct stat st;
+
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return cm_err_set(err, errno, "not open");
+	if (flags & O_PATH || mode == O_ACCMODE)
+		return cm_err_set(err, EBADF, "not open for data");
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+		return mode;
+	if (S_ISSOCK(st.st_mode))
+		return relay_socket(fd, err) < 0 ? -err->code : mode;
+	if (!S_ISREG(st.st_mode))
+		return cm_err_set(err, ENOTSUP, "%s of the host is nothing that a stream can carry",
+			S_ISDIR(st.st_mode)   ? "a directory"
+			: S_ISBLK(st.st_mode) ? "a block device"
+					      : "a descriptor without a file");
+	if (mode == O_RDWR)
+		return cm_err_set(err, ENOTSUP,
+			"a file that is read and written has a position, which a stream has not");
+	return mode;
+}
+
 static bool relay_poll(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };

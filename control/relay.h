@@ -36,6 +36,12 @@ int cm_relay_start(struct cm_relay *r, const char *path, struct cm_err *err);
 /* Does the relay write to the host? */
 bool cm_relay_is_output(const struct cm_relay *r);
 
+/*
+ * How fd is open, O_RDONLY, O_WRONLY or O_RDWR, when a stream can stand for it: a pipe, a connected stream socket, a terminal or another character
+ * device, a regular file that is not open both ways. Else -EBADF or -ENOTSUP, and err says why not.
+ */
+int cm_relay_mode(int fd, struct cm_err *err);
+
 /* Is the descriptor the null device? Then no stream is needed. */
 bool cm_relay_is_null(int fd);
 

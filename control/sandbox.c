@@ -208,16 +208,18 @@ static int sandbox_own_stdio(struct sandbox *s, int fds[3], struct cm_err *err)
 	return 0;
 }
 
-/* Streams of the first process: its tokens and window size. */
-static int sandbox_init_stdio(
-	struct sandbox *s, struct cm_rpc_start_options *so, struct cm_err *err)
+/* Streams of the first process: its tokens and window size. more: room for those besides the standard ones. */
+static int sandbox_init_stdio(struct sandbox *s, struct cm_rpc_start_options *so,
+	struct cm_rpc_fd more[CM_RPC_FDS_MAX], struct cm_err *err)
 {
 	int fds[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
 	const struct sandbox_container *k = sandbox_root(s);
+	const struct cm_preserve *preserve = &s->o->preserve;
 	struct sandbox_proc *p = sandbox_proc_new(s, k);
 	bool own = s->o->detached && !k->spec->terminal;
 
 	p->init = true;
+	so->fds = more;
 	if (own && sandbox_own_stdio(s, fds, err) < 0)
 		return -err->code;
 	if (k->console_fd >= 0)
@@ -228,6 +230,12 @@ static int sandbox_init_stdio(
 	if (sandbox_stdio(s, p, fds, k->spec->terminal, own, err) < 0)
 		return -err->code;
 	memcpy(so->token, p->token, sizeof(so->token));
+	for (; so->nfds < preserve->n; so->nfds++) {
+		int fd = preserve->fd[so->nfds];
+
+		if (sandbox_donate(s, p, fd, (uint32_t)fd, &more[so->nfds], err) < 0)
+			return -err->code;
+	}
 	return 0;
 }
 
@@ -255,6 +263,7 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 		.volumes = &k->volumes,
 		.seccomp = &k->filter,
 	};
+	struct cm_rpc_fd more[CM_RPC_FDS_MAX] = { 0 };
 	struct cm_buf b;
 	int r;
 
@@ -264,7 +273,7 @@ static int sandbox_request_start(struct sandbox *s, struct cm_err *err)
 	s->hello_id = cm_rpc_client_request(&s->rpc, CM_RPC_HELLO, &hello, sizeof(hello));
 	r = sandbox_trace(s, err);
 	if (r == 0)
-		r = sandbox_init_stdio(s, &so, err);
+		r = sandbox_init_stdio(s, &so, more, err);
 	if (r == 0 && cm_rpc_start_build(&b, k->spec, &so, err) < 0)
 		r = cm_err_wrap(err, "config.json");
 	if (r == 0) {
@@ -366,6 +375,8 @@ static int sandbox_setup(struct sandbox *s, struct cm_err *err)
 			r = sandbox_join_namespaces(s, err);
 	}
 	if (r == 0)
+		r = cm_preserve_env(&o->preserve, k->spec, err);
+	if (r == 0)
 		s->c.st.annotations = json_incref(k->spec->annotations);
 	if (r == 0 && sandbox_enter_host(s, err) < 0)
 		r = cm_err_wrap(err, "config.json");
@@ -466,7 +477,7 @@ int cm_sandbox_main(const struct cm_sandbox_options *o, int fd)
 	struct cm_err err = { 0 };
 	int r;
 
-	cm_process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	cm_process_close_others(keep, sizeof(keep) / sizeof(keep[0]), &o->preserve);
 	s.done_fd = s.signal_fd = s.vsock_fd = s.null_fd = s.pause.fd = -1;
 	s.stacks.spawner = s.stacks.fd = -1;
 	cm_events_init(&s.events);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "common/err.h"
 #include "control/launch.h"
+#include "control/preserve.h"
 #include "control/spec.h"
 
 struct cm_sandbox_options {
@@ -34,6 +35,7 @@ struct cm_sandbox_options {
 	bool keep; /* the record stays after the end, until delete */
 	bool publish_first; /* someone will act on the start: the record and the control socket must be there */
 	bool die_with_parent;
+	struct cm_preserve preserve; /* descriptors for the program besides the standard ones */
 	int trace_fd; /* takes the system call trace; -1 = no trace */
 	int log_fd; /* takes the log of VMM, file server and guest as it comes; -1 = only kept for a crash report */
 };

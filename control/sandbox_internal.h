@@ -194,6 +194,17 @@ void sandbox_server_hangup(struct sandbox *s, struct sandbox_container *k);
 int sandbox_sub_started(struct sandbox *s, struct sandbox_container *k,
 	const struct cm_rpc_frame *f, struct cm_err *err);
 
+/* ---- sandbox_fds.c ---- */
+struct cm_rpc_start_options;
+/* Process p gets descriptor fd (consumed) as `number`: *out for its start. 0, or -errno with err set. */
+int sandbox_donate(struct sandbox *s, struct sandbox_proc *p, int fd, uint32_t number,
+	struct cm_rpc_fd *out, struct cm_err *err);
+/* `list` (NULL: empty) gives each of `given` descriptors a number of its own, from `from` on. 0, or -errno with err set. */
+int sandbox_check_numbers(const json_t *list, size_t given, unsigned from, struct cm_err *err);
+/* Process p gets fds (consumed) under the numbers of a checked list from 3 on; out, which so then names, must live as long as that. */
+int sandbox_donate_list(struct sandbox *s, struct sandbox_proc *p, int *fds, const json_t *list,
+	struct cm_rpc_fd out[CM_RPC_FDS_MAX], struct cm_rpc_start_options *so, struct cm_err *err);
+
 /* ---- sandbox_proc.c ---- */
 /*
  * Streams of a process, or the trace (kind CM_RPC_STREAM_TRACE, p NULL): connect it and give its token. own: the relay closes the
@@ -218,7 +229,7 @@ struct sandbox_proc *sandbox_proc_of_request(struct sandbox *s, int64_t request)
 void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p);
 /* It ended; sent: see struct cm_rpc_exited. */
 void sandbox_proc_ended(
-	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2]);
+	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[CM_RPC_SENT]);
 
 /* Bytes that went through the stream with this token; 0 when there is none. */
 uint64_t sandbox_stream_moved(const struct sandbox *s, uint64_t token);

@@ -146,7 +146,8 @@ static int loop_started(struct sandbox *s, struct sandbox_container *k,
 }
 
 /* A further container has ended: what it wrote may still be under way. */
-static int loop_sub_ended(struct sandbox *s, struct sandbox_container *k, const uint64_t sent[2])
+static int loop_sub_ended(
+	struct sandbox *s, struct sandbox_container *k, const uint64_t sent[CM_RPC_SENT])
 {
 	struct sandbox_proc *p = sandbox_proc_init(s, k);
 	struct cm_err ignored;
@@ -178,7 +179,8 @@ static int loop_released(struct sandbox *s, struct sandbox_container *k,
 		sandbox_call_released(s, k, why.code, why.msg);
 		sandbox_container_stopped(k, LOOP_NO_EXEC << 8);
 		cm_events_exited(&s->events, k->id, LOOP_NO_EXEC << 8);
-		return k == sandbox_root(s) ? 0 : loop_sub_ended(s, k, (uint64_t[2]){ 0 });
+		return k == sandbox_root(s) ? 0
+					    : loop_sub_ended(s, k, (uint64_t[CM_RPC_SENT]){ 0 });
 	}
 	if (k->status != CM_STOPPED &&
 		(sandbox_container_change(k, CM_RUNNING, err) < 0 || sandbox_save(s, err) < 0))

@@ -108,14 +108,18 @@ int sandbox_stdio(struct sandbox *s, struct sandbox_proc *p, const int fds[3], b
 	return r;
 }
 
+/* Of its streams, the standard ones first: 3 + nmore. */
+static uint64_t proc_token(const struct sandbox_proc *p, unsigned i)
+{
+	return i < 3 ? p->token[i] : p->more[i - 3];
+}
+
 static bool proc_has_stream(const struct sandbox_proc *p, uint64_t token)
 {
 	bool found = false;
 
-	for (int i = 0; i < 3; i++)
-		found |= p->token[i] == token;
-	for (unsigned i = 0; i < p->nmore; i++)
-		found |= p->more[i] == token;
+	for (unsigned i = 0; i < 3 + p->nmore; i++)
+		found |= proc_token(p, i) == token;
 	return found;
 }
 
@@ -145,8 +149,8 @@ bool sandbox_has_output(const struct sandbox *s)
 /* Is everything out that the process wrote before its end? */
 static bool proc_is_complete(const struct sandbox *s, const struct sandbox_proc *p)
 {
-	for (int i = 0; i < 3; i++) {
-		const struct cm_relay *r = stream_find(s, p->token[i]);
+	for (unsigned i = 0; i < 3 + p->nmore; i++) {
+		const struct cm_relay *r = stream_find(s, proc_token(p, i));
 
 		if (r && cm_relay_is_output(r) && atomic_load(&r->moved) < atomic_load(&r->want))
 			return false;
@@ -251,19 +255,21 @@ void sandbox_proc_drop(struct sandbox *s, struct sandbox_proc *p)
 }
 
 void sandbox_proc_ended(
-	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[2])
+	struct sandbox *s, struct sandbox_proc *p, int status, const uint64_t sent[CM_RPC_SENT])
 {
+	struct cm_relay *in = stream_find(s, p->token[0]);
+
 	p->ended = true;
 	p->status = status;
 	p->age = ++s->next_age;
-	for (int i = 0; i < 3; i++) {
-		struct cm_relay *r = stream_find(s, p->token[i]);
+	if (in && !cm_relay_is_output(in))
+		cm_relay_stop(in);
+	for (unsigned i = 1; i < 3 + p->nmore; i++) {
+		struct cm_relay *r = stream_find(s, proc_token(p, i));
 
 		/* A terminal, and a stream that the guest closed, end by themselves. */
-		if (r && i > 0 && sent[i - 1] != CM_RPC_SENT_ALL)
+		if (r && cm_relay_is_output(r) && sent[i - 1] != CM_RPC_SENT_ALL)
 			atomic_store(&r->want, sent[i - 1]);
-		if (r && !cm_relay_is_output(r))
-			cm_relay_stop(r);
 	}
 	proc_check(s, p);
 }

@@ -573,6 +573,41 @@ json_t *cm_spec_load_object(const char *path, struct cm_err *err)
 	return NULL;
 }
 
+void cm_spec_env_put(json_t *env, json_t *text)
+{
+	const char *word = json_string_value(text);
+	size_t n = (size_t)(strchr(word, '=') - word) + 1;
+	const json_t *old;
+	size_t i;
+
+	json_array_foreach(env, i, old)
+	{
+		const char *s = json_string_value(old);
+
+		if (s && strncmp(s, word, n) == 0) {
+			json_array_set(env, i, text);
+			return;
+		}
+	}
+	json_array_append(env, text);
+}
+
+int cm_spec_set_env(struct cm_spec *spec, const char *text, struct cm_err *err)
+{
+	json_t *process = json_object_get(spec->doc, "process");
+	json_t *env = json_object_get(process, "env"), *item = json_string(text);
+
+	if (!env) {
+		env = json_array();
+		json_object_set_new(process, "env", env);
+	}
+	cm_spec_env_put(env, item);
+	json_decref(item);
+	free(spec->env.v);
+	spec->env = (struct cm_spec_strv){ 0 };
+	return cm_spec_strv(env, "process.env", &spec->env, err);
+}
+
 bool cm_spec_mount_is_bind(const struct cm_spec_mount *m)
 {
 	bool bind = m->type && strcmp(m->type, "bind") == 0;

@@ -151,6 +151,12 @@ int cm_spec_load(int dirfd, struct cm_spec **spec, struct cm_err *err);
 /* Any JSON object in a file ("-": what standard input holds), with the same limits. NULL with err set. */
 json_t *cm_spec_load_object(const char *path, struct cm_err *err);
 
+/* Append text, NAME=VALUE, to a list of such, or replace what has its name. */
+void cm_spec_env_put(json_t *env, json_t *text);
+
+/* The same for the environment of the process; what was taken from spec->env before is gone. 0 or -errno. */
+int cm_spec_set_env(struct cm_spec *spec, const char *text, struct cm_err *err);
+
 /* Free a spec; NULL is allowed. */
 void cm_spec_destroy(struct cm_spec *spec);
 

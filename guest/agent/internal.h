@@ -33,6 +33,7 @@ struct agent_process {
 	bool init; /* the container's first */
 	bool announced; /* the host knows of the start: it may be told of the end */
 	u64 token[3];
+	u64 more[CM_RPC_FDS_MAX]; /* of its other descriptors; 0 = none */
 	struct file *tty; /* master side of its terminal, or NULL */
 };
 

@@ -51,19 +51,28 @@ static void process_exit_init(struct agent_container *c, struct cm_rpc_exited *e
 		e->flags |= CM_RPC_EXITED_OOM;
 }
 
+/* What went through the streams with these tokens until now. */
+static void process_sent(const u64 out[CM_RPC_SENT], struct cm_rpc_exited *e)
+{
+	u32 i;
+
+	for (i = 0; i < CM_RPC_SENT; i++)
+		e->sent[i] = agent_stream_sent(out[i]);
+}
+
 static void process_exit(void *arg, int pid, int status)
 {
 	struct agent_process *p = arg;
 	struct agent_container *c = p->container;
 	struct cm_rpc_exited e = { .container = c->number, .pid = pid, .status = status };
 	struct cm_rpc_hdr h = { .type = CM_RPC_EXEC_EXITED, .len = sizeof(e) };
-	u64 out = p->token[1], err = p->token[2];
+	u64 out[CM_RPC_SENT] = { p->token[1], p->token[2] };
 	bool init = p->init;
 
+	memcpy(out + 2, p->more, sizeof(p->more));
 	/* A short program ends before the agent's thread has said that it began. */
 	wait_event(&c->wq, atomic_load(&p->announced));
-	e.sent[0] = agent_stream_sent(out);
-	e.sent[1] = agent_stream_sent(err);
+	process_sent(out, &e);
 	if (init) {
 		h.type = CM_RPC_EXITED;
 		process_exit_init(c, &e);
@@ -77,8 +86,7 @@ static void process_exit(void *arg, int pid, int status)
 	if (c->number != 1) {
 		agent_container_end(c);
 		/* What others wrote to the same streams until now. */
-		e.sent[0] = agent_stream_sent(out);
-		e.sent[1] = agent_stream_sent(err);
+		process_sent(out, &e);
 	}
 	agent_send(&h, &e);
 }
@@ -202,6 +210,7 @@ static int process_fds(const struct rpc_start *s, struct vsock_listener *l, stru
 	for (u32 i = 0; i < s->fixed.nfds; i++) {
 		struct agent_stream *st = agent_stream_get(l, s->fds[i].token);
 
+		p->process->more[i] = s->fds[i].token;
 		p->more[i].fd = (int)s->fds[i].fd;
 		if (!st)
 			return -ETIMEDOUT;

@@ -115,6 +115,7 @@ struct cm_rpc_error {
 #define CM_RPC_FILTER_MAX  4096u /* instructions; as Linux */
 #define CM_RPC_FDS_MAX	   16u
 #define CM_RPC_FD_NUMBERS  1024u /* descriptors that START opens are below */
+#define CM_RPC_SENT	   (2u + CM_RPC_FDS_MAX)
 
 /* Index into cm_rpc_start.caps. */
 enum cm_rpc_capset {
@@ -286,8 +287,7 @@ struct cm_rpc_exited {
 	int32_t status; /* wait(2) encoding */
 	uint32_t flags; /* CM_RPC_EXITED_* */
 	uint64_t cpu_ns; /* of the container, user + system */
-	/* EXEC_EXITED: bytes that were written to its stdout and stderr until now; CM_RPC_SENT_ALL: the stream is closed */
-	uint64_t sent[2];
+	uint64_t sent[CM_RPC_SENT]; /* bytes to stdout, stderr, each of fds; SENT_ALL: it is shut */
 };
 #define CM_RPC_SENT_ALL UINT64_MAX
 

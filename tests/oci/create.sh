@@ -123,7 +123,6 @@ $cm exec d /bin/sh -c 'sleep 1000 & echo done' >"$tmp/left"
 is "$(cat "$tmp/left")" "done" "... its end is not that of what it left behind, its output is whole"
 refused "a missing command fails in runc's words" 'exec failed: unable to start container process: exec: "nosuch": executable file not found in $PATH' $cm exec d nosuch
 is "$rc" 255 "... with exit code 255"
-refused "--preserve-fds is refused" "--preserve-fds" $cm exec --preserve-fds 1 d /bin/true
 refused "a wrong process file is refused" "--process" $cm exec --process "$bundle/rootfs/bin/bad" d
 rc=0
 $cm exec d /bin/sleep 1000 &

@@ -129,6 +129,26 @@ bad("containerManager.ExecuteAsync", {"CID": "r", "argv": ["nosuch"]}, ENOENT, "
 null = os.open("/dev/null", os.O_RDWR)
 bad("containerManager.ExecuteAsync", {"CID": "r", "argv": ["/bin/true"]}, EINVAL, "with two descriptors", [null, null])
 bad("containerManager.ExecuteAsync", {"CID": "r", "argv": ["/bin/true"]}, EINVAL, "with 100 descriptors", [null] * 100)
+more_r, more_w = os.pipe()
+reply = call("containerManager.ExecuteAsync", {"CID": "r", "argv": ["/bin/sh", "-c", "echo four >&4; echo nine >&9; exec 4>&- 9>&-; sleep 1000"], "envv": ["PATH=/bin"], "donated_fds": [9, 4]},
+             [null, null, null, more_w, more_w])
+os.close(more_w)
+text = b""
+while True:
+    part = os.read(more_r, 100)
+    if not part:
+        break
+    text += part
+check(reply["success"] and text in (b"four\nnine\n", b"nine\nfour\n"), "containerManager.ExecuteAsync with donated_fds, whose end is theirs%s" % ("" if reply["success"] else ": %r" % reply))
+call("containerManager.Signal", {"CID": "r", "PID": reply["result"], "Signo": 9, "Mode": 0})
+os.close(more_r)
+for numbers, n, text in (([4], 3, "without the descriptor"), ([], 4, "without numbers"), (None, 4, "with four descriptors"), ([2], 4, "with a standard one as donated"), ([1024], 4, "with a number too large"),
+                         ([5, 5], 5, "with a number twice"), (["5"], 4, "with a string as number"), (5, 4, "with a number as list"), (list(range(3, 20)), 20, "with 17 donated ones")):
+    bad("containerManager.ExecuteAsync", {"CID": "r", "argv": ["/bin/true"], "donated_fds": numbers}, EINVAL, text, [null] * n)
+for kind, errno, text in (("/", 95, "of a directory"), (None, 9, "of a path")):
+    odd = os.open("/dev/null", os.O_PATH) if kind is None else os.open(kind, os.O_RDONLY)
+    bad("containerManager.ExecuteAsync", {"CID": "r", "argv": ["/bin/true"], "donated_fds": [7]}, errno, text, [null, null, null, odd])
+    os.close(odd)
 bad("containerManager.ExecuteAsync", {"CID": "r", "argv": ["/bin/sh"], "StdioIsPty": True}, EINVAL, "of a terminal without descriptors")
 bad("containerManager.WaitPID", {"CID": "r", "PID": 0}, EINVAL, "of process 0")
 bad("containerManager.WaitPID", {"CID": "r", "PID": 99999}, ESRCH, "of an unknown process")
