@@ -6,6 +6,7 @@
 #include <linux/inotify.h>
 #include <linux/magic.h>
 
+#include "fs/async.h"
 #include "fs/lease.h"
 #include "task/task.h"
 #include "task/pid.h"
@@ -43,6 +44,8 @@ void file_put(struct file *f)
 		return;
 	if (f->epoll)
 		epoll_file_gone(f);
+	if (unlikely(f->async != NULL))
+		file_async_gone(f);
 	if (f->inode && !(f->mode & FMODE_PATH)) {
 		file_notify(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 		if (!list_empty(&f->inode->locks))

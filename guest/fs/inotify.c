@@ -6,6 +6,7 @@
 #include <linux/inotify.h>
 
 #include "fs/anon.h"
+#include "fs/async.h"
 #include "fs/internal.h"
 #include "fs/lease.h"
 #include "fs/poll.h"
@@ -85,7 +86,7 @@ static void inotify_push(struct inotify *g, int wd, u32 mask, u32 cookie, const 
 		memcpy(it->name, name, len);
 	list_add_tail(&g->queue, &it->link);
 	g->nqueued++;
-	waitq_wake(&g->wq, 1, POLLIN | POLLRDNORM);
+	waitq_wake(&g->wq, 1, POLLIN | POLLRDNORM | TELL_IN);
 }
 
 static void inotify_drop_watch(struct inotify_watch *w, bool tell)
@@ -304,6 +305,7 @@ static const struct file_ops inotify_ops = {
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
+	.async = file_async_plain,
 	.release = inotify_release,
 	.show_fdinfo = inotify_fdinfo,
 };

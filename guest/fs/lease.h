@@ -21,6 +21,7 @@ int dnotify_set(struct file *f, int fd, u32 mask); /* DN_*; 0 ends it */
 void dnotify_event(const struct inode *dir, u32 in); /* IN_*: something in dir changed */
 void dnotify_release(const struct file *f);
 
+/* ---- fs/owner.c ---- */
 /* The caller's process becomes the owner of a file that has none (F_SETOWN). */
 void file_set_owner(struct file *f);
 /* pid (NULL: nobody) becomes the owner; replace: also when there is one. type: F_OWNER_*. */

@@ -7,6 +7,7 @@
 
 #include <asm/ioctls.h>
 
+#include "fs/async.h"
 #include "fs/internal.h"
 #include "fs/poll.h"
 #include "mm/reclaim.h"
@@ -75,6 +76,16 @@ static void pipe_put(struct inode *inode, struct pipe *p)
 struct pipe *pipe_of(struct file *f)
 {
 	return f->ops == &pipe_ops ? f->priv : NULL;
+}
+
+void pipe_wake_reader(struct pipe *p)
+{
+	waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM | TELL_IN);
+}
+
+void pipe_wake_writer(struct pipe *p)
+{
+	waitq_wake(&p->wr, 1, POLLOUT | POLLWRNORM | TELL_OUT);
 }
 
 int pipe_broken(void)
@@ -169,7 +180,7 @@ static s64 pipe_read(struct file *f, struct uio *u, u64 *pos)
 		n = pipe_take(p, u);
 	mutex_unlock(&p->lock);
 	if (n > 0)
-		waitq_wake(&p->wr, 1, POLLOUT | POLLWRNORM);
+		pipe_wake_writer(p);
 	return n;
 }
 
@@ -229,7 +240,7 @@ static s64 pipe_write_locked(struct pipe *p, u32 flags, bool partial, struct uio
 	}
 	while (u->left) {
 		if (pipe_full(p) && done) /* let readers run before sleeping */
-			waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
+			pipe_wake_reader(p);
 		n = pipe_wait_writable(p, (flags & O_NONBLOCK) || (partial && done));
 		if (!n && !p->readers)
 			n = pipe_broken();
@@ -254,7 +265,7 @@ static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
 	n = pipe_write_locked(p, f->flags, false, u);
 	mutex_unlock(&p->lock);
 	if (n > 0)
-		waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
+		pipe_wake_reader(p);
 	return n;
 }
 
@@ -297,15 +308,17 @@ static s64 pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
+	bool one_sided;
 
 	mutex_lock(&p->lock);
 	if (f->mode & FMODE_READ)
 		p->readers--;
 	if (f->mode & FMODE_WRITE)
 		p->writers--;
+	one_sided = !p->readers != !p->writers;
 	mutex_unlock(&p->lock);
-	waitq_wake(&p->rd, INT_MAX, POLLIN | POLLRDNORM | POLLHUP);
-	waitq_wake(&p->wr, INT_MAX, POLLOUT | POLLWRNORM | POLLERR);
+	waitq_wake(&p->rd, INT_MAX, POLLIN | POLLRDNORM | POLLHUP | (one_sided ? TELL_IN : 0));
+	waitq_wake(&p->wr, INT_MAX, POLLOUT | POLLWRNORM | POLLERR | (one_sided ? TELL_OUT : 0));
 	pipe_put(f->inode, p);
 }
 
@@ -313,6 +326,7 @@ static const struct file_ops pipe_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,
+	.async = file_async_plain,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
 };
@@ -354,7 +368,7 @@ s64 pipe_write_some(struct file *f, struct uio *u, bool nonblock)
 	n = pipe_write_locked(p, nonblock ? O_NONBLOCK : 0, true, u);
 	mutex_unlock(&p->lock);
 	if (n > 0)
-		waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
+		pipe_wake_reader(p);
 	return n;
 }
 

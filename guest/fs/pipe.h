@@ -53,6 +53,9 @@ void pipe_consume(struct pipe *p, u32 n);
 /* Lock held on entry and exit, slept on in between. 0 when there is data/room (or the other side is gone), -EAGAIN, -ERESTARTSYS. */
 int pipe_wait_readable(struct pipe *p, bool nonblock);
 int pipe_wait_writable(struct pipe *p, bool nonblock);
+/* After bytes were written (read): the other side goes on. Lock not held, unless it is about to be slept for. */
+void pipe_wake_reader(struct pipe *p);
+void pipe_wake_writer(struct pipe *p);
 int pipe_broken(void); /* SIGPIPE; -EPIPE */
 
 #endif

@@ -14,6 +14,7 @@ struct poll_table {
 	/* Queue on wq for the lifetime of the poll; may fail silently with pt->error = -ENOMEM. */
 	void (*queue)(struct poll_table *pt, struct file *f, struct waitq *wq);
 	int error;
+	bool own; /* not on queues that belong to no one file: O_ASYNC */
 	u32 key; /* events that the poller wants (plus POLLERR, POLLHUP); 0 = unknown */
 };
 

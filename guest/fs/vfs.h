@@ -188,6 +188,8 @@ struct file_ops {
 	int (*fallocate)(struct file *f, int mode, u64 off, u64 len); /* NULL: -EOPNOTSUPP */
 	s64 (*copy_range)(struct file *in, u64 in_pos, struct file *out, u64 out_pos,
 		u64 len); /* NULL: by the page cache */
+	/* O_ASYNC comes: the place to choose an owner where there is none. NULL: the file sends no signals; else its wake-ups say which (fs/async.h). */
+	void (*async)(struct file *f);
 	int (*flush)(struct file *f); /* each close of a descriptor */
 	void (*release)(struct file *f); /* last reference */
 	int (*show_fdinfo)(struct file *f, char *buf, size_t size);
@@ -205,6 +207,9 @@ struct file {
 	struct cred *cred; /* of the opener, reference */
 	struct pid *owner; /* F_SETOWN: reference; NULL = nobody */
 	s32 owner_sig, owner_type; /* F_SETSIG, F_OWNER_* */
+	u32 owner_uid, owner_euid; /* of who chose the owner: he must be one who may signal it */
+	struct file_async *async; /* while O_ASYNC is set, fs/async.c */
+	bool async_full; /* a write found no room; atomic */
 	void *epoll; /* list of epoll items that watch it, fs/epoll.c */
 	const char *anon_name; /* what /proc/PID/fd shows for a file without a dentry */
 	void *priv;

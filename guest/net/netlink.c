@@ -143,7 +143,7 @@ static void queue_put(struct nl_sock *n, const void *data, u32 len)
 	}
 	spin_unlock(&n->lock);
 	kfree(msg);
-	waitq_wake(&n->wq, 1, POLLIN | POLLRDNORM);
+	waitq_wake(&n->wq, 1, POLLIN | POLLRDNORM | TELL_IN);
 }
 
 int netlink_get(int fd, struct file **out)

@@ -74,8 +74,11 @@ static s64 socket_file_write(struct file *f, struct uio *u, u64 *pos)
 static u32 socket_file_poll(struct file *f, struct poll_table *pt)
 {
 	struct socket *s = f->priv;
+	u32 ev = s->ops->poll(s, f, pt);
 
-	return s->ops->poll(s, f, pt);
+	if (!(ev & POLLOUT))
+		file_async_full(f);
+	return ev;
 }
 
 static s64 socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
@@ -110,6 +113,7 @@ static const struct file_ops socket_file_ops = {
 	.write = socket_file_write,
 	.poll = socket_file_poll,
 	.ioctl = socket_file_ioctl,
+	.async = file_async_plain,
 	.release = socket_file_release,
 };
 

@@ -6,6 +6,7 @@
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
+#include "fs/async.h"
 #include "fs/poll.h"
 #include "fs/vfs.h"
 #include "net/abi.h"

@@ -103,7 +103,9 @@ static void shutdown_connected(struct tcp_sock *t, bool rd, bool wr)
 	waitq_wake_all(&t->in.wq);
 	waitq_wake_all(&t->in.space);
 	if (wr)
-		waitq_wake(&peer->in.wq, INT_MAX, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP);
+		waitq_wake(&peer->in.wq, INT_MAX,
+			POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP |
+				(READ_ONCE(tcp_peer(t)->fin) ? TELL_HUP : TELL_IN));
 }
 
 static int tcp_shutdown(struct socket *s, int how)

@@ -100,7 +100,11 @@ void tcp_end_close(struct tcp_conn *c, u32 side, bool abort)
 	}
 	spin_unlock(&c->lock);
 	if (tell) {
-		waitq_wake(&peer->sock->in.wq, INT_MAX, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP);
+		waitq_wake(&peer->sock->in.wq, INT_MAX,
+			POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP |
+				(c->reset	    ? TELL_ERR
+					: peer->fin ? TELL_HUP
+						    : TELL_IN));
 		waitq_wake(&peer->sock->in.space, INT_MAX, POLLOUT | POLLWRNORM | POLLHUP);
 		end_purge(own);
 	}
@@ -307,7 +311,9 @@ static int establish_commit(struct tcp_sock *l, struct tcp_sock *t, struct tcp_c
 		inet_put(&srv->in);
 		return 0;
 	}
-	waitq_wake(&l->in.wq, 1, POLLIN | POLLRDNORM);
+	if (alive)
+		waitq_wake(&t->in.wq, 0, POLLOUT | TELL_OUT);
+	waitq_wake(&l->in.wq, 1, POLLIN | POLLRDNORM | TELL_IN);
 	return 0;
 }
 

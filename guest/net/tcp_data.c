@@ -34,7 +34,7 @@ static void send_into_void(struct tcp_sock *t, struct uio *u)
 	if (first)
 		tcp_fail(t, -EPIPE);
 	uio_advance(u, u->left);
-	waitq_wake(&t->in.wq, INT_MAX, POLLIN | POLLHUP | POLLERR);
+	waitq_wake(&t->in.wq, INT_MAX, POLLIN | POLLHUP | POLLERR | TELL_ERR);
 }
 
 static s64 send_some(struct tcp_sock *t, struct uio *u, bool urgent)
@@ -59,7 +59,8 @@ static s64 send_some(struct tcp_sock *t, struct uio *u, bool urgent)
 	if (urgent)
 		tcp_urg_tell(t);
 	if (n > 0)
-		waitq_wake(&to->sock->in.wq, 1, POLLIN | POLLRDNORM | (urgent ? POLLPRI : 0));
+		waitq_wake(&to->sock->in.wq, 1,
+			POLLIN | POLLRDNORM | (urgent ? POLLPRI : 0) | TELL_IN);
 	return n;
 }
 
@@ -104,6 +105,7 @@ static s64 send_loop(struct socket *s, struct sock_msg *m)
 		done += n;
 		if (!m->uio->left)
 			return done;
+		file_async_full(s->file);
 		if (socket_nonblock(s, m->flags))
 			return done ? done : -EAGAIN;
 		n = wait_event_intr_deadline(&t->in.space, send_ready(t), deadline);
@@ -172,7 +174,7 @@ static s64 recv_some(struct socket *s, struct sock_msg *m, bool first, u64 *skip
 		struct waitq *space = &tcp_peer(t)->sock->in.space;
 
 		if (waitq_active(space) && stream_writable(rx))
-			waitq_wake(space, 1, POLLOUT | POLLWRNORM);
+			waitq_wake(space, 1, POLLOUT | POLLWRNORM | TELL_SPACE);
 	}
 	return n;
 }

@@ -62,6 +62,7 @@ void tcp_urg_tell(struct tcp_sock *t)
 	if (!f)
 		return;
 	file_signal_urgent(f);
+	waitq_wake(&peer->wq, 0, POLLPRI | TELL_PRI);
 	file_put(f);
 }
 

@@ -234,7 +234,7 @@ static void deliver(struct udp_sock *to, struct udp_msg *msg)
 	}
 	spin_unlock(&to->in.lock);
 	if (room)
-		waitq_wake(&to->in.wq, 1, POLLIN | POLLRDNORM);
+		waitq_wake(&to->in.wq, 1, POLLIN | POLLRDNORM | TELL_IN);
 	else
 		kfree(msg);
 }
@@ -259,7 +259,7 @@ static void unreachable(struct udp_sock *u, struct udp_msg *msg)
 	atomic_store(&u->in.err, ECONNREFUSED);
 	if (!keep)
 		kfree(msg);
-	waitq_wake(&u->in.wq, INT_MAX, POLLERR | POLLIN | POLLOUT);
+	waitq_wake(&u->in.wq, INT_MAX, POLLERR | POLLIN | POLLOUT | TELL_ERR);
 }
 
 static void send_out(struct udp_sock *u, struct udp_msg *msg)

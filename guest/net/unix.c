@@ -179,7 +179,7 @@ static int connect_to(struct unix_sock *u, struct unix_sock *l, struct unix_sock
 	set_peer(end, u, &u->cred);
 	r = backlog_add(l, end);
 	if (!r) {
-		waitq_wake(&l->wq, 1, POLLIN | POLLRDNORM);
+		waitq_wake(&l->wq, 1, POLLIN | POLLRDNORM | TELL_IN);
 		return 0;
 	}
 	spin_lock(&u->lock);
@@ -325,7 +325,7 @@ static void peer_hangup(struct unix_sock *u, bool reset)
 		peer->peer_gone = true;
 		peer->peer_reset = reset;
 		spin_unlock(&peer->lock);
-		waitq_wake(&peer->wq, INT_MAX, POLLIN | POLLOUT | POLLHUP);
+		waitq_wake(&peer->wq, INT_MAX, POLLIN | POLLOUT | POLLHUP | TELL_HUP);
 	}
 	unix_put(peer);
 }
@@ -387,7 +387,11 @@ static int unix_shutdown(struct socket *s, int how)
 		peer->read_shut |= wr;
 		peer->write_shut |= rd;
 		spin_unlock(&peer->lock);
-		waitq_wake_all(&peer->wq);
+		waitq_wake(&peer->wq, INT_MAX,
+			POLLIN | POLLOUT | POLLRDHUP | POLLHUP |
+				(rd && wr    ? TELL_HUP
+					: wr ? TELL_IN
+					     : 0));
 		waitq_wake_all(&peer->space);
 	}
 	unix_put(peer);
@@ -435,7 +439,10 @@ static u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	if (peer) {
 		/* The poller stays queued after we drop the peer. A stream keeps its peer until its own end; a datagram socket
 		 * may change it, so its pollers wait in a queue that belongs to nobody. */
-		poll_wait(f, u->type == SOCK_DGRAM ? &unix_dgram_space : &peer->space, pt);
+		if (u->type != SOCK_DGRAM)
+			poll_wait(f, &peer->space, pt);
+		else if (!pt || !pt->own)
+			poll_wait(f, &unix_dgram_space, pt);
 		room = unix_writable(peer, s);
 		unix_put(peer);
 	}

@@ -99,6 +99,7 @@ static int wait_room(struct socket *s, struct unix_sock *to, u32 len, u32 flags)
 
 	if (has_room(to, s, len))
 		return 0;
+	file_async_full(s->file);
 	if (socket_nonblock(s, flags))
 		return -EAGAIN;
 	r = wait_event_intr_deadline(
@@ -123,7 +124,7 @@ static int msg_queue(struct unix_sock *to, struct unix_msg *msg)
 	}
 	spin_unlock(&to->lock);
 	if (!r)
-		waitq_wake(&to->wq, 1, POLLIN | POLLRDNORM);
+		waitq_wake(&to->wq, 1, POLLIN | POLLRDNORM | TELL_IN);
 	return r;
 }
 
@@ -263,7 +264,7 @@ static void queue_consume(struct unix_sock *u, struct unix_msg *msg, u32 n, bool
 		msg->off += n;
 	}
 	spin_unlock(&u->lock);
-	waitq_wake_all(&u->space);
+	waitq_wake(&u->space, INT_MAX, POLLOUT | POLLWRNORM | POLLWRBAND | TELL_SPACE);
 	if (gone && u->type == SOCK_DGRAM)
 		waitq_wake(&unix_dgram_space, INT_MAX, POLLOUT | POLLWRNORM);
 	if (gone)

@@ -3,6 +3,7 @@
 #include <asm/ioctls.h>
 #include <linux/fs.h>
 
+#include "fs/async.h"
 #include "fs/lease.h"
 #include "fs/pipe.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -11,7 +12,7 @@
 #include "task/task.h"
 #include "task/pid.h"
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME | FASYNC)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME)
 
 static s64 dup_from(int fd, int from, u32 cloexec)
 {
@@ -72,12 +73,25 @@ s64 sys_dup3(struct task *t, const struct sysargs *a)
 }
 
 /* ---- fcntl ---- */
-static s64 fcntl_setfl(struct file *f, u32 flags)
+/* As in Linux the flag of a file that sends no signals stays as it is. */
+static int set_async(struct file *f, int fd, bool on, int unable)
+{
+	if (on == !!(READ_ONCE(f->flags) & FASYNC))
+		return 0;
+	return f->ops && f->ops->async ? file_async_set(f, fd, on) : unable;
+}
+
+static s64 fcntl_setfl(struct file *f, int fd, u32 flags)
 {
 	u32 old = READ_ONCE(f->flags);
+	int r;
 
 	if ((flags & O_NOATIME) && !(old & O_NOATIME) && !inode_owner_or_capable(f->inode))
 		return -EPERM;
+	r = set_async(f, fd, flags & FASYNC, 0);
+	if (r)
+		return r;
+	old = READ_ONCE(f->flags);
 	while (!atomic_cas(&f->flags, &old, (old & ~(u32)SETFL_MASK) | (flags & SETFL_MASK)))
 		;
 	return 0;
@@ -149,7 +163,7 @@ static s64 fcntl_file(struct file *f, int fd, int cmd, u64 arg)
 {
 	switch (cmd) {
 	case F_SETFL:
-		return fcntl_setfl(f, (u32)arg);
+		return fcntl_setfl(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -239,6 +253,13 @@ static s64 ioctl_flag(struct file *f, u32 flag, uaddr_t arg)
 	return 0;
 }
 
+static s64 ioctl_async(struct file *f, int fd, uaddr_t arg)
+{
+	int on;
+
+	return get_user(on, arg) ? -EFAULT : set_async(f, fd, on, -ENOTTY);
+}
+
 static s64 ioctl_file(struct file *f, u32 cmd, u64 arg)
 {
 	s64 ret;
@@ -275,7 +296,7 @@ s64 sys_ioctl(struct task *t, const struct sysargs *a)
 		ret = ioctl_flag(f, O_NONBLOCK, a->a[2]);
 		break;
 	case FIOASYNC:
-		ret = ioctl_flag(f, FASYNC, a->a[2]);
+		ret = ioctl_async(f, fd, a->a[2]);
 		break;
 	default:
 		ret = ioctl_file(f, cmd, a->a[2]);

@@ -232,7 +232,7 @@ static s64 pipe_to_file(struct pipe *p, struct file *out, u64 *pos, u64 len, boo
 		if (!pipe_empty(p) && pipe_slot(p, p->tail)->page == s.page)
 			pipe_consume(p, MIN((u32)ret, pipe_slot(p, p->tail)->len));
 		mutex_unlock(&p->lock);
-		waitq_wake(&p->wr, 1, POLLOUT | POLLWRNORM);
+		pipe_wake_writer(p);
 		done += ret;
 	}
 	return done ? done : ret;
@@ -292,7 +292,7 @@ static s64 file_to_pipe(struct file *in, u64 *pos, struct pipe *p, u64 len, bool
 			page_put(page);
 			break;
 		}
-		waitq_wake(&p->rd, 1, POLLIN | POLLRDNORM);
+		pipe_wake_reader(p);
 		done += ret;
 	}
 	return done ? done : ret;
@@ -342,8 +342,8 @@ static s64 pipe_to_pipe(struct pipe *in, struct pipe *out, u64 len, bool nonbloc
 	mutex_unlock(&in->lock);
 	mutex_unlock(&out->lock);
 	if (done) {
-		waitq_wake(&out->rd, 1, POLLIN | POLLRDNORM);
-		waitq_wake(&in->wr, 1, POLLOUT | POLLWRNORM);
+		pipe_wake_reader(out);
+		pipe_wake_writer(in);
 	}
 	return done;
 }

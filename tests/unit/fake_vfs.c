@@ -3,6 +3,7 @@
 #include "fake_guest.h"
 
 #include "cgroup/cgroup.h"
+#include "fs/async.h"
 #include "fs/internal.h"
 #include "fs/lease.h"
 #include "kernel/clock.h"
@@ -125,6 +126,11 @@ void dnotify_event(const struct inode *dir, u32 in)
 }
 
 void dnotify_release(const struct file *f)
+{
+	(void)f;
+}
+
+void file_async_gone(struct file *f)
 {
 	(void)f;
 }

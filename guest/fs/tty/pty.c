@@ -2,6 +2,7 @@
 /* Pseudo-terminals: master files and devpts. Each devpts mount numbers its own pairs from 0. */
 #include <asm/ioctls.h>
 
+#include "fs/async.h"
 #include "fs/internal.h"
 #include "fs/path.h"
 #include "fs/poll.h"
@@ -232,7 +233,7 @@ static s64 master_read(struct file *f, struct uio *u, u64 *pos)
 		if (tty->packet)
 			break;
 	}
-	waitq_wake(&tty->wr, INT_MAX, POLLOUT | POLLWRNORM);
+	tty_wake_output(tty);
 	return done;
 }
 
@@ -269,11 +270,17 @@ static s64 master_write(struct file *f, struct uio *u, u64 *pos)
 		tty_receive(tty, buf, n);
 		mutex_unlock(&tty->lock);
 		done += (s64)n;
-		waitq_wake(&tty->rd, INT_MAX, POLLIN | POLLRDNORM);
-		waitq_wake(&tty->mrd, INT_MAX, POLLIN | POLLRDNORM);
+		tty_wake_input(tty);
+		waitq_wake(&tty->mrd, INT_MAX,
+			POLLIN | POLLRDNORM | (master_readable(tty) ? TELL_IN : 0));
 		waitq_wake(&tty->wr, INT_MAX, POLLOUT | POLLWRNORM);
 	}
 	return done;
+}
+
+static void master_async(struct file *f)
+{
+	tty_async(f->priv, f);
 }
 
 static u32 master_poll(struct file *f, struct poll_table *pt)
@@ -371,6 +378,7 @@ static const struct file_ops master_ops = {
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,
+	.async = master_async,
 	.ioctl = master_ioctl,
 	.release = master_release,
 };

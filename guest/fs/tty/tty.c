@@ -4,8 +4,10 @@
 
 #include <asm/ioctls.h>
 
+#include "fs/async.h"
 #include "fs/dev/dev.h"
 #include "fs/internal.h"
+#include "fs/lease.h"
 #include "fs/poll.h"
 #include "kernel/clock.h"
 #include "task/internal.h"
@@ -20,6 +22,16 @@ void tty_wake(struct tty *tty)
 	waitq_wake(&tty->wr, INT_MAX, POLLOUT | POLLWRNORM | POLLHUP);
 	waitq_wake(&tty->mrd, INT_MAX, POLLIN | POLLRDNORM | POLLHUP);
 	waitq_wake(&tty->mwr, INT_MAX, POLLOUT | POLLWRNORM | POLLHUP);
+}
+
+void tty_wake_input(struct tty *tty)
+{
+	waitq_wake(&tty->rd, INT_MAX, POLLIN | POLLRDNORM | (tty_readable(tty) ? TELL_IN : 0));
+}
+
+void tty_wake_output(struct tty *tty)
+{
+	waitq_wake(&tty->wr, INT_MAX, POLLOUT | POLLWRNORM | TELL_SPACE);
 }
 
 /* ---- sessions ---- */
@@ -359,13 +371,14 @@ static s64 slave_write(struct file *f, struct uio *u, u64 *pos)
 				      ? 0
 				      : tty_output(tty, buf + put, n - put);
 			mutex_unlock(&tty->lock);
-			waitq_wake(&tty->mrd, INT_MAX, POLLIN | POLLRDNORM);
+			waitq_wake(&tty->mrd, INT_MAX, POLLIN | POLLRDNORM | TELL_IN);
 			put += got;
 			done += (s64)got;
 			if (put == n)
 				break;
 			if (slave_hung(f) || !READ_ONCE(tty->master_open))
 				return done ? done : -EIO;
+			file_async_full(f);
 			if (f->flags & O_NONBLOCK)
 				return done ? done : -EAGAIN;
 			err = wait_event_intr(&tty->wr, !tty_output_full(tty) || slave_hung(f) ||
@@ -375,6 +388,23 @@ static s64 slave_write(struct file *f, struct uio *u, u64 *pos)
 		}
 	}
 	return done;
+}
+
+/* Who gets SIGIO of a terminal: its foreground, or else the caller. */
+void tty_async(struct tty *tty, struct file *f)
+{
+	struct pid *pgrp = tty_pid(&tty->pgrp);
+
+	if (pgrp)
+		file_change_owner(f, F_OWNER_PGRP, pgrp, false);
+	else
+		file_set_owner(f);
+	pid_put(pgrp);
+}
+
+static void slave_async(struct file *f)
+{
+	tty_async(slave_tty(f), f);
 }
 
 static u32 slave_poll(struct file *f, struct poll_table *pt)
@@ -618,6 +648,7 @@ static s64 ioctl_fake_input(struct tty *tty, uaddr_t arg)
 	mutex_lock(&tty->lock);
 	tty_receive(tty, &c, 1);
 	mutex_unlock(&tty->lock);
+	tty_wake_input(tty);
 	tty_wake(tty);
 	return 0;
 }
@@ -697,6 +728,7 @@ const struct file_ops tty_slave_ops = {
 	.read = slave_read,
 	.write = slave_write,
 	.poll = slave_poll,
+	.async = slave_async,
 	.ioctl = slave_ioctl,
 	.release = slave_release,
 };

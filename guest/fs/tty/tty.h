@@ -72,6 +72,10 @@ void tty_hangup(struct tty *tty); /* no lock held */
 void tty_signal_pgrp(struct tty *tty, int sig);
 bool tty_has_pgrp(struct tty *tty); /* a foreground group */
 void tty_wake(struct tty *tty); /* everybody who waits for anything */
+void tty_wake_input(struct tty *tty); /* readers of the slave, after tty_receive */
+void tty_wake_output(struct tty *tty); /* writers of the slave, after output was taken */
+struct file;
+void tty_async(struct tty *tty, struct file *f); /* file_ops.async of either side */
 /* As the processes of a pid namespace see it. */
 void tty_describe(struct group *g, const struct pid_ns *ns, int *tty_nr, int *tpgid);
 
