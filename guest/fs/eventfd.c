@@ -51,7 +51,7 @@ static s64 eventfd_read(struct file *f, struct uio *u, u64 *pos)
 	if (u->left < sizeof(val))
 		return -EINVAL;
 	if (!eventfd_take(e, &val)) {
-		if (f->flags & O_NONBLOCK)
+		if (file_nonblock(f, u))
 			return -EAGAIN;
 		err = wait_event_intr(&e->rd, eventfd_take(e, &val));
 		if (err)
@@ -75,7 +75,7 @@ static s64 eventfd_write(struct file *f, struct uio *u, u64 *pos)
 	if (val == ~0UL)
 		return -EINVAL;
 	if (!eventfd_add(e, val)) {
-		if (f->flags & O_NONBLOCK)
+		if (file_nonblock(f, u))
 			return -EAGAIN;
 		err = wait_event_intr(&e->wr, eventfd_add(e, val));
 		if (err)
@@ -118,6 +118,7 @@ static void eventfd_release(struct file *f)
 static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
 	.show_fdinfo = eventfd_fdinfo,

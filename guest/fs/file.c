@@ -145,7 +145,7 @@ s64 file_regular_write(struct file *f, struct uio *u, u64 *pos)
 	if (!full)
 		return 0;
 	rwsem_write_lock(&inode->lock);
-	if (f->flags & O_APPEND)
+	if (file_appends(f, u))
 		*pos = inode->size;
 	start = *pos;
 	done = file_size_limit(start, &n);

@@ -163,6 +163,18 @@ struct dentry *walk_lookup_locked(struct walk *w, int *err)
 	return d;
 }
 
+/* What the cache says, where its word is enough. */
+static struct dentry *walk_lookup_cached(struct walk *w, struct inode *dir, int *err)
+{
+	struct dentry *d = NULL;
+
+	if (!dir->ops || !dir->ops->revalidate)
+		d = dcache_find(w->cur.dentry, w->last, w->last_len, w->last_hash);
+	if (!d)
+		*err = -EAGAIN;
+	return d;
+}
+
 struct dentry *walk_lookup(struct walk *w, int *err)
 {
 	struct dentry *dir = w->cur.dentry, *d;
@@ -172,10 +184,12 @@ struct dentry *walk_lookup(struct walk *w, int *err)
 		*err = -ENAMETOOLONG;
 		return NULL;
 	}
+	inode = dentry_inode(dir);
+	if (w->flags & LOOKUP_CACHED)
+		return walk_lookup_cached(w, inode, err);
 	d = dcache_find(dir, w->last, w->last_len, w->last_hash);
 	if (d && !walk_stale(dir, d))
 		return d;
-	inode = dentry_inode(dir);
 	rwsem_write_lock(&inode->lock);
 	d = walk_lookup_locked(w, err);
 	rwsem_write_unlock(&inode->lock);
@@ -213,6 +227,8 @@ static int walk_enter_link(struct walk *w, struct dentry *d, bool push)
 	if (w->links++ >= SYMLINKS_MAX || (w->flags & LOOKUP_NO_SYMLINKS) ||
 		(w->cur.mnt->flags & MNT_NOSYMFOLLOW))
 		return -ELOOP;
+	if (w->flags & LOOKUP_CACHED)
+		return -EAGAIN; /* the target may have to be read */
 	if (inode->ops->follow)
 		return walk_magic(w, inode) ?: 1;
 	body = kmalloc(PATH_MAX_LEN + 1);

@@ -175,7 +175,7 @@ static s64 pipe_read(struct file *f, struct uio *u, u64 *pos)
 	if (!u->left)
 		return 0;
 	mutex_lock(&p->lock);
-	n = pipe_wait_readable(p, f->flags & O_NONBLOCK);
+	n = pipe_wait_readable(p, file_nonblock(f, u));
 	if (!n)
 		n = pipe_take(p, u);
 	mutex_unlock(&p->lock);
@@ -262,7 +262,7 @@ static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
 	if (!u->left)
 		return 0;
 	mutex_lock(&p->lock);
-	n = pipe_write_locked(p, f->flags, false, u);
+	n = pipe_write_locked(p, f->flags | (u->nowait ? O_NONBLOCK : 0), false, u);
 	mutex_unlock(&p->lock);
 	if (n > 0)
 		pipe_wake_reader(p);
@@ -325,6 +325,7 @@ static void pipe_release(struct file *f)
 static const struct file_ops pipe_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.poll = pipe_poll,
 	.async = file_async_plain,
 	.ioctl = pipe_ioctl,

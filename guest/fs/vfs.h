@@ -174,6 +174,7 @@ struct file_ops {
 	/* Positioned files: at *pos, which moves. Streams ignore pos. Bytes, 0 = end, or -errno. NULL: -EINVAL. */
 	s64 (*read)(struct file *f, struct uio *u, u64 *pos);
 	s64 (*write)(struct file *f, struct uio *u, u64 *pos);
+	u32 nowait; /* MAY_READ, MAY_WRITE: these keep to uio.nowait; else RWF_NOWAIT is -EOPNOTSUPP */
 	/* Current POLL* events; with a table, queue on the wait queues that announce changes. NULL: always POLLIN|POLLOUT|POLLRDNORM|POLLWRNORM. */
 	u32 (*poll)(struct file *f, struct poll_table *pt);
 	s64 (*ioctl)(struct file *f, u32 cmd, u64 arg); /* NULL: -ENOTTY */
@@ -214,6 +215,15 @@ struct file {
 	const char *anon_name; /* what /proc/PID/fd shows for a file without a dentry */
 	void *priv;
 };
+/* May this call not wait? Does it write at the end? */
+static inline bool file_nonblock(const struct file *f, const struct uio *u)
+{
+	return u->nowait || (READ_ONCE(f->flags) & O_NONBLOCK);
+}
+static inline bool file_appends(const struct file *f, const struct uio *u)
+{
+	return u->append || (READ_ONCE(f->flags) & O_APPEND);
+}
 #define FMODE_READ    1u
 #define FMODE_WRITE   2u
 #define FMODE_PATH    4u /* O_PATH */
@@ -262,6 +272,7 @@ void path_put(struct path *p); /* and zeroes it */
 #define LOOKUP_NO_SYMLINKS   32u
 #define LOOKUP_BENEATH	     64u
 #define LOOKUP_IN_ROOT	     128u
+#define LOOKUP_CACHED	     256u /* -EAGAIN where a file system would have to be asked */
 /* Resolve a kernel string from directory `base` (NULL: the task's cwd) in the current task's root and mount namespace with its credentials. */
 int path_lookup(const struct path *base, const char *name, u32 flags, struct path *out);
 /* Resolve all but the last component; its name in last[NAME_MAX_LEN + 1]. */

@@ -339,6 +339,14 @@ int mapping_get_page_write(struct mapping *m, u64 index, bool whole, struct page
 
 /* ---- read(2) ---- */
 
+/* The page for a read; nowait: only one that is there. 0 or -errno, -EAGAIN. */
+static int filemap_read_page(struct mapping *m, u64 index, bool nowait, struct page **out)
+{
+	if (!nowait)
+		return mapping_get_page(m, index, out);
+	return mapping_find_pages(m, index, 1, out) ? 0 : -EAGAIN;
+}
+
 s64 filemap_read(struct mapping *m, u64 *pos, struct uio *u)
 {
 	s64 done = 0;
@@ -351,7 +359,7 @@ s64 filemap_read(struct mapping *m, u64 *pos, struct uio *u)
 			break;
 		n = MIN(MIN(PAGE_SIZE - off, size - *pos), u->left);
 		if (m->ops->read_pages) {
-			int ret = mapping_get_page(m, *pos >> PAGE_SHIFT, &p);
+			int ret = filemap_read_page(m, *pos >> PAGE_SHIFT, u->nowait, &p);
 
 			if (ret)
 				return done ? done : ret;

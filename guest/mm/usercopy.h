@@ -31,6 +31,8 @@ struct uio {
 	struct iov *iov;
 	u32 niov;
 	bool kernel;
+	bool nowait; /* of one call: as with O_NONBLOCK (file_ops.nowait) */
+	bool append; /* of one call: as with O_APPEND */
 	u64 skip; /* bytes of iov[0] already used */
 	u64 left; /* bytes left in all */
 };

@@ -47,7 +47,7 @@ static s64 socket_file_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct socket *s = f->priv;
 	struct scm scm;
-	struct sock_msg m = { .uio = u, .scm = &scm };
+	struct sock_msg m = { .uio = u, .scm = &scm, .flags = u->nowait ? MSG_DONTWAIT : 0 };
 	s64 n;
 
 	if (!u->left)
@@ -62,7 +62,7 @@ static s64 socket_file_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct socket *s = f->priv;
 	struct scm scm;
-	struct sock_msg m = { .uio = u, .scm = &scm };
+	struct sock_msg m = { .uio = u, .scm = &scm, .flags = u->nowait ? MSG_DONTWAIT : 0 };
 	s64 n;
 
 	scm_init(&scm);
@@ -111,6 +111,7 @@ static void socket_file_release(struct file *f)
 static const struct file_ops socket_file_ops = {
 	.read = socket_file_read,
 	.write = socket_file_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.poll = socket_file_poll,
 	.ioctl = socket_file_ioctl,
 	.async = file_async_plain,

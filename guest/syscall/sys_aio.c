@@ -41,23 +41,26 @@ static s64 iocb_transfer(struct file *f, const struct iocb *io)
 {
 	bool write =
 		io->aio_lio_opcode == IOCB_CMD_PWRITE || io->aio_lio_opcode == IOCB_CMD_PWRITEV;
+	s64 off = f->mode & FMODE_STREAM ? -1 : io->aio_offset; /* streams do not look at it */
 	struct uvec v;
 	s64 ret;
 
+	if (!(f->mode & FMODE_STREAM) && off < 0)
+		return -EINVAL;
 	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
 		return -EBADF;
 	if (io->aio_lio_opcode == IOCB_CMD_PREADV || io->aio_lio_opcode == IOCB_CMD_PWRITEV) {
 		ret = uvec_get(&v, io->aio_buf, io->aio_nbytes);
 		if (ret)
 			return ret;
-		ret = rw_file(f, &v.uio, io->aio_offset, (u32)io->aio_rw_flags, write);
+		ret = rw_file(f, &v.uio, off, (u32)io->aio_rw_flags, write);
 		uvec_put(&v);
 		return ret;
 	}
 	if (io->aio_buf + io->aio_nbytes > USER_TOP || io->aio_buf + io->aio_nbytes < io->aio_buf)
 		return -EFAULT;
 	uio_init_user(&v.uio, v.small, io->aio_buf, MIN(io->aio_nbytes, RW_MAX));
-	return rw_file(f, &v.uio, io->aio_offset, (u32)io->aio_rw_flags, write);
+	return rw_file(f, &v.uio, off, (u32)io->aio_rw_flags, write);
 }
 
 /* -errno of the submission, or 0 with the operation's own result in *res. */

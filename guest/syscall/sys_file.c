@@ -99,8 +99,14 @@ s64 rw_file(struct file *f, struct uio *u, s64 off, u32 rwf, bool write)
 
 	if (off < -1)
 		return -EINVAL;
-	if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	if (rwf & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
 		return -EOPNOTSUPP;
+	if ((rwf & RWF_NOWAIT) && !(f->ops && (f->ops->nowait & (write ? MAY_WRITE : MAY_READ))))
+		return -EOPNOTSUPP;
+	u->nowait = rwf & RWF_NOWAIT;
+	u->append = rwf & RWF_APPEND;
 	n = off == -1 ? rw_stream(f, u, write) : rw_at(f, u, off, write);
 	if (n <= 0 || !write || !(rwf & (RWF_DSYNC | RWF_SYNC)) || !f->ops->fsync)
 		return n;

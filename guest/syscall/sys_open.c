@@ -63,6 +63,7 @@ s64 sys_openat2(struct task *t, const struct sysargs *a)
 		{ RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS },
 		{ RESOLVE_BENEATH, LOOKUP_BENEATH },
 		{ RESOLVE_IN_ROOT, LOOKUP_IN_ROOT },
+		{ RESOLVE_CACHED, LOOKUP_CACHED },
 	};
 	struct open_how how;
 	u64 size = a->a[3];
@@ -93,10 +94,11 @@ s64 sys_openat2(struct task *t, const struct sysargs *a)
 			lookup |= map[i].lookup;
 		how.resolve &= ~(u64)map[i].resolve;
 	}
-	if (how.resolve & ~(u64)RESOLVE_CACHED)
-		return -EINVAL;
 	if (how.resolve)
-		return -EAGAIN; /* never answered from the cache alone */
+		return -EINVAL;
+	if ((lookup & LOOKUP_CACHED) &&
+		(how.flags & (O_TRUNC | O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+		return -EAGAIN;
 	return do_open((int)a->a[0], a->a[1], (u32)how.flags, (u32)how.mode, lookup);
 }
 

@@ -99,6 +99,31 @@ static void test_errors(int fd)
 	syscall(SYS_io_destroy, ctx);
 }
 
+/* A pipe has no positions, and RWF_NOWAIT keeps the call from waiting. */
+static void test_pipe(void)
+{
+	aio_context_t ctx = 0;
+	struct iocb io, *list[1] = { &io };
+	struct io_event ev[1];
+	char buf[4] = "";
+	int p[2];
+
+	ok(!pipe(p) && !syscall(SYS_io_setup, 8, &ctx), "a pipe");
+	fill(&io, IOCB_CMD_PREAD, p[0], buf, 4, 0);
+	io.aio_rw_flags = RWF_NOWAIT;
+	ok(syscall(SYS_io_submit, ctx, 1L, list) == 1 &&
+			syscall(SYS_io_getevents, ctx, 1L, 1L, ev, NULL) == 1 &&
+			ev[0].res == -EAGAIN,
+		"nothing there: EAGAIN as the result");
+	ok(write(p[1], "x", 1) == 1 && syscall(SYS_io_submit, ctx, 1L, list) == 1 &&
+			syscall(SYS_io_getevents, ctx, 1L, 1L, ev, NULL) == 1 && ev[0].res == 1 &&
+			buf[0] == 'x',
+		"a byte");
+	syscall(SYS_io_destroy, ctx);
+	close(p[0]);
+	close(p[1]);
+}
+
 int main(void)
 {
 	char name[] = "/tmp/casemate-aio-XXXXXX";
@@ -109,5 +134,6 @@ int main(void)
 	test_setup();
 	test_transfers(fd);
 	test_errors(fd);
+	test_pipe();
 	return tap_end();
 }

@@ -155,11 +155,13 @@ static s64 kmsg_write(struct file *f, struct uio *u, u64 *pos)
 static const struct file_ops null_ops = {
 	.read = null_read,
 	.write = null_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.llseek = mem_llseek,
 };
 static const struct file_ops zero_ops = {
 	.read = zero_read,
 	.write = null_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.llseek = mem_llseek,
 	.mmap = zero_mmap,
 	.fault = zero_fault,
@@ -167,11 +169,13 @@ static const struct file_ops zero_ops = {
 static const struct file_ops full_ops = {
 	.read = zero_read,
 	.write = full_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.llseek = mem_llseek,
 };
 static const struct file_ops random_ops = {
 	.read = random_read,
 	.write = random_write,
+	.nowait = MAY_READ | MAY_WRITE,
 	.ioctl = random_ioctl,
 	.llseek = mem_llseek,
 };

@@ -316,6 +316,7 @@ static s64 hostfs_copy_range(struct file *in, u64 in_pos, struct file *out, u64 
 
 const struct file_ops hostfs_file_ops = {
 	.read = file_regular_read,
+	.nowait = MAY_READ,
 	.write = hostfs_write,
 	.llseek = hostfs_llseek,
 	.fsync = hostfs_fsync,
@@ -325,6 +326,7 @@ const struct file_ops hostfs_file_ops = {
 
 const struct file_ops hostfs_file_shared_fops = {
 	.read = file_regular_read,
+	.nowait = MAY_READ,
 	.write = hostfs_write,
 	.llseek = hostfs_llseek,
 	.fsync = hostfs_fsync,

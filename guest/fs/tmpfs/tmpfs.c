@@ -302,7 +302,7 @@ int tmpfs_mount(const char *source, const char *data, u64 ms_flags, struct super
 static s64 tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 {
 	u32 seals = tmpfs_node(f->inode)->seals;
-	u64 at = f->flags & O_APPEND ? f->inode->size : *pos;
+	u64 at = file_appends(f, u) ? f->inode->size : *pos;
 
 	if (u->left && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
 		return -EPERM;
