@@ -486,8 +486,6 @@ int vfs_rename(const struct path *obase, const char *oname, const struct path *n
 	if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
 		((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
 		return -EINVAL;
-	if (flags & RENAME_WHITEOUT)
-		return -EINVAL;
 	r = kmalloc(sizeof(*r));
 	if (!r)
 		return -ENOMEM;

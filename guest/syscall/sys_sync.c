@@ -81,6 +81,26 @@ s64 sys_sync_file_range(struct task *t, const struct sysargs *a)
 	return ret;
 }
 
+/* As vfs_fallocate of late: one mode, and with some the size may or must stay. */
+static bool fallocate_mode_ok(int mode)
+{
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case 0:
+	case FALLOC_FL_UNSHARE_RANGE:
+	case FALLOC_FL_ZERO_RANGE:
+		return true;
+	case FALLOC_FL_PUNCH_HOLE:
+		return keep;
+	case FALLOC_FL_COLLAPSE_RANGE:
+	case FALLOC_FL_INSERT_RANGE:
+		return !keep;
+	default:
+		return false;
+	}
+}
+
 s64 sys_fallocate(struct task *t, const struct sysargs *a)
 {
 	struct file *f = fd_get((int)a->a[0]);
@@ -92,7 +112,7 @@ s64 sys_fallocate(struct task *t, const struct sysargs *a)
 		return -EBADF;
 	if (off < 0 || len <= 0)
 		ret = -EINVAL;
-	else if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+	else if (!fallocate_mode_ok(mode))
 		ret = -EOPNOTSUPP;
 	else if (!(f->mode & FMODE_WRITE))
 		ret = -EBADF;

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -147,6 +148,94 @@ static void test_cached(void)
 	unlink("cached");
 }
 
+#define BLOCK 4096
+
+/* "abcd": what the blocks of a file begin with; '-' for zero. */
+static const char *blocks(int fd)
+{
+	static char text[16];
+	int n = 0;
+	char c;
+
+	while (n < 15 && pread(fd, &c, 1, n * BLOCK) == 1)
+		text[n++] = c ? c : '-';
+	text[n] = 0;
+	return text;
+}
+
+/* No call below does anything in memory, as on Linux's tmpfs; what follows is then left alone, and its points hold. */
+static void test_moves(bool memory)
+{
+	int fd = open("moves", O_CREAT | O_TRUNC | O_RDWR, 0600);
+	int no = memory ? -EOPNOTSUPP : 0, bad = memory ? -EOPNOTSUPP : -EINVAL;
+	static char block[BLOCK];
+	struct stat st;
+	char *map;
+
+	for (int i = 0; i < 4; i++) {
+		memset(block, "abcd"[i], BLOCK);
+		is(write(fd, block, BLOCK), BLOCK);
+	}
+	map = mmap(NULL, 8 * BLOCK, PROT_READ, MAP_SHARED, fd, 0);
+	ok(map[BLOCK] == 'b', "mapped");
+	is(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, BLOCK, BLOCK), no);
+	ok(!strcmp(blocks(fd), memory ? "abcd" : "acd"), "a block is out");
+	is(fallocate(fd, FALLOC_FL_INSERT_RANGE, BLOCK, BLOCK), no);
+	ok(fstat(fd, &st) == 0 && st.st_size == 4 * BLOCK, "four blocks again");
+	ok(memory || !strcmp(blocks(fd), "a-cd"), "a hole was put in");
+	ok(memory || map[BLOCK] == 0, "as the mapping shows");
+	is(fallocate(fd, FALLOC_FL_ZERO_RANGE, 2 * BLOCK + 1, 10), no);
+	ok(pread(fd, block, 20, 2 * BLOCK) == 20 && block[0] == 'c' && block[11] == 'c' &&
+			block[5] == (memory ? 'c' : 0),
+		"zeroes in a range");
+	is(fallocate(fd, FALLOC_FL_ZERO_RANGE, 4 * BLOCK, BLOCK), no);
+	is(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 8 * BLOCK, BLOCK), no);
+	ok(fstat(fd, &st) == 0 && st.st_size == (memory ? 4 : 5) * BLOCK,
+		"which may grow the file");
+	is(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 100, BLOCK), bad);
+	is(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 100 * BLOCK), bad);
+	is(fallocate(fd, FALLOC_FL_INSERT_RANGE, 100 * BLOCK, BLOCK), bad);
+	is(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, BLOCK), -EOPNOTSUPP);
+	is(fallocate(fd, FALLOC_FL_INSERT_RANGE | FALLOC_FL_COLLAPSE_RANGE, 0, BLOCK), -EOPNOTSUPP);
+	is(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, BLOCK), -EOPNOTSUPP);
+	is(fallocate(
+		   fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE, 0, BLOCK),
+		-EOPNOTSUPP);
+	is(fallocate(fd, 0x1000, 0, BLOCK), -EOPNOTSUPP);
+	munmap(map, 8 * BLOCK);
+	close(fd);
+	unlink("moves");
+}
+
+static int rename_flags(const char *from, const char *to, unsigned flags)
+{
+	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
+}
+
+static void test_whiteout(void)
+{
+	struct stat st;
+
+	close(open("old", O_CREAT | O_WRONLY, 0600));
+	close(open("other", O_CREAT | O_WRONLY, 0600));
+	is(rename_flags("old", "other", RENAME_WHITEOUT | RENAME_EXCHANGE), -EINVAL);
+	is(rename_flags("old", "other", RENAME_WHITEOUT | RENAME_NOREPLACE), -EEXIST);
+	is(rename_flags("old", "new", RENAME_WHITEOUT), 0);
+	ok(!stat("new", &st) && S_ISREG(st.st_mode), "renamed");
+	ok(!stat("old", &st) && S_ISCHR(st.st_mode) && !st.st_rdev && !(st.st_mode & 07777),
+		"and a whiteout in its place");
+	is(open("old", O_RDONLY), -ENXIO);
+	is(mkdir("dir", 0700), 0);
+	is(rename_flags("dir", "old", RENAME_WHITEOUT), -ENOTDIR);
+	is(rename_flags("new", "other", RENAME_WHITEOUT), 0);
+	is(unlink("old"), 0);
+	is(rename_flags("dir", "old", RENAME_WHITEOUT), 0);
+	is(rmdir("old"), 0);
+	is(unlink("dir"), 0);
+	is(unlink("new"), 0);
+	is(unlink("other"), 0);
+}
+
 int main(void)
 {
 	bool memory;
@@ -156,8 +245,11 @@ int main(void)
 	test_append();
 	test_cached();
 	test_nowait_others();
+	test_whiteout();
 	memory = in_memory();
 	test_append();
 	test_nowait_file(memory);
+	test_moves(memory);
+	test_whiteout();
 	return tap_end();
 }

@@ -322,6 +322,7 @@ START_TEST(test_rename)
 {
 	struct fuse_rename_in r1 = { .newdir = 1 };
 	int64_t d = fc_mkdir(1, "d", 0755);
+	struct stat st;
 
 	fc_mknod(1, "a", S_IFREG | 0600);
 	fc_mknod(1, "b", S_IFREG | 0600);
@@ -330,7 +331,12 @@ START_TEST(test_rename)
 	ck_assert_int_eq(access(fc_path("tree/d/c"), F_OK), 0);
 	ck_assert_int_eq(call_rename(1, "b", 1, "d", RENAME_EXCHANGE), 0);
 	ck_assert_int_eq(access(fc_path("tree/b/c"), F_OK), 0);
-	ck_assert_int_eq(call_rename(1, "b", 1, "z", RENAME_WHITEOUT), -EINVAL);
+	ck_assert_int_eq(call_rename(1, "b", 1, "z", 1u << 3), -EINVAL);
+	ck_assert_int_eq(call_rename(1, "b", 1, "z", RENAME_WHITEOUT), 0);
+	ck_assert_int_eq(stat(fc_path("tree/b"), &st), 0);
+	ck_assert(S_ISCHR(st.st_mode) && !st.st_rdev);
+	ck_assert_int_eq(unlink(fc_path("tree/b")), 0);
+	ck_assert_int_eq(call_rename(1, "z", 1, "b", 0), 0);
 	ck_assert_int_eq(call_rename(1, "b", 12345, "z", 0), -ESTALE);
 	ck_assert_int_eq(call_rename(1, "b", (uint64_t)d, "inside", 0), -EINVAL);
 	ck_assert_int_eq(fc_call(FUSE_RENAME, 1, &r1, sizeof(r1), "d", "e", NULL, 0), 0);

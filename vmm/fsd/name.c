@@ -140,7 +140,8 @@ int fsd_op_rmdir(struct fsd_req *rq)
 	return unlinkat(rq->node->fd, rq->str[0], AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
-/* RENAME_WHITEOUT would make a device node. libc takes the older call for no flags. #syscalls:fsd renameat renameat2 */
+/* RENAME_WHITEOUT leaves a character device 0:0, which nobody can open: the one device node that a guest can make, as any user of the host may. libc
+ * takes the older call for no flags. #syscalls:fsd renameat renameat2 */
 static int name_rename(struct fsd_req *rq, uint64_t newdir, uint32_t flags)
 {
 	const struct fsd_node *to = fsd_node_get(rq->e, newdir);
@@ -149,7 +150,7 @@ static int name_rename(struct fsd_req *rq, uint64_t newdir, uint32_t flags)
 		return -ESTALE;
 	if (to->root != rq->node->root)
 		return -EXDEV;
-	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
 	if (renameat2(rq->node->fd, rq->str[0], to->fd, rq->str[1], flags) < 0)
 		return -errno;

@@ -303,7 +303,7 @@ static int hostfs_rename(
 	struct hostfs_req r;
 	int err;
 
-	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
 	req_init(&r, FUSE_RENAME2, odir);
 	HOSTFS_ARG(&r, 0, &in, sizeof(in));

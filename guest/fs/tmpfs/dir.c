@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 
 #include "fs/internal.h"
+#include "task/cred.h"
 
 #define TMPFS_MIN_BUCKETS 8u
 #define TMPFS_MAX_BUCKETS 262144u
@@ -331,30 +332,49 @@ static int tmpfs_exchange(
 	return 0;
 }
 
+/* What overlays take for "nothing here": a character device 0:0, which nobody can open. */
+static struct inode *tmpfs_whiteout(struct super *sb)
+{
+	const struct cred *c = cred_current();
+
+	return tmpfs_inode(sb, S_IFCHR, c->fsuid, c->fsgid);
+}
+
 static int tmpfs_rename(
 	struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags)
 {
 	struct tmpfs_dirent *oe = tmpfs_find(odir, od->name, od->len);
 	struct tmpfs_dirent *ne = tmpfs_find(ndir, nd->name, nd->len), *e;
+	struct inode *whiteout = NULL;
 
 	if (!oe)
 		return -ENOENT;
 	if (flags & RENAME_EXCHANGE)
 		return ne ? tmpfs_exchange(odir, oe, ndir, ne) : -ENOENT;
-	if (flags & ~(u32)RENAME_NOREPLACE)
+	if (flags & ~(u32)(RENAME_NOREPLACE | RENAME_WHITEOUT))
 		return -EINVAL;
 	if (ne && S_ISDIR(ne->inode->mode) && tmpfs_node(ne->inode)->nentries)
 		return -ENOTEMPTY;
+	if (flags & RENAME_WHITEOUT) {
+		whiteout = tmpfs_whiteout(odir->sb);
+		if (!whiteout)
+			return -ENOSPC;
+	}
 	e = dirent_alloc(nd->name, nd->len);
 	if (!e || buckets_grow(tmpfs_node(ndir)) < 0) {
 		kfree(e);
+		if (whiteout)
+			inode_put(whiteout);
 		return -ENOMEM;
 	}
 	if (ne)
 		tmpfs_drop_name(ndir, ne);
 	e->inode = oe->inode;
-	dirent_remove(odir, oe);
-	kfree(oe);
+	oe->inode = whiteout;
+	if (!whiteout) {
+		dirent_remove(odir, oe);
+		kfree(oe);
+	}
 	dirent_insert(ndir, e);
 	tmpfs_move_links(odir, ndir, e->inode);
 	inode_touch(e->inode, ATTR_CTIME);
