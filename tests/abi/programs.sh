@@ -4,7 +4,7 @@
 # well natively does not inside, or ends the sandbox.
 #
 # PROGRAMS_DIR      folders with what was built or unpacked elsewhere; those that are missing are left out:
-#                   bash/ (its tests, with recho, zecho, printenv, xcase built), busybox/ (testsuite, scripts and the .config of Debian's binary), perl/ (t and lib of its source),
+#                   bash/ (its tests, with recho, zecho, printenv, xcase built), busybox/ (testsuite, scripts and the .config of its busybox, else of Debian's), perl/ (t and lib of its source),
 #                   go/ (NAME.test of a package with its source in go/src/NAME, dots for slashes). CPython's tests come from Debian.
 # PROGRAMS_ENTRIES  only the entries whose name matches this extended regular expression, such as python/.*
 # PROGRAMS_LIMIT    seconds that one may take (600)
@@ -41,7 +41,7 @@ entries() {
 total=$(wc -l <"$work/rootfs/suite/list")
 [ "$total" -gt 0 ] || fail "no entry matches '${PROGRAMS_ENTRIES:-}'"
 
-[ ! -d "$work/rootfs/suite/busybox" ] || ln -sf /bin/busybox "$work/rootfs/suite/busybox/busybox"
+[ ! -d "$work/rootfs/suite/busybox" ] || [ -x "$work/rootfs/suite/busybox/busybox" ] || ln -sf /bin/busybox "$work/rootfs/suite/busybox/busybox"
 
 cat >"$work/rootfs/suite/loop" <<'SH'
 # loop LIMIT FROM: the entries from number FROM on
