@@ -21,19 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/guest/tap.h"
-
-/* Runs fn in a child: its credentials do not matter to the rest. */
-static bool in_child(int (*fn)(void))
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(fn());
-	waitpid(pid, &status, 0);
-	return status == 0;
-}
+#include "tests/guest/child_tap.h"
 
 static int drop_all(void)
 {
@@ -171,17 +159,17 @@ static int kill_permission(void)
 
 static void test_ids(void)
 {
-	ok(in_child(drop_all), "setresuid and setresgid, and no way back");
-	ok(in_child(keep_root_saved), "an effective id gives up and gets back capabilities");
-	ok(in_child(setuid_drops_caps), "setuid drops all capabilities");
-	ok(in_child(keepcaps), "PR_SET_KEEPCAPS keeps the permitted ones");
-	ok(in_child(reuid), "setreuid exchanges");
-	ok(in_child(fsids), "setfsuid and setfsgid give the old value");
-	ok(in_child(groups), "supplementary groups");
-	ok(in_child(capset_rules), "capset only takes away; versions");
-	ok(in_child(bounding), "the bounding set");
-	ok(in_child(no_new_privs), "no_new_privs is for ever");
-	ok(in_child(kill_permission), "another user's process: EPERM");
+	PART(drop_all, "setresuid and setresgid, and no way back");
+	PART(keep_root_saved, "an effective id gives up and gets back capabilities");
+	PART(setuid_drops_caps, "setuid drops all capabilities");
+	PART(keepcaps, "PR_SET_KEEPCAPS keeps the permitted ones");
+	PART(reuid, "setreuid exchanges");
+	PART(fsids, "setfsuid and setfsgid give the old value");
+	PART(groups, "supplementary groups");
+	PART(capset_rules, "capset only takes away; versions");
+	PART(bounding, "the bounding set");
+	PART(no_new_privs, "no_new_privs is for ever");
+	PART(kill_permission, "another user's process: EPERM");
 }
 
 static void test_prctl(void)

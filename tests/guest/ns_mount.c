@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/guest/tap.h"
+#include "tests/guest/child_tap.h"
 
 static char base[] = "/tmp/nsm-XXXXXX";
 
@@ -82,38 +82,15 @@ static int mounted(const char *name)
 	return info(name).mounts;
 }
 
-static int setup(void)
+/* A mount namespace of its own, and what the parts need in it. */
+static int apart(void)
 {
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		mount("nsm", base, "tmpfs", 0, NULL) || dir("a") || dir("b") || dir("c") ||
 		dir("d") || tmpfs("a") || dir("a/x") || dir("a/y"))
 		return 1;
 	return 0;
 }
-
-/* fn in a child with a mount namespace of its own; its status. */
-static int apart(int (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		alarm(60);
-		if (unshare(CLONE_NEWNS) || setup())
-			_exit(99);
-		_exit(fn());
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 98;
-}
-
-static int show(const char *what, int status)
-{
-	if (status)
-		printf("# %s: %d\n", what, status);
-	return status == 0;
-}
-
-#define PART(fn, text) ok(show(#fn, apart(fn)), text)
 
 static int kinds(void)
 {
@@ -423,21 +400,21 @@ int main(void)
 		mount("proc", "/proc", "proc", 0, NULL);
 	if (!mkdtemp(base))
 		return 1;
-	PART(kinds, "kinds, and what mountinfo says");
-	PART(peers, "peers tell each other");
-	PART(slaves, "slaves hear, and do not tell");
-	PART(unbindable, "unbindable mounts");
-	PART(recursive, "whole trees");
-	PART(moving, "moving");
-	PART(part, "peers that show a part");
-	PART(below, "a copy goes below what lies there");
-	PART(busy, "busy copies, copies with something on them");
-	PART(spaces, "between namespaces");
-	PART(less_privileged, "a user namespace below is a slave");
-	PART(pivot, "pivot_root refuses shared mounts");
-	PART(itself, "a copy below itself");
-	PART(ramfs, "ramfs");
-	PART(limit, "the number of mounts has a limit");
+	PART_AFTER(apart, kinds, "kinds, and what mountinfo says");
+	PART_AFTER(apart, peers, "peers tell each other");
+	PART_AFTER(apart, slaves, "slaves hear, and do not tell");
+	PART_AFTER(apart, unbindable, "unbindable mounts");
+	PART_AFTER(apart, recursive, "whole trees");
+	PART_AFTER(apart, moving, "moving");
+	PART_AFTER(apart, part, "peers that show a part");
+	PART_AFTER(apart, below, "a copy goes below what lies there");
+	PART_AFTER(apart, busy, "busy copies, copies with something on them");
+	PART_AFTER(apart, spaces, "between namespaces");
+	PART_AFTER(apart, less_privileged, "a user namespace below is a slave");
+	PART_AFTER(apart, pivot, "pivot_root refuses shared mounts");
+	PART_AFTER(apart, itself, "a copy below itself");
+	PART_AFTER(apart, ramfs, "ramfs");
+	PART_AFTER(apart, limit, "the number of mounts has a limit");
 	rmdir(base);
 	return tap_end();
 }

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/guest/tap.h"
+#include "tests/guest/child_tap.h"
 
 /* <sys/mount.h> and <linux/mount.h> of Debian 12 do not go together. */
 int mount(const char *, const char *, const char *, unsigned long, const void *);
@@ -86,9 +86,10 @@ static int fails(long ret, int err)
 	return ret == -1 && errno == err;
 }
 
-static int setup(void)
+/* A mount namespace of its own, and what the parts need in it. */
+static int apart(void)
 {
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		mount("nsf", base, "tmpfs", 0, NULL) || mkdir(at("a"), 0755) ||
 		mkdir(at("b"), 0755) || mkdir(at("c"), 0755) ||
 		mount("one", at("a"), "tmpfs", 0, "size=64k") || mkdir(at("a/in"), 0755) ||
@@ -96,29 +97,6 @@ static int setup(void)
 		return 1;
 	return 0;
 }
-
-static int apart(int (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		alarm(60);
-		if (unshare(CLONE_NEWNS) || setup())
-			_exit(99);
-		_exit(fn());
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 98;
-}
-
-static int show(const char *what, int status)
-{
-	if (status)
-		printf("# %s: %d\n", what, status);
-	return status == 0;
-}
-
-#define PART(fn, text) ok(show(#fn, apart(fn)), text)
 
 /* A tree in no namespace: it can be walked into, not mounted on, and goes with its descriptor or is moved. */
 static int trees(void)
@@ -394,15 +372,15 @@ int main(void)
 		mount("proc", "/proc", "proc", 0, NULL);
 	if (!mkdtemp(base))
 		return 1;
-	PART(trees, "detached trees");
-	PART(attributes, "attributes of mounts");
-	PART(writers, "a mount that is written to");
-	PART(no_links, "a mount whose links are not followed");
-	PART(sizes, "sizes of struct mount_attr");
-	PART(file_systems, "a file system step by step");
-	PART(refusals, "what is refused");
-	PART(proc_options, "options of proc");
-	PART(groups, "entering a peer group");
+	PART_AFTER(apart, trees, "detached trees");
+	PART_AFTER(apart, attributes, "attributes of mounts");
+	PART_AFTER(apart, writers, "a mount that is written to");
+	PART_AFTER(apart, no_links, "a mount whose links are not followed");
+	PART_AFTER(apart, sizes, "sizes of struct mount_attr");
+	PART_AFTER(apart, file_systems, "a file system step by step");
+	PART_AFTER(apart, refusals, "what is refused");
+	PART_AFTER(apart, proc_options, "options of proc");
+	PART_AFTER(apart, groups, "entering a peer group");
 	rmdir(base);
 	return tap_end();
 }

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "child_tap.h"
 
 #define NS_GET_OWNER_UID _IO(0xb7, 4)
 #define USER		 1234u
@@ -41,19 +41,6 @@ static int become_user(void)
 {
 	return setgroups(0, NULL) || setresgid(GROUP, GROUP, GROUP) ||
 	       setresuid(USER, USER, USER) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-/* Runs fn in a child: its exit status, or -1. */
-static int in_child(int (*fn)(void))
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		_exit(fn());
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 /* ---- without privilege ---- */
@@ -302,22 +289,21 @@ int main(void)
 	close(mkstemp(secret));
 	if (!mkdtemp(place))
 		return 1;
-	ok(in_child(unmapped) == 0, "before the maps: the overflow ids, and none can be set");
-	ok(in_child(mapped) == 0, "a user maps itself, once, with setgroups off");
-	ok(in_child(files) == 0, "files: owners inside and outside of the map");
-	ok(in_child(powers) == 0,
-		"capabilities over namespaces that are owned, and over no others");
-	ok(in_child(all_at_once) == 0, "clone: the user namespace first, the others in it");
+	PART(unmapped, "before the maps: the overflow ids, and none can be set");
+	PART(mapped, "a user maps itself, once, with setgroups off");
+	PART(files, "files: owners inside and outside of the map");
+	PART(powers, "capabilities over namespaces that are owned, and over no others");
+	PART(all_at_once, "clone: the user namespace first, the others in it");
 	ok(mount(place, place, NULL, MS_BIND, NULL) == 0 &&
 			mount("none", place, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0 &&
 			in_child(locked_mounts) == 0,
 		"mounts that came along cannot be removed or changed");
 	umount(place);
 	rmdir(place);
-	ok(in_child(signals) == 0, "no signal to processes outside");
-	ok(in_child(range) == 0, "root maps ranges, and ids follow them");
-	ok(in_child(owner) == 0, "the owner, and no second entrance");
-	ok(in_child(creds) == 0, "credentials of messages and peers are translated");
+	PART(signals, "no signal to processes outside");
+	PART(range, "root maps ranges, and ids follow them");
+	PART(owner, "the owner, and no second entrance");
+	PART(creds, "credentials of messages and peers are translated");
 	unlink(secret);
 	return tap_end();
 }
