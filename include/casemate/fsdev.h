@@ -46,6 +46,22 @@ struct cm_fsdev_plug {
 #define CM_FSDEV_VOLUMES    64
 #define CM_FSDEV_VOLUMES_ID 0u
 
+/*
+ * Images: regular files that the sandbox process hands to a running server, over the socket that a device may have come by. The struct goes to the server with
+ * one descriptor, open for reading alone, and comes back with the status. LOOKUP of the image's number in the node CM_FSDEV_VOLUMES_ID, once, answers with its
+ * node, which can be read and nothing else; the server closes the file when the client has forgotten the node. An image that nobody looked up yet is
+ * closed when a struct without descriptor says so, when the device is reset, or when CM_FSDEV_IMAGES later ones have come.
+ */
+#define CM_FSDEV_IMAGES	     128 /* not looked up yet */
+#define CM_FSDEV_IMAGE_FIRST 65u /* numbers from here on, none twice in the life of a server */
+
+struct cm_fsdev_image {
+	uint32_t version; /* CM_FSDEV_VERSION */
+	uint32_t image; /* its number */
+	int32_t status; /* in the answer: 0 or -errno */
+	uint32_t reserved;
+};
+
 enum cm_fsdev_op {
 	CM_FSDEV_QUEUE_START = 1, /* VMM: `queue`, `size`, `desc`, `driver`, `device`, `features` */
 	CM_FSDEV_RESET, /* VMM: no arguments */

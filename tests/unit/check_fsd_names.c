@@ -492,6 +492,118 @@ START_TEST(test_a_file_as_a_volume)
 }
 END_TEST
 
+/* ---- images */
+
+static int image(uint32_t number, const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	ck_assert_int_ge(fd, 0);
+	return fsd_engine_image(fc.e, number, fd);
+}
+
+static int64_t image_lookup(uint32_t number)
+{
+	char name[12];
+
+	(void)snprintf(name, sizeof(name), "%u", number);
+	return fc_lookup(CM_FSDEV_VOLUMES_ID, name);
+}
+
+/* An image is looked up once, read, and gone when it is forgotten. */
+START_TEST(test_image)
+{
+	unsigned int fds = fc_open_fds();
+	int64_t n;
+
+	fc_host_file(fc_path("image"), "an image");
+	ck_assert_int_eq(image_lookup(65), -ENOENT);
+	ck_assert_int_eq(image(4294967295u, fc_path("image"), O_RDONLY), 0);
+	n = image_lookup(4294967295u);
+	ck_assert_int_gt(n, 1);
+	ck_assert_uint_eq(fc_entry_attr()->size, 8);
+	ck_assert_int_eq(image_lookup(4294967295u), -ENOENT);
+	ck_assert_int_eq(fc_lookup(CM_FSDEV_VOLUMES_ID, "4294967296"), -ENOENT);
+	ck_assert_uint_eq(fc_getattr((uint64_t)n)->size, 8);
+	ck_assert_int_eq(fc_read((uint64_t)n, 0, 3, 100), 5);
+	ck_assert_mem_eq(fc.payload, "image", 5);
+	ck_assert_uint_eq(fc_open_fds(), fds + 1);
+	fc_forget((uint64_t)n, 1);
+	ck_assert_int_eq(fc_read((uint64_t)n, 0, 0, 10), -ESTALE);
+	ck_assert_uint_eq(fc_open_fds(), fds);
+}
+END_TEST
+
+/* Whatever else is asked of it is refused: it is not of the served tree. */
+START_TEST(test_image_is_only_read)
+{
+	static const uint32_t ops[] = { FUSE_SETATTR, FUSE_READLINK, FUSE_MKDIR, FUSE_UNLINK,
+		FUSE_OPEN, FUSE_WRITE, FUSE_STATFS, FUSE_RELEASE, FUSE_FSYNC, FUSE_SETXATTR,
+		FUSE_GETXATTR, FUSE_LISTXATTR, FUSE_FLUSH, FUSE_OPENDIR, FUSE_SETLK, FUSE_FALLOCATE,
+		FUSE_LSEEK, FUSE_COPY_FILE_RANGE, FUSE_SETUPMAPPING, FUSE_SYNCFS, FUSE_LOOKUP };
+	char arg[200] = { 0 };
+	struct fuse_copy_file_range_in cp = { .len = 4 };
+	int64_t n, f = fc_mknod(1, "f", S_IFREG | 0644);
+
+	fc_host_file(fc_path("image"), "an image");
+	ck_assert_int_eq(image(65, fc_path("image"), O_RDWR), 0);
+	n = image_lookup(65);
+	ck_assert_int_gt(n, 1);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		int r = ops[i] == FUSE_LOOKUP
+				? fc_call(ops[i], (uint64_t)n, NULL, 0, "x", NULL, NULL, 0)
+				: fc_call(ops[i], (uint64_t)n, arg, 128, "x", "y", NULL, 0);
+
+		ck_assert_msg(r == -EOPNOTSUPP || r == -EINVAL || r == -ENOENT, "operation %u: %d",
+			ops[i], r);
+	}
+	ck_assert_int_eq(fc_write((uint64_t)n, 0, 0, "x", 1), -EOPNOTSUPP);
+	cp.nodeid_out = (uint64_t)n;
+	ck_assert_int_eq(
+		fc_call(FUSE_COPY_FILE_RANGE, (uint64_t)f, &cp, sizeof(cp), NULL, NULL, NULL, 0),
+		-EROFS);
+	ck_assert_int_eq(fc_read((uint64_t)n, 0, 0, 100), 8);
+	ck_assert_mem_eq(fc.payload, "an image", 8);
+}
+END_TEST
+
+START_TEST(test_images_that_are_none)
+{
+	unsigned int fds = fc_open_fds();
+
+	fc_host_file(fc_path("image"), "an image");
+	ck_assert_int_eq(image(64, fc_path("image"), O_RDONLY), -EINVAL);
+	ck_assert_int_eq(image(0, fc_path("image"), O_RDONLY), -EINVAL);
+	ck_assert_int_eq(image(65, fc_path("tree"), O_RDONLY), -EISDIR);
+	ck_assert_int_eq(image(65, "/dev/null", O_RDONLY), -EINVAL);
+	ck_assert_uint_eq(fc_open_fds(), fds);
+	ck_assert_int_eq(image(65, fc_path("image"), O_RDONLY), 0);
+	ck_assert_int_eq(image(65, fc_path("image"), O_RDONLY), -EINVAL);
+	ck_assert_uint_eq(fc_open_fds(), fds + 1);
+	fsd_engine_image_drop(fc.e, 66);
+	ck_assert_uint_eq(fc_open_fds(), fds + 1);
+	fsd_engine_image_drop(fc.e, 65);
+	ck_assert_uint_eq(fc_open_fds(), fds);
+	ck_assert_int_eq(image_lookup(65), -ENOENT);
+}
+END_TEST
+
+/* Those that nobody takes do not grow the process, and a reset closes them. */
+START_TEST(test_images_that_nobody_takes)
+{
+	unsigned int fds = fc_open_fds();
+
+	fc_host_file(fc_path("image"), "an image");
+	for (uint32_t i = 0; i < 3 * CM_FSDEV_IMAGES; i++)
+		ck_assert_int_eq(image(100 + i, fc_path("image"), O_RDONLY), 0);
+	ck_assert_uint_eq(fc_open_fds(), fds + CM_FSDEV_IMAGES);
+	ck_assert_int_eq(image_lookup(100 + 2 * CM_FSDEV_IMAGES - 1), -ENOENT);
+	ck_assert_int_gt(image_lookup(100 + 2 * CM_FSDEV_IMAGES), 1);
+	fsd_engine_reset(fc.e);
+	ck_assert_uint_eq(fc_open_fds(), fds);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fsd_names");
@@ -520,6 +632,10 @@ int main(void)
 	tcase_add_test(t, test_volume_names);
 	tcase_add_test(t, test_volumes_are_read_only_by_themselves);
 	tcase_add_test(t, test_a_file_as_a_volume);
+	tcase_add_test(t, test_image);
+	tcase_add_test(t, test_image_is_only_read);
+	tcase_add_test(t, test_images_that_are_none);
+	tcase_add_test(t, test_images_that_nobody_takes);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

@@ -24,6 +24,7 @@ enum fsd_str {
 #define OP_EARLY    8u /* allowed before INIT */
 #define OP_DATA	    16u /* what follows the fixed part stays in the client's buffers */
 #define OP_NODE_OPT 32u /* h.nodeid may be known */
+#define OP_IMAGE    64u /* allowed on an image */
 
 struct fsd_op {
 	fsd_op_fn fn;
@@ -46,7 +47,7 @@ static int op_interrupt(struct fsd_req *rq);
 static const struct fsd_op fsd_ops[] = {
 	[FUSE_LOOKUP] = FSD_OP(fsd_op_lookup, 0, OP_NODE_OPT, STR_NAME),
 	[FUSE_FORGET] = FSD_OP(op_forget, sizeof(struct fuse_forget_in), OP_NOREPLY),
-	[FUSE_GETATTR] = FSD_OP(fsd_op_getattr, sizeof(struct fuse_getattr_in), OP_NODE),
+	[FUSE_GETATTR] = FSD_OP(fsd_op_getattr, sizeof(struct fuse_getattr_in), OP_NODE | OP_IMAGE),
 	[FUSE_SETATTR] =
 		FSD_OP(fsd_op_setattr, sizeof(struct fuse_setattr_in), OP_NODE | OP_MODIFY),
 	[FUSE_READLINK] = FSD_OP(fsd_op_readlink, 0, OP_NODE),
@@ -62,7 +63,7 @@ static const struct fsd_op fsd_ops[] = {
 	[FUSE_LINK] =
 		FSD_OP(fsd_op_link, sizeof(struct fuse_link_in), OP_NODE | OP_MODIFY, STR_NAME),
 	[FUSE_OPEN] = FSD_OP(fsd_op_open, sizeof(struct fuse_open_in), OP_NODE),
-	[FUSE_READ] = FSD_OP(fsd_op_read, sizeof(struct fuse_read_in), OP_NODE),
+	[FUSE_READ] = FSD_OP(fsd_op_read, sizeof(struct fuse_read_in), OP_NODE | OP_IMAGE),
 	[FUSE_WRITE] =
 		FSD_OP(fsd_op_write, sizeof(struct fuse_write_in), OP_NODE | OP_MODIFY | OP_DATA),
 	[FUSE_STATFS] = FSD_OP(fsd_op_statfs, 0, OP_NODE),
@@ -126,6 +127,7 @@ int fsd_engine_create(const struct fsd_config *cfg, struct fsd_engine **out)
 	}
 	e->nroots = cfg->nroots;
 	memcpy(e->roots, cfg->roots, cfg->nroots * sizeof(*cfg->roots));
+	fsd_images_init(e);
 	e->proc_fd = cfg->proc_fd;
 	e->dax = cfg->dax;
 	e->dax_ctx = cfg->dax_ctx;
@@ -150,6 +152,7 @@ void fsd_engine_reset(struct fsd_engine *e)
 	fsd_locks_reset(e);
 	fsd_handles_reset(e);
 	fsd_nodes_reset(e);
+	fsd_images_reset(e);
 	e->inited = false;
 	e->flags = 0;
 }
@@ -159,6 +162,7 @@ void fsd_engine_destroy(struct fsd_engine *e)
 	fsd_locks_reset(e);
 	fsd_handles_fini(e);
 	fsd_nodes_fini(e);
+	fsd_images_reset(e);
 	if (e->sync_fd >= 0)
 		close(e->sync_fd);
 	munmap(e, sizeof(*e));
@@ -304,6 +308,8 @@ static int req_dispatch(struct fsd_req *rq, const struct fsd_op *op)
 		if (!rq->node && (op->flags & OP_NODE))
 			return -ESTALE;
 	}
+	if (rq->node && fsd_node_is_image(rq->node) && !(op->flags & OP_IMAGE))
+		return -EOPNOTSUPP;
 	/* What modifies needs a node. */
 	if ((op->flags & OP_MODIFY) && fsd_node_readonly(e, rq->node))
 		return -EROFS;

@@ -70,8 +70,16 @@ void fsd_creds_prepare(void);
 int fsd_engine_create(const struct fsd_config *cfg, struct fsd_engine **out);
 void fsd_engine_destroy(struct fsd_engine *e);
 
-/* Back to the state before INIT: every node, handle and lock of the client is gone. */
+/* Back to the state before INIT: every node, handle, lock and image of the client is gone. */
 void fsd_engine_reset(struct fsd_engine *e);
+
+/*
+ * A file that the client may look up once by this number (casemate/fsdev.h), and then read. fd is open for reading alone; it is consumed, also on
+ * failure. 0, -EISDIR, -EINVAL for what is no regular file, and for a number that is not one of an image or in use.
+ */
+int fsd_engine_image(struct fsd_engine *e, uint32_t number, int fd);
+/* It will not be looked up. Nothing happens when it was. */
+void fsd_engine_image_drop(struct fsd_engine *e, uint32_t number);
 
 /*
  * Serve one request: `in` are the request's bytes, `out` the room for the reply, both possibly in memory that the client changes

@@ -18,6 +18,8 @@
 #define FSD_IOV_MAX   512u /* buffers handed to one preadv or pwritev */
 #define FSD_NIL	      UINT32_MAX
 #define FSD_MAX_LOCKS 1024u
+#define FSD_ROOT_IMAGES \
+	(1 + CM_FSDEV_VOLUMES) /* root of the nodes that lie below none: see image.c */
 
 /*
  * One file system object that the client knows. A node lives from the first LOOKUP that answers with it until FORGET has taken every
@@ -57,8 +59,14 @@ struct fsd_lock {
 	uint64_t owner;
 };
 
+/* A file from outside that was not looked up yet. */
+struct fsd_image {
+	uint32_t number;
+	int fd; /* -1 = free slot */
+};
+
 struct fsd_engine {
-	struct fsd_root roots[1 + CM_FSDEV_VOLUMES];
+	struct fsd_root roots[1 + CM_FSDEV_VOLUMES + 1];
 	unsigned int nroots;
 	int proc_fd;
 	int sync_fd; /* the tree opened for syncfs */
@@ -79,6 +87,9 @@ struct fsd_engine {
 	struct fsd_handle *handles; /* [max_handles] */
 	unsigned int max_handles, handles_top;
 	uint32_t handle_free;
+
+	struct fsd_image images[CM_FSDEV_IMAGES];
+	unsigned int image_next; /* where the next one goes, in place of the oldest */
 
 	struct fsd_lock locks[FSD_MAX_LOCKS];
 	unsigned int locks_top;
@@ -126,6 +137,10 @@ static inline bool fsd_node_readonly(const struct fsd_engine *e, const struct fs
 {
 	return e->roots[n->root].readonly;
 }
+static inline bool fsd_node_is_image(const struct fsd_node *n)
+{
+	return n->root == FSD_ROOT_IMAGES;
+}
 /* openat2 of one component below the node, O_PATH; then fsd_node_add. */
 int fsd_node_lookup(struct fsd_engine *e, const struct fsd_node *dir, const char *name,
 	struct fsd_node **out, struct statx *stx);
@@ -134,6 +149,12 @@ int fsd_node_io(struct fsd_engine *e, struct fsd_node *n, bool write);
 void fsd_node_io_drop(struct fsd_engine *e, struct fsd_node *n);
 /* Open the node anew through /proc/self/fd: regular files and directories only. Returns a descriptor or -errno. */
 int fsd_node_open(struct fsd_engine *e, const struct fsd_node *n, int flags);
+
+/* ---- image.c */
+void fsd_images_init(struct fsd_engine *e);
+void fsd_images_reset(struct fsd_engine *e);
+/* The node of an image, looked up as above, which uses its number up. 0, -ENOENT, -errno. */
+int fsd_node_image(struct fsd_engine *e, uint32_t number, struct fsd_node **out, struct statx *stx);
 
 /* ---- handle.c */
 int fsd_handles_init(struct fsd_engine *e, unsigned int max_handles);

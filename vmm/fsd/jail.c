@@ -20,6 +20,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <casemate/fsdev.h>
+
 #include "common/seccomp.h"
 #include "vmm/fsd/engine.h"
 #include "vmm/fsd/filter.h"
@@ -98,7 +100,8 @@ int fsd_jail_prepare(int *proc_fd, struct cm_err *err)
 
 unsigned int fsd_jail_max_nodes(void)
 {
-	const rlim_t others = FSD_MAX_HANDLES + FSD_MAX_IO + 1024 + 64; /* 1024: locks */
+	const rlim_t others =
+		FSD_MAX_HANDLES + FSD_MAX_IO + CM_FSDEV_IMAGES + 1024 + 64; /* 1024: locks */
 	struct rlimit lim;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0 || lim.rlim_cur < 2 * others)

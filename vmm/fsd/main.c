@@ -14,13 +14,15 @@
 #include "vmm/fsd/server.h"
 
 static const char main_usage[] =
-	"usage: casemate-fsd --arena-fd=N --sock-fd=N --kick-fd=N --call-fd=N --root-fd=N[,ro] [option]...\n"
+	"usage: casemate-fsd --arena-fd=N --sock-fd=N --kick-fd=N --call-fd=N [--plug-fd=N] --root-fd=N[,ro]\n"
+	"                    [option]...\n"
 	"       casemate-fsd --plug-fd=N --root-fd=N[,ro] [option]...\n"
 	"  --arena-fd=N  sealed memfd of the I/O arena\n"
 	"  --sock-fd=N   device socket to the VMM\n"
 	"  --kick-fd=N   eventfd: the VMM says that a queue has requests\n"
 	"  --call-fd=N   eventfd: told the VMM when the guest wants an interrupt\n"
-	"  --plug-fd=N   socket over which the four come later, and whose end is the server's\n"
+	"  --plug-fd=N   socket over which images come, and the four where they are not given, and whose\n"
+	"                end is the server's\n"
 	"  --root-fd=N[,ro]         O_PATH descriptor of the directory to serve; ro: refuse every change\n"
 	"  --volume-fd=N[,ro][,rec] the same of a directory or file served besides; rec: with what is\n"
 	"                mounted below it; may be given up to 64 times\n"
@@ -115,9 +117,8 @@ static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err 
 			return cm_err_set(err, EINVAL, "'%s': not a descriptor", argv[i]);
 	}
 	for (size_t k = 0; k < MAIN_DEVICE_FDS; k++) {
-		if ((*opts[k].fd < 0) != (o->plug >= 0))
-			return cm_err_set(
-				err, EINVAL, "%sN or --plug-fd=N, and not both", opts[k].name);
+		if ((*opts[k].fd < 0) != (o->arena < 0) || (o->arena < 0 && o->plug < 0))
+			return cm_err_set(err, EINVAL, "%sN is missing", opts[k].name);
 	}
 	if (o->roots[0].fd < 0)
 		return cm_err_set(err, EINVAL, "--root-fd=N is missing");
@@ -126,15 +127,12 @@ static int main_parse(int argc, char **argv, struct main_opts *o, struct cm_err 
 
 static int main_jail(struct main_opts *o, int *proc_fd, struct cm_err *err)
 {
-	int keep[5 + 1 + CM_FSDEV_VOLUMES] = { o->arena, o->sock, o->kick, o->call };
-	unsigned int n = 4;
+	int keep[6 + 1 + CM_FSDEV_VOLUMES] = { o->arena, o->sock, o->kick, o->call };
+	unsigned int n = o->arena < 0 ? 0 : MAIN_DEVICE_FDS;
 	int r;
 
-	if (o->plug >= 0) {
-		keep[0] = o->plug;
-		n = 1;
-	}
-
+	if (o->plug >= 0)
+		keep[n++] = o->plug;
 	for (unsigned int i = 0; i < o->nroots; i++)
 		keep[n++] = o->roots[i].fd;
 	/* The log may be a standard descriptor; the others may not. */
@@ -241,7 +239,7 @@ int main(int argc, char **argv)
 	}
 	if (r == 0)
 		r = main_jail(&o, &proc_fd, &err);
-	if (r == 0 && o.plug >= 0)
+	if (r == 0 && o.arena < 0)
 		r = main_plug(&o, &err);
 	if (r == 0)
 		r = main_serve(&o, proc_fd, &err);

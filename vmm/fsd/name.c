@@ -34,25 +34,30 @@ static int name_reply(struct fsd_req *rq, const char *name)
 	return sizeof(struct fuse_entry_out);
 }
 
-/* A decimal number without leading zeros, below the limit; 0 = it is none. */
-static unsigned int name_number(const char *s, unsigned int limit)
+/* A decimal number of 32 bits without leading zeros; 0 = it is none. */
+static uint32_t name_number(const char *s)
 {
-	unsigned int n = 0;
+	uint64_t n = 0;
 
-	for (; *s >= '0' && *s <= '9' && n < limit; s++) {
+	for (; *s >= '0' && *s <= '9' && n <= UINT32_MAX; s++) {
 		if (!n && *s == '0')
 			return 0;
 		n = n * 10 + (unsigned int)(*s - '0');
 	}
-	return *s || n >= limit ? 0 : n;
+	return *s || n > UINT32_MAX ? 0 : (uint32_t)n;
 }
 
 static int name_volume(struct fsd_req *rq)
 {
-	unsigned int root = name_number(rq->str[0], rq->e->nroots);
+	uint32_t number = name_number(rq->str[0]);
 	struct fsd_node *n;
 	struct statx stx;
-	int r = root ? fsd_node_volume(rq->e, root, &n, &stx) : -ENOENT;
+	int r = -ENOENT;
+
+	if (number >= CM_FSDEV_IMAGE_FIRST)
+		r = fsd_node_image(rq->e, number, &n, &stx);
+	else if (number && number < rq->e->nroots)
+		r = fsd_node_volume(rq->e, number, &n, &stx);
 
 	if (r < 0)
 		return r;

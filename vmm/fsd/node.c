@@ -168,6 +168,8 @@ int fsd_node_io(struct fsd_engine *e, struct fsd_node *n, bool write)
 {
 	int fd;
 
+	if (fsd_node_is_image(n))
+		return write ? -EROFS : n->fd;
 	if (write && n->type == S_IFDIR)
 		return -EISDIR;
 	if (n->io_fd >= 0 && (n->io_write || !write)) {

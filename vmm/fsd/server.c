@@ -123,6 +123,60 @@ static void server_messages(struct fsd_server *s)
 		server_control(s, &m);
 }
 
+/* ---- images, from the sandbox process, which is trusted. #syscalls:fsd recvmsg */
+
+/* One message with its descriptor (-1: none): 1, 0 when there is none, -EPIPE at hangup or nonsense. */
+static int server_recv_image(struct fsd_server *s, struct cm_fsdev_image *m, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(*fd))];
+	} control;
+	struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
+	struct msghdr h = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	do
+		n = recvmsg(s->plug, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n != (ssize_t)sizeof(*m) || m->version != CM_FSDEV_VERSION ||
+		(h.msg_flags & MSG_CTRUNC))
+		return -EPIPE;
+	*fd = -1;
+	c = CMSG_FIRSTHDR(&h);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		c->cmsg_len == CMSG_LEN(sizeof(*fd)))
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return 1;
+}
+
+static void server_images(struct fsd_server *s)
+{
+	struct cm_fsdev_image m;
+	int fd, r;
+
+	while (!s->hangup && (r = server_recv_image(s, &m, &fd)) != 0) {
+		if (r < 0) {
+			s->hangup = true;
+		} else if (fd < 0) {
+			fsd_engine_image_drop(s->engine, m.image);
+		} else {
+			m.status = fsd_engine_image(s->engine, m.image, fd);
+			if (send(s->plug, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+				(ssize_t)sizeof(m))
+				s->hangup = true;
+		}
+	}
+}
+
 /* ---- DAX: ask the VMM and wait for its answer, obeying it meanwhile. #syscalls:fsd sendmsg */
 
 static int server_ask(struct fsd_server *s, struct cm_fsdev_msg *m, int fd)
@@ -300,7 +354,7 @@ int fsd_server_run(struct fsd_server *s)
 			if (ev[i].data.fd == s->sock)
 				server_messages(s);
 			else if (ev[i].data.fd == s->plug)
-				s->hangup = true; /* nothing is said over it any more */
+				server_images(s);
 			else if (read(s->kick, &count, sizeof(count)) < 0 && errno != EAGAIN)
 				return -errno;
 		}

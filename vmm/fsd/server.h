@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The event loop of casemate-fsd: takes requests from the virtqueues in the arena, hands them to the engine and obeys the VMM on the
- * device socket. One thread. After work it watches the rings for a while, with doorbells turned off, before it sleeps again: up to
+ * The event loop of casemate-fsd: takes requests from the virtqueues in the arena, and images from the sandbox process, hands them to the
+ * engine and obeys the VMM on the device socket. One thread. After work it watches the rings for a while, with doorbells turned off, before it sleeps again: up to
  * FSD_POLL_NS where that pays, and ever less where it does not, because the client waits for this very processor.
  */
 #ifndef CM_VMM_FSD_SERVER_H
@@ -25,7 +25,7 @@ struct fsd_server {
 	struct vq_chain chain;
 	struct fsd_engine *engine;
 	int sock, kick, call, epoll; /* borrowed but epoll */
-	int plug; /* its end is the server's; -1 = none; borrowed */
+	int plug; /* brings images; its end is the server's; -1 = none; borrowed */
 	int log_fd;
 	uint64_t poll_ns; /* how long to watch the rings next time */
 	unsigned int polls;
