@@ -11,6 +11,7 @@
 #include "debug/fault_test.h"
 #include "drivers/arena.h"
 #include "drivers/fs_chan.h"
+#include "fs/erofs/erofs.h"
 #include "fs/hostfs/hostfs.h"
 #include "fs/vfs.h"
 #include "kernel/clock.h"
@@ -123,6 +124,7 @@ static void main_thread(void *arg)
 	fs_init();
 	mqueue_init();
 	hostfs_init();
+	erofs_init();
 	net_init();
 	if (arena_init(main_fdt()) == 0 && fs_chan_init(main_fdt()) < 0)
 		log_error("boot: a file system device does not work");

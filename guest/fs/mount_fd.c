@@ -206,7 +206,7 @@ static int fsctx_change(struct fsctx *c)
 	if (!ns_capable(sb->owner ? sb->owner : &user_ns_root, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (c->ro || c->rw)
-		sb->readonly = c->ro;
+		sb->readonly = c->ro || sb->never_writable;
 	c->ro = c->rw = false;
 	return 0;
 }

@@ -396,7 +396,7 @@ int mount_remount(const struct path *target, u64 ms_flags, bool bind)
 	m->flags = mount_flags_from_ms(ms_flags) |
 		   (m->flags & (MNT_LOCKS | MNT_LOCKED | MNT_UNBINDABLE));
 	if (!bind)
-		m->sb->readonly = ms_flags & MS_RDONLY;
+		m->sb->readonly = ms_flags & MS_RDONLY || m->sb->never_writable;
 	spin_unlock(&mount_lock);
 	mount_ns_changed(m->ns);
 	return 0;

@@ -69,6 +69,7 @@ struct super {
 	u32 magic;
 	u32 dev; /* st_dev, minor numbers of major 0 */
 	bool readonly;
+	bool never_writable; /* and no remount changes that, as on Linux */
 	bool partial; /* shows less than others of its type: see fs_type.visible */
 	bool no_dcache; /* dentries are not kept after last use (proc/PID) */
 	u32 blksize;

@@ -68,6 +68,27 @@ void fake_fs_fail(unsigned int op, int error)
 	fail_error = error;
 }
 
+int fake_fs_image(unsigned int number, const void *data, unsigned long len)
+{
+	const char *path = fc_path("image");
+	FILE *f = fopen(path, "w");
+
+	if (!f || fwrite(data, 1, len, f) != len || fclose(f) != 0)
+		abort();
+	return fsd_engine_image(fc.e, number, open(path, 0));
+}
+
+void fake_fs_image_resize(unsigned long len)
+{
+	if (truncate(fc_path("image"), (long)len) < 0)
+		abort();
+}
+
+unsigned int fake_fs_open_fds(void)
+{
+	return fc_open_fds();
+}
+
 /* ---- the sentry's side */
 
 int fs_chan_open(const char *tag, struct fs_chan **out)

@@ -19,6 +19,13 @@ void fake_fs_reset_counts(void);
 /* Every request answers this error (> 0) until 0 is set. */
 void fake_fs_fail(unsigned int op, int error);
 
+/* Hand an image with these bytes to the server under a number. 0 or -errno. */
+int fake_fs_image(unsigned int number, const void *data, unsigned long len);
+/* The image of the last call is this long now. */
+void fake_fs_image_resize(unsigned long len);
+/* Descriptors that the server (and the test) has open. */
+unsigned int fake_fs_open_fds(void);
+
 /* ---- the host's view of the directory; paths are relative to it */
 void host_write(const char *path, const char *text);
 /* The file's content in a static buffer, "(none)" when it is missing. */

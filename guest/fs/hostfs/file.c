@@ -40,6 +40,34 @@ static int file_read_some(struct inode *inode, struct page **pages, u32 n)
 	return 0;
 }
 
+int hostfs_read_at(struct inode *inode, u64 off, struct page **pages, u32 n, u64 bytes)
+{
+	u32 max = hostfs_conn_max_data(file_conn(inode)) >> PAGE_SHIFT;
+
+	while (bytes) {
+		u32 k = MIN(n, max), want = (u32)MIN(bytes, (u64)k << PAGE_SHIFT);
+		struct fuse_read_in in = { .offset = off, .size = want };
+		struct hostfs_req r = { .op = FUSE_READ,
+			.nodeid = hostfs_node(inode)->nodeid,
+			.pages = pages,
+			.npages = k,
+			.page_bytes = want };
+		int err;
+
+		HOSTFS_ARG(&r, 0, &in, sizeof(in));
+		err = hostfs_call(file_conn(inode), &r);
+		if (err)
+			return err;
+		if (r.out_len != want)
+			return -EIO;
+		off += want;
+		bytes -= want;
+		pages += k;
+		n -= k;
+	}
+	return 0;
+}
+
 static int hostfs_read_pages(struct mapping *m, struct page **pages, u32 n)
 {
 	struct inode *inode = m->inode;

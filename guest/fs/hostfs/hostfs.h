@@ -8,7 +8,7 @@
  * host when a file is closed.
  *
  * A server serves the tree, which is a mount's root by default, and volumes (option "volume=N"), each a super of its own above one
- * connection: see casemate/fsdev.h.
+ * connection: see casemate/fsdev.h. An image is a super too, whose root is a file: it is read by another file system (hostfs_image), never mounted.
  *
  * Files are never opened on the server: requests carry handle 0 and the server opens what it needs. So open(2) and close(2) of
  * a file whose name is cached cost no request in an exclusive mount.
@@ -52,7 +52,7 @@ struct hostfs_super {
 	struct hostfs_conn *conn;
 	struct super *sb;
 	struct hostfs_super *next; /* all supers, by tag; lock: hostfs_supers */
-	u32 volume; /* 0: the tree */
+	u32 volume; /* number of a volume or an image; 0: the tree */
 	u64 root_id; /* node of its root */
 	bool exclusive;
 	struct spinlock lock; /* protects: hash, nlookup of its nodes, forgets; rank 62 */
@@ -115,6 +115,9 @@ extern const struct inode_ops hostfs_link_ops, hostfs_link_shared_ops;
 extern const struct inode_ops hostfs_file_inode_ops, hostfs_file_shared_ops;
 extern const struct file_ops hostfs_file_ops, hostfs_file_shared_fops;
 extern const struct mapping_ops hostfs_mapping_ops;
+/* Bytes [off, off + bytes) of a file, without its page cache, into n pages, of which they are more than n - 1; the rest of the last one is as it was. 0,
+ * -EIO where the file has fewer, or -errno. */
+int hostfs_read_at(struct inode *inode, u64 off, struct page **pages, u32 n, u64 bytes);
 
 /* Send the attributes that were kept back. */
 void hostfs_send_late(struct inode *inode);
@@ -124,6 +127,12 @@ void hostfs_send_late(struct inode *inode);
  * from now on, and a later mount of the tag is another file system. Nothing happens when nobody has it.
  */
 void hostfs_cut(const char *tag);
+
+/*
+ * The image with this number, which the host handed to the server of tag: a super with one reference whose root is a regular file, read-only. The number
+ * is used up. It ends with super_abort. 0, -ENOENT, -errno.
+ */
+int hostfs_image(const char *tag, u32 number, struct super **out);
 
 /* Boot: registers the file system. */
 void hostfs_init(void);

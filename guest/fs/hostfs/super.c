@@ -54,6 +54,9 @@ static void hostfs_destroy(struct super *sb)
 {
 	struct hostfs_super *hs = hostfs_super(sb), **p;
 
+	/* The server may go on without us. */
+	if (hs->conn)
+		hostfs_flush_forgets(hs);
 	mutex_lock(&hostfs_mount_lock);
 	for (p = &hostfs_supers; *p && *p != hs;)
 		p = &(*p)->next;
@@ -232,6 +235,28 @@ static int hostfs_mount(const char *source, const char *data, u64 ms_flags, stru
 	err = hostfs_mount_locked(source, &o, out);
 	mutex_unlock(&hostfs_mount_lock);
 	return err;
+}
+
+int hostfs_image(const char *tag, u32 number, struct super **out)
+{
+	const struct hostfs_options o = { .volume = number, .exclusive = true };
+	struct hostfs_conn *conn;
+	int err;
+
+	if (number < CM_FSDEV_IMAGE_FIRST)
+		return -EINVAL;
+	mutex_lock(&hostfs_mount_lock);
+	err = hostfs_conn_open(tag, &conn);
+	if (!err)
+		err = super_new(conn, &o, out);
+	mutex_unlock(&hostfs_mount_lock);
+	if (err)
+		return err;
+	(*out)->readonly = true;
+	if (S_ISREG((*out)->root->inode->mode))
+		return 0;
+	super_abort(*out);
+	return -EIO;
 }
 
 void hostfs_cut(const char *tag)
