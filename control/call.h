@@ -3,6 +3,7 @@
 #ifndef CM_CONTROL_CALL_H
 #define CM_CONTROL_CALL_H
 
+#include "casemate/fsdev.h"
 #include "control/sandbox_internal.h"
 
 /* What an open call waits for: cm_urpc_client.call. From CALL_GUEST on, key is the id of a request to the guest. */
@@ -17,7 +18,9 @@ enum call_kind {
 	CALL_DESTROY, /* its end */
 	CALL_PAUSE, /* the VMM's answer to a pause or resume */
 	CALL_FREEZE, /* the guest's, of its container alone */
+	CALL_IMAGE, /* the file server's word that it has the image whose number is key */
 	CALL_GUEST, /* an empty reply */
+	CALL_MOUNT_IMAGE, /* the same, when an image was to be mounted */
 	CALL_KILL, /* the same, or the end of the container */
 	CALL_PS,
 	CALL_PS_JSON,
@@ -94,6 +97,20 @@ void call_mount(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg);
 void call_copied(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
 /* Did bytes move since the deadline was set? Then there is a new one. */
 bool call_files_progress(struct sandbox *s, struct cm_urpc_client *c);
+
+/* ---- call_image.c ---- */
+/* What is to be mounted, and where: checked; strings may be NULL. */
+struct call_image {
+	const char *source, *target;
+	json_int_t flags;
+};
+/* Mount the image that came with the call in container k. */
+void call_image_mount(struct sandbox *s, struct sandbox_container *k, struct cm_urpc_client *c,
+	const struct call_image *m);
+/* The file server at the end of a socket has taken an image, or not. */
+void call_image_taken(struct sandbox *s, int sock, const struct cm_fsdev_image *m);
+/* The guest's reply to its mount. */
+void call_image_mounted(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f);
 
 /* ---- sandbox_freeze.c ---- */
 /* Pause or resume container k alone. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files and mounts of a container: Fs.Cat, Fs.Read, Fs.TarRootfsUpperLayer, Fs.Mount, Fs.Umount, containerManager.Mount.
+ * Files and mounts of a container: Fs.Cat, Fs.Read, Fs.TarRootfsUpperLayer, Fs.Mount, Fs.Umount, containerManager.Mount (images: call_image.c).
  *
  * A file is copied by the guest into a stream, whose other end is a duplicate of the client's descriptor. A copy is over when the guest has said
  * so and the stream has ended; only then it is known how much of it arrived. c->work: {type: of the request, todo: paths, offset, size, sum, want: bytes that the
@@ -221,15 +221,19 @@ static int files_mount_check(
 		if (!m->type)
 			return cm_err_set(err, 0, "the type of the file system is missing");
 		if (strcmp(m->type, "erofs") == 0)
-			return cm_err_set(err, ENOTSUP, "images of erofs");
-		if (strcmp(m->type, "bind") == 0)
+			m->what = CM_RPC_MOUNT_IMAGE;
+		else if (strcmp(m->type, "bind") == 0)
 			m->what = CM_RPC_MOUNT_BIND;
 		else if (!files_type_known(m->type))
 			return cm_err_set(err, ENODEV, "file system '%.64s'", m->type);
 		if (m->what == CM_RPC_MOUNT_BIND && (!m->source || *m->source != '/'))
 			return cm_err_set(err, 0, "the source must be absolute");
 	}
-	if (c->nfds > 0)
+	if (m->what == CM_RPC_MOUNT_IMAGE && c->nfds != 1)
+		return cm_err_set(err, 0, "one descriptor is expected, of the image");
+	if (m->what == CM_RPC_MOUNT_IMAGE && m->data && *m->data)
+		return cm_err_set(err, 0, "data: an image takes no options");
+	if (m->what != CM_RPC_MOUNT_IMAGE && c->nfds > 0)
 		return cm_err_set(err, 0, "no descriptor is expected");
 	if (m->flags < 0 || m->flags & ~(json_int_t)(m->what == CM_RPC_UNMOUNT
 							     ? MNT_DETACH
@@ -248,6 +252,10 @@ static void files_mount(struct sandbox *s, struct sandbox_container *k, struct c
 
 	if (files_mount_check(c, m, &err) < 0) {
 		cm_urpc_reply(c, err.code, err.msg, NULL);
+		return;
+	}
+	if (m->what == CM_RPC_MOUNT_IMAGE) {
+		call_image_mount(s, k, c, &(struct call_image){ m->source, m->target, m->flags });
 		return;
 	}
 	q.what = m->what;

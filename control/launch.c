@@ -29,7 +29,7 @@ void cm_launch_init(struct cm_launch *l)
 {
 	memset(l, 0, sizeof(*l));
 	l->debug_fd = l->vmm_pidfd = l->fsd_pidfd = l->log_fd = l->log_wr = -1;
-	l->fsd_sock = l->fsd_kick = l->fsd_call = l->arena = l->plug_fd = -1;
+	l->fsd_sock = l->fsd_kick = l->fsd_call = l->arena = l->plug_fd = l->image_fd = -1;
 }
 
 const char *cm_launch_path(const char *name, char *buf, size_t size)
@@ -256,13 +256,20 @@ int cm_launch_fsd(struct cm_launch *l, int rootfs, bool readonly, const struct c
 	struct cm_err *err)
 {
 	struct launch_args a = { .argc = 0 };
+	cleanup_fd int images = -1;
 	char path[4096];
+	int sp[2];
 
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sp) < 0)
+		return cm_err_set(err, errno, "make image socket");
+	images = sp[0];
+	l->image_fd = sp[1];
 	args_add(&a, "casemate-fsd");
 	args_add(&a, "--arena-fd=%d", args_fd(&a, l->arena));
 	args_add(&a, "--sock-fd=%d", args_fd(&a, l->fsd_sock));
 	args_add(&a, "--kick-fd=%d", args_fd(&a, l->fsd_kick));
 	args_add(&a, "--call-fd=%d", args_fd(&a, l->fsd_call));
+	args_add(&a, "--plug-fd=%d", args_fd(&a, images));
 	launch_trees(&a, rootfs, readonly, volumes);
 	args_add(&a, "--log-fd=%d", args_fd(&a, l->log_wr));
 	l->fsd_pid = cm_launch_spawn(cm_launch_path("casemate-fsd", path, sizeof(path)), a.argv,
@@ -325,4 +332,5 @@ void cm_launch_fini(struct cm_launch *l)
 	launch_close(&l->log_fd);
 	launch_close(&l->debug_fd);
 	launch_close(&l->plug_fd);
+	launch_close(&l->image_fd);
 }

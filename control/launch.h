@@ -38,6 +38,7 @@ struct cm_launch {
 	int fsd_sock, fsd_kick, fsd_call; /* the file server's ends, until it runs */
 	int arena; /* of the I/O; for the file servers of further containers */
 	int plug_fd; /* brings them to the VMM: struct cm_fsdev_plug */
+	int image_fd; /* brings images to the root container's file server: struct cm_fsdev_image */
 };
 
 void cm_launch_init(struct cm_launch *l);

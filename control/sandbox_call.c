@@ -429,6 +429,8 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 		call_dumped(s, c, f);
 	else if (c && c->call == CALL_CGROUP)
 		call_controlled(s, c, f);
+	else if (c && c->call == CALL_MOUNT_IMAGE)
+		call_image_mounted(s, c, f);
 	else if (c && c->call == CALL_FILE)
 		call_copied(s, c, f);
 	else if (c && c->call == CALL_USAGE_FD && f->hdr.error == 0)

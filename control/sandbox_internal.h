@@ -89,6 +89,7 @@ struct sandbox {
 	struct cm_relay *relays[SANDBOX_RELAYS]; /* NULL = free */
 	struct sandbox_proc procs[SANDBOX_PROCS];
 	uint64_t next_token, next_age;
+	uint32_t next_image; /* number */
 	int64_t next_proc;
 	time_t boot_time; /* wall clock when the guest's clock began, about */
 	int null_fd; /* takes the place of standard error when the program has closed its own; -1: the caller's stays */
@@ -186,6 +187,10 @@ int sandbox_send_fds(int to, const void *data, size_t len, const int *fds, int n
 int sandbox_plug(struct sandbox *s, struct sandbox_container *k, struct cm_err *err);
 /* Something came from the VMM's end. */
 void sandbox_plug_serve(struct sandbox *s);
+/* Something came from the server of a container, if only its end: that, or nonsense, is the container's, too. */
+void sandbox_server_serve(struct sandbox *s, struct sandbox_container *k);
+/* The same of the root container's, which is watched as a process. */
+void sandbox_image_serve(struct sandbox *s);
 /* The server of a container hung up, or is to be cut off: the container is killed. */
 void sandbox_server_hangup(struct sandbox *s, struct sandbox_container *k);
 

@@ -43,6 +43,7 @@ enum loop_fd {
 	LOOP_PAUSE,
 	LOOP_STACKS,
 	LOOP_PLUG,
+	LOOP_IMAGE,
 	LOOP_SERVER, /* of each container; the root's is watched as a process */
 	LOOP_URPC = LOOP_SERVER + CM_RPC_CONTAINERS,
 	LOOP_FDS = LOOP_URPC + CM_URPC_POLLFDS
@@ -400,6 +401,7 @@ static void loop_prepare(struct sandbox *s, struct pollfd *p)
 	p[LOOP_PAUSE] = (struct pollfd){ s->pause.fd, POLLIN, 0 };
 	p[LOOP_STACKS] = (struct pollfd){ sandbox_stacks_fd(s), POLLIN, 0 };
 	p[LOOP_PLUG] = (struct pollfd){ s->l.plug_fd, POLLIN, 0 };
+	p[LOOP_IMAGE] = (struct pollfd){ s->l.image_fd, POLLIN, 0 };
 	for (int i = 0; i < CM_RPC_CONTAINERS; i++)
 		p[LOOP_SERVER + i] =
 			(struct pollfd){ s->table[i].id && i ? s->table[i].server_fd : -1, POLLIN,
@@ -431,9 +433,11 @@ static int loop_serve(struct sandbox *s, const struct pollfd *p, struct cm_err *
 		sandbox_stacks_serve(s);
 	if (p[LOOP_PLUG].revents)
 		sandbox_plug_serve(s);
+	if (p[LOOP_IMAGE].revents)
+		sandbox_image_serve(s);
 	for (int i = 1; i < CM_RPC_CONTAINERS; i++) {
 		if (p[LOOP_SERVER + i].revents && p[LOOP_SERVER + i].fd == s->table[i].server_fd)
-			sandbox_server_hangup(s, &s->table[i]);
+			sandbox_server_serve(s, &s->table[i]);
 	}
 	cm_urpc_poll_serve(&s->urpc, p + LOOP_URPC);
 	if (s->rpc.fd >= 0 && cm_rpc_client_flush(&s->rpc) < 0)

@@ -89,6 +89,34 @@ void sandbox_plug_serve(struct sandbox *s)
 	call_plugged(s, k, m.status);
 }
 
+/* What a file server says about an image; from whichever socket. -EAGAIN, -EPIPE at its end and for nonsense. */
+static int plug_image(struct sandbox *s, int sock)
+{
+	struct cm_fsdev_image m;
+	ssize_t n = recv(sock, &m, sizeof(m), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return -EAGAIN;
+	if (n != (ssize_t)sizeof(m) || m.version != CM_FSDEV_VERSION)
+		return -EPIPE;
+	call_image_taken(s, sock, &m);
+	return 0;
+}
+
+void sandbox_image_serve(struct sandbox *s)
+{
+	if (plug_image(s, s->l.image_fd) != -EPIPE)
+		return;
+	close(s->l.image_fd);
+	s->l.image_fd = -1;
+}
+
+void sandbox_server_serve(struct sandbox *s, struct sandbox_container *k)
+{
+	if (plug_image(s, k->server_fd) == -EPIPE)
+		sandbox_server_hangup(s, k);
+}
+
 void sandbox_server_hangup(struct sandbox *s, struct sandbox_container *k)
 {
 	const struct cm_fsdev_plug m = { .version = CM_FSDEV_VERSION, .device = k->number - 1 };

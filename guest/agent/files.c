@@ -7,6 +7,7 @@
 
 #include <linux/mount.h>
 
+#include "fs/erofs/erofs.h"
 #include "fs/internal.h"
 #include "fs/mode.h"
 #include "fs/mount.h"
@@ -166,22 +167,54 @@ static int files_umount(const struct path *root, const struct rpc_mount *q)
 }
 
 /* The target is made when it is missing, in a parent that is there. */
-static int files_mount(struct mount_ns *ns, const struct path *root, const struct rpc_mount *q)
+static int files_target(const struct path *root, const char *target)
 {
 	struct path at;
-	int ret = path_lookup(root, q->target, FILES_LOOKUP, &at);
+	int ret = path_lookup(root, target, FILES_LOOKUP, &at);
 
 	if (ret == 0)
 		path_put(&at);
 	else if (ret == -ENOENT)
-		ret = vfs_mkdir(root, q->target, 0755);
-	if (ret < 0)
-		return ret;
-	return vfs_mount(ns, q->type, q->source[0] ? q->source : "none", q->target,
-		q->fixed.flags & FILES_FLAGS, q->data);
+		ret = vfs_mkdir(root, target, 0755);
+	return ret;
 }
 
-static int files_change(struct mount_ns *ns, const struct rpc_mount *q)
+static const char *files_source(const struct rpc_mount *q)
+{
+	return q->source[0] ? q->source : "none";
+}
+
+static int files_mount(struct mount_ns *ns, const struct path *root, const struct rpc_mount *q)
+{
+	int ret = files_target(root, q->target);
+
+	if (ret < 0)
+		return ret;
+	return vfs_mount(
+		ns, q->type, files_source(q), q->target, q->fixed.flags & FILES_FLAGS, q->data);
+}
+
+/* The image first, whatever becomes of it: so the file server holds none that nobody took, and a wrong one makes no directory. */
+static int files_image(
+	struct agent_container *c, const struct path *root, const struct rpc_mount *q)
+{
+	struct super *sb;
+	int ret = strcmp(q->type, "erofs") ? -ENODEV : 0;
+
+	if (ret == 0)
+		ret = erofs_mount_image(c->tag[0] ? c->tag : "root", q->fixed.image, &sb);
+	if (ret < 0)
+		return ret;
+	ret = files_target(root, q->target);
+	if (ret < 0) {
+		super_abort(sb);
+		return ret;
+	}
+	return mount_super(
+		c->ns, sb, files_source(q), q->target, (q->fixed.flags & FILES_FLAGS) | MS_RDONLY);
+}
+
+static int files_change(struct agent_container *c, const struct rpc_mount *q)
 {
 	struct path root;
 	int ret;
@@ -190,14 +223,16 @@ static int files_change(struct mount_ns *ns, const struct rpc_mount *q)
 		(q->fixed.what != CM_RPC_UNMOUNT && q->fixed.flags & ~(u64)FILES_FLAGS) ||
 		(q->fixed.what == CM_RPC_UNMOUNT && q->fixed.flags & ~(u64)UMOUNT_DETACH))
 		return -EINVAL;
-	if (!mount_ns_root(ns, &root))
+	if (!mount_ns_root(c->ns, &root))
 		return -ENOENT;
 	if (q->fixed.what == CM_RPC_UNMOUNT)
 		ret = files_umount(&root, q);
 	else if (q->fixed.what == CM_RPC_MOUNT_BIND)
 		ret = files_bind(&root, q);
+	else if (q->fixed.what == CM_RPC_MOUNT_IMAGE)
+		ret = files_image(c, &root, q);
 	else
-		ret = files_mount(ns, &root, q);
+		ret = files_mount(c->ns, &root, q);
 	path_put(&root);
 	return ret;
 }
@@ -209,7 +244,7 @@ int agent_mount(const struct rpc_mount *q)
 
 	if (!c)
 		return -ESRCH;
-	ret = files_change(c->ns, q);
+	ret = files_change(c, q);
 	agent_container_leave(c);
 	return ret;
 }

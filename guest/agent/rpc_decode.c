@@ -289,7 +289,9 @@ int rpc_decode_mount(const void *p, u32 len, struct rpc_mount *out)
 	const char *word = rpc_take_call(&c, &out->fixed, sizeof(out->fixed), 4);
 	char *v[5];
 
-	if (!word || out->fixed.what < CM_RPC_MOUNT_NEW || out->fixed.what > CM_RPC_UNMOUNT)
+	if (!word || out->fixed.what < CM_RPC_MOUNT_NEW || out->fixed.what > CM_RPC_MOUNT_IMAGE ||
+		(out->fixed.what == CM_RPC_MOUNT_IMAGE) != (out->fixed.image != 0) ||
+		out->fixed.reserved)
 		return -EPROTO;
 	rpc_strings(word, v, 4);
 	out->type = v[0];

@@ -347,8 +347,7 @@ struct cm_rpc_section { /* followed by len bytes, without padding */
 };
 
 struct cm_rpc_file {
-	uint32_t container;
-	uint32_t reserved; /* 0 */
+	uint32_t container, reserved; /* reserved: 0 */
 	uint64_t token; /* stream of kind FILE that takes the bytes */
 	uint64_t offset;
 	uint64_t size; /* bytes at most, 0 = all */
@@ -358,11 +357,12 @@ enum cm_rpc_mount_what {
 	CM_RPC_MOUNT_NEW = 1, /* a file system of `type` */
 	CM_RPC_MOUNT_BIND, /* `source`, a path of the container, once more at `target` */
 	CM_RPC_UNMOUNT, /* flags: MNT_DETACH or 0 */
+	CM_RPC_MOUNT_IMAGE, /* `image`, of type "erofs", read-only; data is empty */
 };
 struct cm_rpc_mount_call {
-	uint32_t container;
-	uint32_t what; /* enum cm_rpc_mount_what */
+	uint32_t container, what; /* what: enum cm_rpc_mount_what */
 	uint64_t flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME */
+	uint32_t image, reserved; /* image: its number at the container's file server; else 0 */
 };
 
 #define CM_RPC_CGROUP_TEXT 16384 /* bytes of a control file that are read */

@@ -339,7 +339,7 @@ for arg, errno, text in (({"container_id": "x", "fs_type": "tmpfs", "target": "/
                          ({"container_id": "r", "fs_type": "tmpfs", "target": "/" + "x" * 5000}, 36, "at a long name"), ({"container_id": "r", "fs_type": "tmpfs", "target": "/mnt", "data": "frob=1"}, EINVAL, "with an option that there is not")):
     bad("Fs.Mount", arg, errno, text)
 bad("Fs.Mount", {"container_id": "r", "fs_type": "tmpfs", "target": "/mnt"}, EINVAL, "with a descriptor", [null])
-bad("containerManager.Mount", {"ContainerID": "r", "FsType": "erofs", "Destination": "/mnt"}, ENOTSUP, "of erofs", [null])
+bad("containerManager.Mount", {"ContainerID": "r", "FsType": "erofs", "Destination": "/mnt"}, EINVAL, "of erofs without an image")
 bad("containerManager.Mount", {"ContainerID": "x", "FsType": "tmpfs", "Destination": "/mnt"}, ENOENT, "in an unknown container")
 bad("containerManager.Mount", {"ContainerID": "r", "FsType": "tmpfs", "Destination": ""}, EINVAL, "at no path")
 bad("Fs.Umount", {"container_id": "r", "target": "/mnt", "flags": 1}, EINVAL, "by force")
