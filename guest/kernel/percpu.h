@@ -44,7 +44,7 @@ void percpu_start_clock(void); /* this CPU's accounting begins */
 void sched_switched(void); /* first thing of a thread that arch_switch went to */
 void sched_preempt(void); /* need_resched was seen */
 void sched_leave_kernel(void); /* before user mode: let an idle CPU have what waits here */
-__noreturn void sched_idle(void); /* the idle threads' life */
+__noreturn void sched_idle(void); /* the idle threads' life: idle.c */
 void timer_init(void);
 /* An interrupt no later than this, at which the running thread's slice is looked at. Interrupts off. */
 void timer_set_slice(u64 slice_end);

@@ -33,6 +33,7 @@ void runq_remove(struct runq *rq, struct thread *t)
 	rb_erase(&rq->tree, &t->run_node);
 	t->queued = false;
 	rq->queued--;
+	WRITE_ONCE(rq->relies, 0);
 }
 
 struct thread *runq_first(const struct runq *rq, u32 cpu)

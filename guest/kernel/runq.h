@@ -20,6 +20,7 @@ struct runq {
 	struct thread *running;
 	struct thread *previous; /* switched out, its stack in use until the switch is finished */
 	struct thread *away; /* previous too, when it must go on on another CPU */
+	u32 relies; /* atomic: an idle CPU is about to take the only one that waits, no timer is armed for it (idle.c) */
 };
 
 void runq_push(struct runq *rq, struct thread *t);

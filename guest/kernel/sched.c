@@ -7,8 +7,9 @@
  * again, it will find that when it comes to switch.
  *
  * A woken thread goes to the waker's queue: most wakers block soon after, and the switch then needs no IPI (which costs 10 us and
- * 25 more until it arrives on pvm). If the waker goes back to user mode instead, an idle CPU is called to fetch what waits; but a
- * thread that has shown the habit of blocking right after a wake-up gets the time to do it again, and the timer watches it.
+ * 25 more until it arrives on pvm). An idle CPU that still looks around takes it at once. If there is none and the waker goes back to user mode, one
+ * that halted is called to fetch what waits; but a thread that has shown the habit of blocking right after a wake-up gets the time to do it again,
+ * and the timer watches it.
  *
  * A woken thread that has run much less than the one that runs takes its place as soon as that one leaves the kernel. Time slices
  * matter only while something waits: then the timer is armed on the way to user mode. A CPU whose queue is longer than another's gives
@@ -21,6 +22,7 @@
 #include "kernel/clock.h"
 #include "kernel/cpus.h"
 #include "kernel/errno.h"
+#include "kernel/idle.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/waitq.h"
@@ -36,8 +38,6 @@
 #define SCHED_SYNC_MAX	 8u
 
 static void sched_enqueue(struct thread *t, bool woken);
-
-static u64 sched_idle_cpus; /* atomic: CPUs that sleep and would take work */
 
 static u64 sched_cpu_bit(u32 cpu)
 {
@@ -189,6 +189,8 @@ static void sched_reschedule(void)
 		runq_remove(rq, next);
 	else
 		next = pc->idle;
+	if (next == pc->idle)
+		idle_begin();
 	prev->need_resched = false;
 	next->need_resched = false;
 	next->slice_end = now + SCHED_SLICE_NS;
@@ -265,19 +267,6 @@ void sched_set_as(struct as *as)
 
 /* ---- waking ---- */
 
-/* Call an idle CPU that may run t. */
-static void sched_call_idle(const struct thread *t)
-{
-	u64 idle = atomic_load(&sched_idle_cpus) & t->cpu_mask & ~sched_cpu_bit(cpu_id());
-	u32 cpu;
-
-	if (!idle)
-		return;
-	cpu = idle & sched_cpu_bit(t->cpu) ? t->cpu : (u32)__builtin_ctzl(idle);
-	if (atomic_and(&sched_idle_cpus, ~sched_cpu_bit(cpu)) & sched_cpu_bit(cpu))
-		lapic_send_ipi(cpu, VECTOR_RESCHED);
-}
-
 /* t is runnable, on no queue and on no CPU; interrupts are off, no queue's lock is held. */
 static void sched_insert(u32 cpu, struct thread *t, bool woken)
 {
@@ -296,12 +285,12 @@ static void sched_insert(u32 cpu, struct thread *t, bool woken)
 	t->cpu = cpu;
 	runq_push(rq, t);
 	if (rq->running != pc->idle && runq_before(t, rq->running, SCHED_PREEMPT_NS) &&
-		!(atomic_load(&sched_idle_cpus) & t->cpu_mask))
+		!idle_any(t->cpu_mask))
 		rq->running->need_resched = true;
 	spin_unlock(&rq->lock);
 	/* It has something to choose from now, and may have no timer armed. */
 	if (cpu != cpu_id()) {
-		atomic_and(&sched_idle_cpus, ~sched_cpu_bit(cpu));
+		idle_busy(cpu);
 		lapic_send_ipi(cpu, VECTOR_RESCHED);
 	}
 }
@@ -422,16 +411,30 @@ static void sched_resched_interrupt(void *arg)
 {
 }
 
-/* Let an idle CPU have the first thread that waits here. */
-static void sched_offer(struct runq *rq)
+/* It woke another, and blocks right after that by habit. */
+static bool sched_trusted(const struct thread *t)
+{
+	return t->woke_at && t->sync >= SCHED_SYNC_SURE;
+}
+
+void sched_take(struct thread *t)
+{
+	sched_insert(cpu_id(), t, false);
+}
+
+/* Does an idle CPU take what waits here? A thread that blocks right after a wake-up by habit calls none. */
+static bool sched_offer(struct runq *rq, const struct thread *running)
 {
 	struct rb_node *n;
+	bool taken = true;
 
 	spin_lock(&rq->lock);
 	n = rb_first(&rq->tree);
 	if (n)
-		sched_call_idle(rb_entry(n, struct thread, run_node));
+		taken = idle_takes(rb_entry(n, struct thread, run_node), !sched_trusted(running)) &&
+			rq->queued == 1;
 	spin_unlock(&rq->lock);
+	return taken;
 }
 
 /* Give a thread to a CPU where at least two fewer wait. */
@@ -491,16 +494,14 @@ void sched_leave_kernel(void)
 	struct runq *rq = &percpu_this()->runq;
 	struct thread *t = thread_current();
 
-	if (likely(!READ_ONCE(rq->queued)))
+	if (likely(!READ_ONCE(rq->queued)) || (READ_ONCE(rq->relies) && rq->queued == 1))
 		return;
-	if (!atomic_load(&sched_idle_cpus)) {
-		timer_set_slice(t->slice_end);
-	} else if (t->woke_at && t->sync >= SCHED_SYNC_SURE) {
-		timer_set_slice(MIN(t->slice_end, t->woke_at + SCHED_SYNC_TRUST));
-	} else {
-		timer_set_slice(t->slice_end);
-		sched_offer(rq);
-	}
+	if (idle_any(~0UL) && sched_offer(rq, t))
+		return;
+	rq->relies = false;
+	timer_set_slice(sched_trusted(t) && idle_any(~0UL)
+				? MIN(t->slice_end, t->woke_at + SCHED_SYNC_TRUST)
+				: t->slice_end);
 }
 
 int sched_sleep_until(u64 deadline, bool intr)
@@ -516,58 +517,8 @@ int sched_sleep_until(u64 deadline, bool intr)
 	return ret == -ETIMEDOUT ? 0 : ret;
 }
 
-/* ---- idle ---- */
-
-/* Take one thread that waits on another CPU. */
-static bool sched_steal(void)
-{
-	u32 self = cpu_id();
-
-	for (u32 n = 1; n < cpu_count(); n++) {
-		struct runq *rq = &percpu[(self + n) % cpu_count()].runq;
-		struct thread *t;
-
-		if (!READ_ONCE(rq->queued))
-			continue;
-		spin_lock(&rq->lock);
-		t = runq_first(rq, self);
-		if (t)
-			runq_remove(rq, t);
-		spin_unlock(&rq->lock);
-		if (t) {
-			sched_insert(self, t, false);
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool sched_find_work(void)
-{
-	return READ_ONCE(percpu_this()->runq.queued) || sched_steal();
-}
-
-void sched_idle(void)
-{
-	u64 bit = sched_cpu_bit(cpu_id());
-
-	for (;;) {
-		irq_disable();
-		if (!sched_find_work()) {
-			atomic_or(&sched_idle_cpus, bit);
-			log_flush();
-			if (!sched_find_work())
-				arch_idle();
-			atomic_and(&sched_idle_cpus, ~bit);
-		}
-		irq_disable();
-		if (percpu_this()->runq.queued)
-			sched_reschedule();
-		irq_enable();
-	}
-}
-
 void sched_init(void)
 {
+	idle_init(clock_tsc_to_ns(arch_trap_cycles));
 	panic_if(irq_register(VECTOR_RESCHED, sched_resched_interrupt, NULL) < 0);
 }

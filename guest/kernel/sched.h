@@ -77,6 +77,8 @@ __noreturn void thread_exit(void); /* the caller's thread becomes THREAD_DEAD */
 struct thread *kthread_run(void (*fn)(void *), void *arg, const char *name); /* create + start */
 
 void sched_yield_cpu(void);
+/* t, which waits on no queue, waits on this CPU's from now on. Interrupts off. */
+void sched_take(struct thread *t);
 /* Give the CPU away in the state that the caller has set (see waitq.c). */
 void sched_block(void);
 /* Make t runnable if it sleeps. True when it did. Any context. */

@@ -13,6 +13,7 @@
 
 bool arch_pvm;
 struct cpuid_regs arch_cpuid1;
+u64 arch_trap_cycles;
 struct pvm_page pvm_pages[CM_MAX_CPUS] __aligned(4096);
 
 static bool irq_vmmcall; /* AMD's hypercall instruction, not Intel's */
@@ -115,11 +116,12 @@ void irq_handle(u32 vector)
 /* The entry code made the handshake, if any; whether it took is seen from what must have changed. */
 void platform_init(void)
 {
-	u64 features = 0;
-
 	struct cpuid_regs vendor;
+	u64 features = 0;
+	u64 start = cpu_rdtsc();
 
 	arch_cpuid1 = cpu_cpuid(1, 0);
+	arch_trap_cycles = cpu_rdtsc() - start;
 	if (!arch_pvm)
 		return;
 	vendor = cpu_cpuid(0, 0);

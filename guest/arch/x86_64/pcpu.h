@@ -15,6 +15,7 @@ struct pcpu {
 	u64 tlb_request; /* atomic: serial number of the last flush asked of this CPU */
 	u64 tlb_done; /* atomic: serial number of the last flush done */
 	u32 lazy; /* atomic: what runs needs no user half; flushes can wait */
+	u32 watches; /* atomic: looks for requests by itself, again and again (tlb_watch) */
 	u64 tsc_deadline; /* what the timer is programmed to, 0 = off */
 	struct thread
 		*fpu_owner; /* whose state the FPU registers hold; may be gone, only compared */
@@ -63,6 +64,7 @@ extern struct pcpu pcpus[CM_MAX_CPUS];
 extern struct entry_area entry_areas[CM_MAX_CPUS];
 extern struct pvm_page pvm_pages[CM_MAX_CPUS];
 extern struct cpuid_regs arch_cpuid1; /* leaf 1 of the boot CPU: asking traps */
+extern u64 arch_trap_cycles; /* TSC cycles of a trap (CPUID), as the boot CPU saw it */
 extern bool arch_pvm; /* platform: set by the entry code, never changed */
 extern u64 boot_stacks[CM_MAX_CPUS]; /* stack pointer of a starting vCPU */
 
@@ -88,6 +90,8 @@ void desc_set_kstack(u32 cpu, u64 top); /* where entries from user mode go on */
 void platform_init(void); /* boot CPU: check of the pvm handshake */
 void pgt_init_kernel(void); /* boot CPU */
 void tlb_init(void); /* boot CPU */
+/* Serve flushes that were asked of this CPU. While the last call said `on` no interrupt comes with them: call often. */
+void tlb_watch(bool on);
 void syscall_init_cpu(u32 cpu);
 void lapic_init_cpu(u32 cpu);
 void fpu_init(void); /* boot CPU */

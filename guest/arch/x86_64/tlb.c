@@ -31,6 +31,18 @@ static void tlb_serve(struct pcpu *pc)
 	atomic_store(&pc->tlb_done, request);
 }
 
+/* Serves what was asked before; what is asked while `watches` is set comes without an interrupt. */
+void tlb_watch(bool on)
+{
+	struct pcpu *pc = pcpu_this();
+	u64 flags = irq_save();
+
+	if (pc->watches != on)
+		atomic_xchg(&pc->watches, on);
+	tlb_serve(pc);
+	irq_restore(flags);
+}
+
 static void tlb_interrupt(void *arg)
 {
 	tlb_serve(pcpu_this());
@@ -91,7 +103,8 @@ static void tlb_ask(paddr_t root, u64 mask, bool all)
 		serial[cpu] = atomic_add(&pc->tlb_request, 1);
 		if (atomic_load(&pc->lazy) && !all)
 			continue;
-		lapic_send_ipi(cpu, VECTOR_TLB);
+		if (!atomic_load(&pc->watches))
+			lapic_send_ipi(cpu, VECTOR_TLB);
 		asked |= 1UL << cpu;
 	}
 	tlb_wait(serial, asked);
