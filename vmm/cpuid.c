@@ -222,6 +222,34 @@ static void cpuid_describe_caches(struct kvm_cpuid_table *t)
 	}
 }
 
+static bool is_cache(const struct kvm_cpuid_entry2 *e)
+{
+	return e->function == 4 && (e->eax & 0x1f);
+}
+
+/*
+ * Leaf 4 has an entry for each cache, in no order that is defined. The C library reads on until it has seen the second and the third level: so the
+ * highest come first.
+ */
+static void cpuid_order_caches(struct kvm_cpuid_table *t)
+{
+	uint32_t i, j;
+
+	for (i = 0; i < t->nent; i++) {
+		uint32_t before = 0, level = (t->e[i].eax >> 5) & 7;
+
+		if (!is_cache(&t->e[i]))
+			continue;
+		for (j = 0; j < t->nent; j++) {
+			uint32_t other = (t->e[j].eax >> 5) & 7;
+
+			before +=
+				is_cache(&t->e[j]) && (other > level || (other == level && j < i));
+		}
+		t->e[i].index = before;
+	}
+}
+
 void cpuid_filter(struct kvm_cpuid_table *t, unsigned cpus, bool tsc_deadline)
 {
 	uint32_t i, kept = 0;
@@ -243,6 +271,7 @@ void cpuid_filter(struct kvm_cpuid_table *t, unsigned cpus, bool tsc_deadline)
 	t->nent = kept;
 	cpuid_ensure_topology(t, cpus);
 	cpuid_describe_caches(t);
+	cpuid_order_caches(t);
 }
 
 void cpuid_for_cpu(struct kvm_cpuid_table *t, unsigned cpu)

@@ -154,7 +154,9 @@ static struct kvm_cpuid_entry2 cache(
 /* Leaf 2 names the caches; none of its descriptors sends the reader to leaf 4 (0xff), claims too much or hides behind a set top bit. */
 START_TEST(cpuid_caches)
 {
+	static const uint32_t order[] = { 3 | 3 << 5, 3 | 2 << 5, 1 | 1 << 5, 2 | 1 << 5 };
 	static struct kvm_cpuid_table t;
+	uint32_t i;
 
 	t = (struct kvm_cpuid_table){ .nent = 5 };
 	t.e[0] = (struct kvm_cpuid_entry2){
@@ -168,6 +170,9 @@ START_TEST(cpuid_caches)
 	ck_assert_uint_eq(leaf(&t, 2, 0)->eax, 0x002c3001);
 	ck_assert_uint_eq(leaf(&t, 2, 0)->ebx, 0x00007dec);
 	ck_assert_uint_eq(leaf(&t, 2, 0)->ecx | leaf(&t, 2, 0)->edx, 0);
+	/* The highest level first; each sub-leaf once. */
+	for (i = 0; i < 4; i++)
+		ck_assert_uint_eq(leaf(&t, 4, i)->eax & 0xff, order[i]);
 
 	/* Caches smaller than every descriptor have none; without one of the first level nothing is said anew. */
 	t = (struct kvm_cpuid_table){ .nent = 2 };
