@@ -93,8 +93,7 @@ void vsock_put(struct vsock *s)
 		return;
 	spin_lock(&vsock_lock);
 	vsock_close_locked(s);
-	vsock_process_locked();
-	vsock_unlock_and_kick();
+	vsock_unlock_and_defer();
 }
 
 /* ---- listeners ---- */
@@ -427,9 +426,8 @@ int vsock_shutdown(struct vsock *s, u32 how)
 		s->our_shut |= flags;
 		vsock_pend_locked(s, VSOCK_PEND_SHUTDOWN);
 		waitq_wake_all(&s->wq);
-		vsock_process_locked();
 	}
-	vsock_unlock_and_kick();
+	vsock_unlock_and_defer();
 	return r;
 }
 

@@ -447,6 +447,12 @@ static void vsock_interrupt(void *arg)
 	waitq_wake_all(&vd.wq);
 }
 
+void vsock_unlock_and_defer(void)
+{
+	spin_unlock(&vsock_lock);
+	vsock_interrupt(NULL);
+}
+
 static void vsock_thread(void *arg)
 {
 	bool more = true;

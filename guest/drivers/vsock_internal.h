@@ -90,6 +90,11 @@ void vsock_queue_data_locked(struct vsock *s, void *block, u32 len);
 void vsock_process_locked(void);
 /* Let the lock go and ring the doorbells that are due. */
 void vsock_unlock_and_kick(void);
+/*
+ * Let the lock go; what is pending goes out with the next packet that somebody sends, or by the driver's thread soon. For goodbyes: a process that ends
+ * says several, and its end besides; each doorbell is an exit and brings an interrupt.
+ */
+void vsock_unlock_and_defer(void);
 /* Have control packets sent. */
 void vsock_pend_locked(struct vsock *s, u32 bits);
 bool vsock_device_dead(void);
