@@ -338,6 +338,19 @@ static void st_storm(const char *what, u64 syscall_nr)
 		trap_window_hits - hits);
 }
 
+/* The same for the kernel's own code. */
+static void st_kernel_storm(void)
+{
+	struct st_storm s = { .interval = st_storm_interval() };
+
+	ktimer_init(&s.timer, st_storm_fire);
+	ktimer_arm(&s.timer, clock_monotonic() + s.interval);
+	st_equal("the kernel's registers survive a storm", st_kernel_regs(50000), 0);
+	s.stop = true;
+	ktimer_cancel(&s.timer);
+	st_report(s.fired > 0, "... interrupts", s.fired, 0);
+}
+
 static void st_timers(void)
 {
 	u64 start = clock_monotonic();
@@ -519,6 +532,7 @@ void selftest_run(void)
 	st_switches();
 	st_storm("registers survive a storm of timer interrupts, SYSRET", 0);
 	st_storm("registers survive a storm of timer interrupts, IRET", 2);
+	st_kernel_storm();
 	st_preemption();
 	st_fpu();
 	st_shootdown("no stale translation on this CPU", 1);

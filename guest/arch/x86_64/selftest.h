@@ -11,4 +11,7 @@ __noreturn void selftest_run(void);
 void selftest_syscall(struct regs *r);
 void selftest_exception(struct regs *r, u32 vector, u64 error, u64 addr);
 
+/* selftest_kernel.S: 0 when nothing was spoilt in `rounds` rounds of some microseconds. */
+u64 st_kernel_regs(u64 rounds);
+
 #endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The self-test's kernel code that interrupts must leave as it is: registers, flags and stack. */
+
+	.macro LOAD reg, value
+	mov	$\value, %\reg
+	.endm
+
+	.macro CHECK reg, value
+	mov	$\value, %rcx
+	cmp	%rcx, %\reg
+	jne	st_kernel_bad
+	.endm
+
+	.macro FOR_REGS what
+	\what	rax, 0x1111111111111101
+	\what	rbx, 0x2222222222222202
+	\what	rdx, 0x3333333333333303
+	\what	rsi, 0x4444444444444404
+	\what	rbp, 0x5555555555555505
+	\what	r8, 0x6666666666666606
+	\what	r9, 0x7777777777777707
+	\what	r10, 0x0888888888888808
+	\what	r12, 0x0999999999999909
+	\what	r13, 0x0aaaaaaaaaaaaa0a
+	\what	r14, 0x0bbbbbbbbbbbbb0b
+	\what	r15, 0x0ccccccccccccc0c
+	.endm
+
+	.text
+	/* u64 st_kernel_regs(u64 rounds): rounds left when something was spoilt, 0 when nothing was. */
+	.globl st_kernel_regs
+st_kernel_regs:
+	push	%rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	FOR_REGS LOAD
+1:	push	%r12
+	mov	$2000, %r11d
+	stc
+2:	dec	%r11				/* leaves the carry flag */
+	jnz	2b
+	pop	%rcx
+	jnc	st_kernel_bad
+	cmp	%r12, %rcx
+	jne	st_kernel_bad
+	FOR_REGS CHECK
+	dec	%rdi
+	jnz	1b
+st_kernel_bad:
+	mov	%rdi, %rax
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	pop	%rbp
+	ret
+
+	.section .note.GNU-stack,"",@progbits
