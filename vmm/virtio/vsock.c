@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <linux/virtio_ids.h>
@@ -328,6 +329,18 @@ static void vsock_notify(struct virtio_dev *dev, unsigned int queue)
 	vsock_flush(vs);
 }
 
+/* Doorbells of either queue. */
+static void vsock_kick(struct ev_source *src, uint32_t events)
+{
+	struct vsock *vs = src->arg;
+	uint64_t count;
+
+	/* #syscalls:io read */
+	if (read(src->fd, &count, sizeof(count)) < 0 || !vs->active || vs->dev.failed)
+		return;
+	vsock_notify(&vs->dev, VSOCK_TX);
+}
+
 /* The driver is gone: so are all connections. Clients see their sockets close. */
 static void vsock_reset(struct virtio_dev *dev)
 {
@@ -349,7 +362,9 @@ static void vsock_destroy(struct virtio_dev *dev)
 
 	vsock_reset(dev);
 	eventloop_del(dev->env.loop, &vs->listener);
+	eventloop_del(dev->env.loop, &vs->kick);
 	close(vs->listener.fd);
+	close(vs->kick.fd);
 	virtio_dev_fini(dev);
 	free(vs->name);
 	free(vs);
@@ -366,6 +381,19 @@ static const struct virtio_dev_ops vsock_ops = {
 	.destroy = vsock_destroy,
 };
 
+/* Both sources are watched, or neither. */
+static int vsock_watch(struct vsock *vs, struct eventloop *loop)
+{
+	int r = eventloop_add(loop, &vs->listener, 0);
+
+	if (r)
+		return r;
+	r = eventloop_add(loop, &vs->kick, EPOLLIN);
+	if (r)
+		eventloop_del(loop, &vs->listener);
+	return r;
+}
+
 int virtio_vsock_create(
 	const struct virtio_env *env, int listen_fd, const char *name, struct virtio_dev **out)
 {
@@ -378,24 +406,29 @@ int virtio_vsock_create(
 	TAILQ_INIT(&vs->rxlist);
 	vs->next_port = 1u << 30;
 	vs->listener = (struct ev_source){ .fd = listen_fd, .fn = vsock_listener, .arg = vs };
+	vs->kick = (struct ev_source){
+		.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .fn = vsock_kick, .arg = vs
+	};
 	vs->poller = (struct ev_poller){ .fn = vsock_poll, .idle = vsock_idle, .arg = vs };
 	if (name && !(vs->name = strdup(name))) {
 		r = -ENOMEM;
 		goto err_free;
 	}
 	/* The io thread accepts until there is nobody left. */
-	if (fcntl(listen_fd, F_SETFL, O_NONBLOCK) < 0) {
+	if (vs->kick.fd < 0 || fcntl(listen_fd, F_SETFL, O_NONBLOCK) < 0) {
 		r = -errno;
 		goto err_free;
 	}
-	r = eventloop_add(env->loop, &vs->listener, 0);
+	r = vsock_watch(vs, env->loop);
 	if (r)
 		goto err_free;
 	r = virtio_dev_init(&vs->dev, &vsock_ops, env);
 	if (r) {
 		eventloop_del(env->loop, &vs->listener);
+		eventloop_del(env->loop, &vs->kick);
 		goto err_free;
 	}
+	vs->dev.kick_fd = vs->kick.fd;
 	vs->dev.config = &vsock_config;
 	vs->dev.config_len = sizeof(vsock_config);
 	eventloop_poller_add(env->loop, &vs->poller);
@@ -403,6 +436,8 @@ int virtio_vsock_create(
 	return 0;
 
 err_free:
+	if (vs->kick.fd >= 0)
+		close(vs->kick.fd);
 	free(vs->name);
 	free(vs);
 	return r;

@@ -81,6 +81,7 @@ TAILQ_HEAD(vsock_list, vsock_conn);
 struct vsock {
 	struct virtio_dev dev;
 	struct ev_source listener;
+	struct ev_source kick; /* doorbells that KVM carries */
 	struct ev_poller poller;
 	char *name;
 	bool active;
