@@ -180,10 +180,14 @@ static int vm_add_dax(struct vm *vm, struct cm_err *err)
 	return vm_add_memory(vm, VM_SLOT_DAX, CM_GPA_DAX, vm->dax_size, vm->dax, err);
 }
 
-/* Everything in RAM but the device tree, which needs a vCPU's clock. */
-static void vm_load(struct vm *vm, const void *image, const struct loader_plan *plan)
+/*
+ * Everything in RAM but the device tree, which needs a vCPU's clock. The image is looked at once more only for symbols, if ever: its pages are the file's
+ * again, not this process'.
+ */
+static void vm_load(struct vm *vm, const void *image, size_t size, const struct loader_plan *plan)
 {
 	loader_copy(image, plan, vm->ram);
+	madvise((void *)(uintptr_t)image, size, MADV_DONTNEED);
 	boot_write_tables(vm->ram, vm->ram_size);
 }
 
@@ -232,7 +236,6 @@ static int vm_write_devtree(struct vm *vm, struct cm_err *err)
 
 static int vm_init(struct vm *vm, const struct opts *opts, int kvm_fd, struct cm_err *err)
 {
-	memset(vm, 0, sizeof(*vm));
 	vm->opts = opts;
 	vm->kvm_fd = kvm_fd;
 	vm->ncpus = opts->cpus;
@@ -349,7 +352,7 @@ int vm_create(struct vm *vm, const struct opts *opts, int kvm_fd, const void *im
 	stage_mark("threads");
 	/* Its thread creates vCPU 0 while this one copies the guest. */
 	vcpu_want(&vm->cpu[0]);
-	vm_load(vm, image, &plan);
+	vm_load(vm, image, size, &plan);
 	stage_mark("load");
 	return vm_complete(vm, err);
 }
