@@ -11,9 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <casemate/fsdev.h>
+
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/fsd_client.h"
 
+#define FUZZ_IMAGE "65" /* CM_FSDEV_IMAGE_FIRST */
 #define FUZZ_BYTES_MAX \
 	(1u << 20) /* of one FALLOCATE: the engine rightly has no limit, the test's disk has */
 
@@ -77,7 +80,9 @@ size_t fuzz_seed(uint8_t *buf, size_t room)
 	at = seed_add(buf, at, FUSE_CREATE, 3, &cr, sizeof(cr), "c", NULL);
 	at = seed_add(buf, at, FUSE_LOOKUP, 1, NULL, 0, "l", NULL);
 	at = seed_add(buf, at, FUSE_BATCH_FORGET, 0, &bf, sizeof(bf), NULL, NULL);
-	return seed_add(buf, at, FUSE_UNLINK, 1, NULL, 0, "f", NULL);
+	at = seed_add(buf, at, FUSE_UNLINK, 1, NULL, 0, "f", NULL);
+	at = seed_add(buf, at, FUSE_LOOKUP, CM_FSDEV_VOLUMES_ID, NULL, 0, FUZZ_IMAGE, NULL);
+	return seed_add(buf, at, FUSE_READ, 6, &rd, sizeof(rd), NULL, NULL);
 }
 
 static void fuzz_one(const uint8_t *req, size_t len)
@@ -119,6 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t at = 0;
 
 	fc_start(NULL);
+	/* The file beside the tree as an image, which may be read and nothing else. */
+	if (fsd_engine_image(fc.e, CM_FSDEV_IMAGE_FIRST, open(fc_path("outside"), O_RDONLY)) < 0)
+		abort();
 	while (size - at > sizeof(uint16_t)) {
 		uint16_t len;
 

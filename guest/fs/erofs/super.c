@@ -50,7 +50,7 @@ static void erofs_destroy(struct super *sb)
 static int erofs_show_options(struct super *sb, char *buf, size_t size)
 {
 	(void)sb;
-	return (int)str_copy(buf, "user_xattr,acl", size);
+	return (int)str_copy(buf, "user_xattr", size);
 }
 
 static const struct super_ops erofs_super_ops = {
