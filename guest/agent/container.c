@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 
 #include "cgroup/cgroup.h"
+#include "cgroup/cgroup_ns.h"
 #include "fs/hostfs/hostfs.h"
 #include "fs/proc/proc.h"
 #include "fs/tty/tty.h"
@@ -140,12 +141,27 @@ static int container_kernel(
 		s->fixed.filter_flags, NULL, &c->filter);
 }
 
+/* Its programs take its cgroup for the root. */
+static int container_cgroup_ns(struct agent_container *c)
+{
+	struct cgroup_ns *ns;
+	int ret = cgroup_ns_create(c->cgroup, c->user ? c->user : &user_ns_root, &ns);
+
+	if (ret < 0)
+		return ret;
+	nsproxy_replace(c->set, &ns->ns);
+	cgroup_ns_put(ns);
+	return 0;
+}
+
 /* The container's own cgroup, with what config.json writes to its files. */
 static int container_cgroup(struct agent_container *c, const struct rpc_start *s, u32 *index)
 {
 	const char *word = s->cgroup;
 	int ret = cgroup_open(s->id, true, &c->cgroup);
 
+	if (ret == 0)
+		ret = container_cgroup_ns(c);
 	for (*index = 0; ret == 0 && *index < s->fixed.ncgroup; ++*index) {
 		char *words[3];
 

@@ -2,6 +2,7 @@
 /* The tree of cgroups and its members. */
 #include "cgroup/internal.h"
 
+#include "cgroup/cgroup_ns.h"
 #include "fs/internal.h"
 #include "kernel/log.h"
 #include "lib/printf.h"
@@ -339,9 +340,9 @@ static void note_thread(void *arg)
 }
 
 /* ---- members ---- */
-struct cgroup *task_cgroup_root(const struct task *t)
+struct cgroup *cgroup_current_root(void)
 {
-	return t && t->cgroup_root ? t->cgroup_root : &cgroup_root;
+	return nsproxy_current()->cgroup->root;
 }
 
 struct cgroup *cgroup_of_task(struct task *t)
@@ -362,19 +363,11 @@ size_t cgroup_path_of(struct task *t, char *buf, size_t size)
 
 	if (!cg)
 		return (size_t)str_format(buf, size, "/");
-	n = cgroup_path(cg, task_cgroup_root(task_current()), buf, size);
+	n = cgroup_path(cg, cgroup_current_root(), buf, size);
 	if (cg->dead && n < size)
 		n += (size_t)str_format(buf + n, size - n, " (deleted)");
 	cgroup_put(cg);
 	return n;
-}
-
-void cgroup_unshare(struct task *t)
-{
-	struct cgroup *old = t->cgroup_root;
-
-	t->cgroup_root = cgroup_of_task(t);
-	cgroup_put(old);
 }
 
 static void cgroup_set_member(struct task *t, struct cgroup *cg)
@@ -406,13 +399,10 @@ int cgroup_fork(struct task *t, struct task *parent, struct cgroup *into)
 		t->cgroup = NULL;
 		return err;
 	}
-	if (parent->cgroup_root)
-		cgroup_get(parent->cgroup_root);
-	t->cgroup_root = parent->cgroup_root;
 	return 0;
 }
 
-int cgroup_spawn(struct task *t, struct cgroup *cg, struct cgroup *root)
+int cgroup_spawn(struct task *t, struct cgroup *cg)
 {
 	int err;
 
@@ -422,9 +412,6 @@ int cgroup_spawn(struct task *t, struct cgroup *cg, struct cgroup *root)
 	if (err)
 		return err;
 	cgroup_set_member(t, cg);
-	if (root)
-		cgroup_get(root);
-	t->cgroup_root = root;
 	return 0;
 }
 
@@ -470,8 +457,7 @@ void cgroup_release(struct task *t)
 	if (t->cgroup)
 		pidcg_move(t->cgroup, NULL, 1);
 	cgroup_put(t->cgroup);
-	cgroup_put(t->cgroup_root);
-	t->cgroup = t->cgroup_root = NULL;
+	t->cgroup = NULL;
 }
 
 /* One thread, alive or a zombie, goes over. Both locks held. */

@@ -42,8 +42,8 @@ int cgroup_fork(struct task *t, struct task *parent, struct cgroup *into);
 int cgroup_from_file(struct file *f, struct cgroup **out);
 /* t enters the tree of tasks; task_tree_lock held. follow: where its parent is now. */
 void cgroup_publish_locked(struct task *t, struct task *parent, bool follow);
-/* A task that the agent starts: as cgroup_fork, with `root` as what it sees as the root (both NULL: the whole tree). */
-int cgroup_spawn(struct task *t, struct cgroup *cg, struct cgroup *root);
+/* A task that the agent starts: as cgroup_fork (NULL: the root). */
+int cgroup_spawn(struct task *t, struct cgroup *cg);
 void cgroup_exit_locked(struct task *t); /* t is dead; task_tree_lock held */
 void cgroup_release(struct task *t); /* t is no member of anything any more, or never became one */
 /* Is it to stand still (cgroup.freeze), and does every thread in it and below? */
@@ -55,8 +55,6 @@ size_t cgroup_path_of(struct task *t, char *buf, size_t size);
 /* With a reference; NULL: a kernel thread. */
 struct cgroup *cgroup_of_task(struct task *t);
 bool cgroup_contains(const struct cgroup *outer, const struct cgroup *inner); /* equal counts */
-/* New cgroup namespace: from now on t sees its cgroup as the root. */
-void cgroup_unshare(struct task *t);
 
 /* ---- memory ---- */
 enum memcg_stat {

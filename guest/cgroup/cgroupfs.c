@@ -10,6 +10,7 @@
 
 #include "fs/internal.h"
 #include "fs/poll.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/internal.h"
@@ -103,7 +104,23 @@ static void cgfs_evict(struct inode *inode)
 	kfree(n);
 }
 
-static const struct super_ops cgfs_super_ops = { .evict_inode = cgfs_evict };
+/* From the cgroup that the reader takes for the root, with "/.." for each step up. */
+static void cgfs_show_root(const struct dentry *d, char *buf, size_t size)
+{
+	const struct cgfs_node *node = cgfs_node(d->inode);
+	size_t n = cgroup_path(node->cg, cgroup_current_root(), buf, size);
+
+	if (!node->index)
+		return;
+	if (n == 1)
+		n = 0;
+	str_format(buf + n, size - n, "/%s", cg_files[node->index]->name);
+}
+
+static const struct super_ops cgfs_super_ops = {
+	.evict_inode = cgfs_evict,
+	.show_root = cgfs_show_root,
+};
 
 static int cgfs_getattr(struct inode *inode)
 {
@@ -495,7 +512,7 @@ static int cgfs_option(const char *data, struct cgroup **cg)
 	char *copy, *cursor, *name, *value;
 	int err = 0;
 
-	*cg = task_cgroup_root(task_current());
+	*cg = cgroup_current_root();
 	if (!task_current() && data && !strncmp(data, CGROUPFS_ROOT, strlen(CGROUPFS_ROOT)))
 		return cgroup_open(data + strlen(CGROUPFS_ROOT), false, cg);
 	copy = cursor = kstrdup(data ? data : "");

@@ -156,7 +156,7 @@ static struct cgroup *common_ancestor(struct cgroup *a, struct cgroup *b)
 /* May the opener move a process from one cgroup to the other? cgroup_mutex held. */
 static int move_allowed(struct cgroup *from, struct cgroup *to, struct file *opener)
 {
-	struct cgroup *root = task_cgroup_root(task_current());
+	struct cgroup *root = cgroup_current_root();
 
 	if (!opener)
 		return 0;

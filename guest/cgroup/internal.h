@@ -128,7 +128,7 @@ void cgroup_note(struct cgroup *cg, enum cg_note which);
 void cgroup_attach(struct group *g, struct cgroup *cg);
 int cgroup_enable(struct cgroup *cg, u32 set, u32 clear); /* cgroup_mutex held */
 int cgroup_may_hold_tasks(const struct cgroup *cg); /* 0 or -EBUSY; cgroup_mutex held */
-struct cgroup *task_cgroup_root(const struct task *t);
+struct cgroup *cgroup_current_root(void); /* what the current task takes for the root; borrowed */
 
 /* ---- freeze.c ---- */
 void cgroup_freeze_init(void);

@@ -59,6 +59,8 @@ struct super_ops {
 	void (*destroy)(struct super *sb);
 	int (*show_options)(
 		struct super *sb, char *buf, size_t size); /* for /proc/mounts; NULL: none */
+	/* Where in its file system a directory of it is, for mountinfo, as the current task sees it; NULL: its path from sb->root. */
+	void (*show_root)(const struct dentry *d, char *buf, size_t size);
 };
 
 struct super {

@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 
 #include "cgroup/cgroup.h"
+#include "cgroup/cgroup_ns.h"
 #include "ipc/ipc.h"
 #include "keys/keys.h"
 #include "lib/string.h"
@@ -175,10 +176,14 @@ static int clone_cred(struct task *t, struct task *parent, u64 flags)
 }
 
 /* After fs, which goes with a copy of the mounts. */
-static int clone_ns(struct task *t, struct task *parent, u64 flags)
+static int clone_ns(struct task *t, struct task *parent, const struct clone_request *req)
 {
+	u64 flags = req->flags;
 	int ret = ns_derive(parent->ns, flags, t->cred, t->fs, &t->ns);
 
+	/* The root of a new cgroup namespace is where the child begins. */
+	if (ret == 0 && (flags & CLONE_NEWCGROUP) && req->cgroup)
+		cgroup_ns_set_root(t->ns->cgroup, req->cgroup);
 	if (ret == 0 && !(flags & CLONE_THREAD))
 		t->group->ns = t->ns->pid;
 	return ret;
@@ -271,7 +276,7 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	*err = clone_fs(t, parent, f);
 	if (*err < 0)
 		goto fail;
-	*err = clone_ns(t, parent, f);
+	*err = clone_ns(t, parent, req);
 	if (*err < 0)
 		goto fail;
 	*err = clone_as(t, parent, f);

@@ -2,6 +2,7 @@
 /* Sets of namespaces: making, sharing, finding the current one. */
 #include "task/signal.h"
 
+#include "cgroup/cgroup_ns.h"
 #include "fs/mount.h"
 #include "ipc/internal.h"
 #include "mm/slab.h"
@@ -13,6 +14,7 @@
 
 struct nsproxy nsproxy_root = {
 	.ref = { 1 },
+	.cgroup = &cgroup_ns_root,
 	.ipc = &ipc_ns_root,
 	.net = &net_ns_root,
 	.pid = &pid_ns_root,
@@ -21,8 +23,7 @@ struct nsproxy nsproxy_root = {
 static u32 ns_next_inum = NS_INUM_FIRST;
 static u32 ns_count[NS_KINDS];
 
-/* Kinds of which there is one. */
-static struct ns ns_cgroup_root = { { 1 }, NS_CGROUP, NS_INUM_CGROUP, &user_ns_root };
+/* A kind of which there is one. */
 static struct ns ns_time_root = { { 1 }, NS_TIME, NS_INUM_TIME, &user_ns_root };
 
 void ns_init(struct ns *n, enum ns_kind kind, struct user_ns *owner)
@@ -67,6 +68,9 @@ void ns_put(struct ns *n)
 	if (!n)
 		return;
 	switch ((enum ns_kind)n->kind) {
+	case NS_CGROUP:
+		cgroup_ns_put(container_of(n, struct cgroup_ns, ns));
+		break;
 	case NS_IPC:
 		ipc_ns_put(container_of(n, struct ipc_ns, ns));
 		break;
@@ -105,6 +109,7 @@ void ns_uncharge(enum ns_kind kind)
 
 static void nsproxy_hold(const struct nsproxy *p)
 {
+	cgroup_ns_get(p->cgroup);
 	ipc_ns_get(p->ipc);
 	if (p->mnt)
 		mount_ns_get(p->mnt);
@@ -115,6 +120,7 @@ static void nsproxy_hold(const struct nsproxy *p)
 
 static void nsproxy_drop(struct nsproxy *p)
 {
+	cgroup_ns_put(p->cgroup);
 	ipc_ns_put(p->ipc);
 	mount_ns_put(p->mnt);
 	net_ns_put(p->net);
@@ -127,7 +133,7 @@ static struct ns *nsproxy_ns(const struct nsproxy *p, enum ns_kind kind)
 {
 	switch (kind) {
 	case NS_CGROUP:
-		return &ns_cgroup_root;
+		return &p->cgroup->ns;
 	case NS_IPC:
 		return &p->ipc->ns;
 	case NS_MNT:
@@ -151,6 +157,9 @@ static void nsproxy_put_in(struct nsproxy *p, struct ns *n)
 	struct ns *old = nsproxy_ns(p, (enum ns_kind)n->kind);
 
 	switch ((enum ns_kind)n->kind) {
+	case NS_CGROUP:
+		p->cgroup = container_of(n, struct cgroup_ns, ns);
+		break;
 	case NS_IPC:
 		p->ipc = container_of(n, struct ipc_ns, ns);
 		break;
@@ -175,6 +184,7 @@ static void nsproxy_put_in(struct nsproxy *p, struct ns *n)
 static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_ns *owner,
 	struct fs_context *fs, struct ns **out)
 {
+	struct cgroup_ns *cgroup;
 	struct ipc_ns *ipc;
 	struct mount_ns *mnt;
 	struct net_ns *net;
@@ -183,6 +193,10 @@ static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_
 	int ret;
 
 	switch (kind) {
+	case NS_CGROUP:
+		ret = cgroup_ns_create(NULL, owner, &cgroup);
+		*out = ret ? NULL : &cgroup->ns;
+		return ret;
 	case NS_IPC:
 		ret = ipc_ns_create(owner, &ipc);
 		*out = ret ? NULL : &ipc->ns;
@@ -212,7 +226,7 @@ int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *
 	struct fs_context *fs, struct nsproxy **out)
 {
 	/* The mounts last: fs is moved when nothing can fail any more. */
-	static const enum ns_kind order[] = { NS_IPC, NS_NET, NS_PID, NS_UTS, NS_MNT };
+	static const enum ns_kind order[] = { NS_CGROUP, NS_IPC, NS_NET, NS_PID, NS_UTS, NS_MNT };
 	struct nsproxy *p = kmalloc(sizeof(*p));
 	int ret = 0;
 	u32 i;

@@ -15,6 +15,7 @@
 #include "lib/atomic.h"
 #include "lib/types.h"
 
+struct cgroup_ns;
 struct ipc_ns;
 struct mount_ns;
 struct net_ns;
@@ -25,12 +26,12 @@ struct user_ns;
 struct uts_ns;
 
 enum ns_kind {
-	NS_CGROUP, /* only the first one, as NS_TIME */
+	NS_CGROUP,
 	NS_IPC,
 	NS_MNT,
 	NS_NET,
 	NS_PID,
-	NS_TIME,
+	NS_TIME, /* only the first one */
 	NS_USER,
 	NS_UTS,
 	NS_KINDS
@@ -57,6 +58,7 @@ struct ns {
 
 struct nsproxy {
 	struct ref ref;
+	struct cgroup_ns *cgroup;
 	struct ipc_ns *ipc;
 	struct mount_ns *mnt; /* NULL until there is one */
 	struct net_ns *net;
@@ -68,7 +70,7 @@ extern struct nsproxy nsproxy_root; /* the first ones; without mounts */
 
 /* ---- sets ---- */
 /* A private copy of `from` in which the kinds named by CLONE_NEW* flags are new, owned by `owner` (NULL: the first user namespace): pid below from's; ipc
- * and net empty; uts and mnt copies. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
+ * and net empty; uts and mnt copies; cgroup with the current task's as its root. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
 int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *owner,
 	struct fs_context *fs, struct nsproxy **out);
 void nsproxy_get(struct nsproxy *p);

@@ -14,7 +14,7 @@
 #include "task/signal.h"
 #include "task/user_ns.h"
 
-#define NS_FLAGS_PROXY (CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS)
+#define NS_FLAGS_PROXY (NS_CLONE_FLAGS & ~CLONE_NEWUSER)
 
 /* What a change puts together before it takes effect. NULL: stays as it is. */
 struct ns_change {

@@ -13,9 +13,10 @@ struct task;
 
 /* CLONE_NEW* that there are. */
 #define NS_CLONE_FLAGS \
-	(CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS)
-/* Those that Linux has and the sentry has not: refused with EINVAL. */
-#define NS_CLONE_MISSING (CLONE_NEWCGROUP | CLONE_NEWTIME)
+	(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | \
+		CLONE_NEWUSER | CLONE_NEWUTS)
+/* The one that Linux has and the sentry has not: refused with EINVAL. */
+#define NS_CLONE_MISSING CLONE_NEWTIME
 
 /* The set for a child, or after unshare, with credentials c: a new one when flags ask for it, else another reference of from. fs (private) is moved
  * over to a copy of the mounts. 0, -EPERM, -ENOSPC, -ENOMEM. */

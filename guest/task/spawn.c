@@ -103,7 +103,7 @@ static int spawn_group(struct task *t, const struct spawn *s)
 	g->sighand = sighand_create();
 	if (!g->sighand)
 		return -ENOMEM;
-	return cgroup_spawn(t, s->cgroup, s->cgroup);
+	return cgroup_spawn(t, s->cgroup);
 }
 
 /* The descriptors: takes the references of `stdio`. */

@@ -155,7 +155,6 @@ struct task {
 	int trace_arg;
 	struct cgroup
 		*cgroup; /* reference; what it counts for; locks: task_tree_lock and cgroup_lock */
-	struct cgroup *cgroup_root; /* reference; what it sees as the root; NULL: all; own */
 	struct list_head cgroup_link; /* cgroup->tasks while it lives; lock: cgroup_lock */
 	bool cg_freeze, cg_frozen; /* is to stand still, does; lock: cgroup_lock */
 	char comm[16]; /* written by the task itself or a sibling; readers may see a mixture */

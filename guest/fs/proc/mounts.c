@@ -83,10 +83,15 @@ static void line_mountstats(struct mounts_walk *w, struct mount *m, const char *
 /* Where in its file system a mount begins. */
 static void put_root(struct proc_buf *b, const struct mount *m)
 {
-	const char *name = m->sb->root_name;
+	const struct super *sb = m->sb;
+	const char *name = sb->root_name;
 	char *buf = kmalloc(PATH_MAX_LEN);
-	const char *inside = buf ? dentry_to_string(m->root, buf, PATH_MAX_LEN) : NULL;
+	const char *inside = buf;
 
+	if (buf && sb->ops && sb->ops->show_root)
+		sb->ops->show_root(m->root, buf, PATH_MAX_LEN);
+	else if (buf)
+		inside = dentry_to_string(m->root, buf, PATH_MAX_LEN);
 	if (name)
 		put_escaped(b, name);
 	if (!name || (inside && inside[1]))
