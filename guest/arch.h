@@ -125,7 +125,17 @@ u64 arch_get_fsbase(void); /* current thread: what the program's own WRFSBASE le
 u64 arch_get_gsbase(void);
 /* Map the vDSO into a new address space, above the stack's end if there is room, and set as->vdso (0 = there is none). 0 or -errno. */
 int arch_map_vdso(struct as *as, uaddr_t above);
-void vdso_update(void); /* bring its data page up to date with kernel/clock */
+void vdso_update(void); /* bring its data pages up to date with kernel/clock */
+/* The vDSO's clocks with offsets, for a time namespace: a data page of their own. */
+struct vdso_clocks {
+	struct list_head link;
+	struct page *page;
+};
+int vdso_clocks_init(struct vdso_clocks *v); /* without offsets; 0 or -ENOMEM */
+void vdso_clocks_set(struct vdso_clocks *v, s64 monotonic, s64 boottime); /* ns ahead */
+void vdso_clocks_fini(struct vdso_clocks *v);
+/* The program in an address space reads these clocks from now on, NULL: those without offsets. Without a vDSO nothing happens. May sleep. */
+void arch_map_clocks(struct as *as, struct vdso_clocks *v);
 /* AT_HWCAP (CPUID 1 EDX) and AT_HWCAP2; read once at boot. */
 u64 arch_hwcap(void);
 u64 arch_hwcap2(void);

@@ -9,6 +9,7 @@
 #include "fs/poll.h"
 #include "kernel/clock.h"
 #include "kernel/timer.h"
+#include "task/time_ns.h"
 
 struct timerfd {
 	struct mutex lock; /* protects: settings */
@@ -158,7 +159,7 @@ static u64 timerfd_deadline(const struct timerfd *t, int flags, u64 value)
 		return at;
 	}
 	if (t->clockid != CLOCK_REALTIME && t->clockid != CLOCK_REALTIME_ALARM)
-		return value;
+		return MAX(time_from_shown(t->clockid, value), 1UL);
 	real = clock_realtime();
 	if (value <= real)
 		return now > real - value ? now - (real - value) : 1;

@@ -123,6 +123,8 @@ int as_mlockall(struct as *as, bool current, bool future, enum as_lock how);
 int as_mincore(struct as *as, uaddr_t start, u64 len, uaddr_t vec); /* as is the current one */
 /* Map kernel pages read-only for the user (vDSO), with VMA_EXEC in vma_flags executable. pages become PG_RESERVED. 0 or -errno. */
 int as_map_special(struct as *as, uaddr_t at, struct page **pages, u32 n, u32 vma_flags);
+/* Where such pages are mapped with this flag (VMA_VVAR), one each, show p instead. May sleep. */
+void as_replace_special(struct as *as, u32 vma_flag, struct page *p);
 /* Make the range present ahead of use (exec's stack, MAP_POPULATE, batches). 0 or -errno. */
 int as_populate(struct as *as, uaddr_t start, u64 len, bool write);
 /* Copy to or from an address space that need not be the current one (exec, ptrace, /proc/PID/mem). Bytes copied. Write

@@ -431,3 +431,36 @@ out_unlock:
 	rwsem_write_unlock(&as->lock);
 	return ret;
 }
+
+static void special_replace(struct as *as, struct vma *v, struct page *p)
+{
+	struct page *old = NULL;
+	pte_t *slot;
+
+	spin_lock(&as->pt_lock);
+	slot = pgt_walk(&as->pt, v->start, false);
+	if (slot && *slot) {
+		old = page_of(pte_pa(*slot));
+		page_get(p);
+		*slot = fault_pte(v, page_pa(p), false);
+		pte_account(as, p, 1);
+		pte_account(as, old, -1);
+	}
+	spin_unlock(&as->pt_lock);
+	if (!old)
+		return;
+	tlb_flush(&as->pt, ~0UL, v->start, v->start + PAGE_SIZE);
+	page_put(old);
+}
+
+void as_replace_special(struct as *as, u32 vma_flag, struct page *p)
+{
+	rwsem_write_lock(&as->lock);
+	for (struct rb_node *n = rb_first(&as->vmas); n; n = rb_next(n)) {
+		struct vma *v = rb_entry(n, struct vma, node);
+
+		if (v->flags & vma_flag)
+			special_replace(as, v, p);
+	}
+	rwsem_write_unlock(&as->lock);
+}

@@ -10,6 +10,7 @@
 #include "syscall/time_user.h"
 #include "task/futex.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 
 static s64 futex_restart(struct task *t);
 
@@ -45,8 +46,10 @@ static s64 futex_deadline(uaddr_t timeout, bool realtime, u64 *deadline)
 	if (realtime || !timeout)
 		return get_deadline(timeout, true, deadline);
 	ns = get_timespec(timeout);
-	*deadline = (u64)ns;
-	return MIN(ns, 0L);
+	if (ns < 0)
+		return ns;
+	*deadline = time_from_shown(CLOCK_MONOTONIC, (u64)ns);
+	return 0;
 }
 
 static s64 futex_waitv_copy(struct futex_want *want, uaddr_t from, u32 n)
@@ -81,7 +84,7 @@ static s64 sys_futex_wait(struct task *t, const struct sysargs *a, bool absolute
 		else if (op & FUTEX_CLOCK_REALTIME)
 			deadline = deadline_at_realtime(ns);
 		else
-			deadline = MIN((u64)ns, (u64)INT64_MAX);
+			deadline = time_from_shown(CLOCK_MONOTONIC, (u64)ns);
 	}
 	return futex_wait_from(t, a->a[0], !(op & FUTEX_PRIVATE_FLAG), (u32)a->a[2], bitset,
 		deadline, !absolute && a->a[3]);

@@ -4,6 +4,7 @@
 #include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/sysinfo.h>
+#include <linux/time.h>
 
 #include "fs/proc/proc.h"
 #include "kernel/clock.h"
@@ -13,6 +14,7 @@
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 #include "task/uts.h"
 #include "task/user_ns.h"
 
@@ -59,7 +61,7 @@ s64 sys_sysinfo(struct task *t, const struct sysargs *a)
 
 	page_stats(&s);
 	memset(&info, 0, sizeof(info));
-	info.uptime = (s64)(clock_monotonic() / NSEC_PER_SEC);
+	info.uptime = (s64)(time_shown(CLOCK_BOOTTIME, clock_monotonic()) / NSEC_PER_SEC);
 	info.totalram = s.total * PAGE_SIZE;
 	info.freeram = s.free * PAGE_SIZE;
 	info.loads[0] = info.loads[1] = info.loads[2] = (u64)proc_running() << SI_LOAD_SHIFT;

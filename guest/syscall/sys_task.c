@@ -113,7 +113,8 @@ s64 sys_clone3(struct task *t, const struct sysargs *a)
 
 	if (ret < 0)
 		return ret;
-	if ((args.flags & (CLONE_DETACHED | CSIGNAL)) || args.exit_signal > SIG_MAX)
+	if ((args.flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME))) ||
+		args.exit_signal > SIG_MAX)
 		return -EINVAL;
 	if ((args.flags & (CLONE_THREAD | CLONE_PARENT)) && args.exit_signal)
 		return -EINVAL;
@@ -499,7 +500,7 @@ static s64 setns_pidfd(struct task *t, struct group *g, u64 flags)
 	u64 irq;
 	s64 ret;
 
-	if (!flags || (flags & ~(u64)(NS_CLONE_FLAGS | NS_CLONE_MISSING)))
+	if (!flags || (flags & ~(u64)NS_CLONE_FLAGS))
 		return -EINVAL;
 	irq = tree_lock();
 	if (!list_empty(&g->ns_link) && g->leader) {

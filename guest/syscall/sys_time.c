@@ -9,6 +9,7 @@
 #include "syscall/time_user.h"
 #include "task/itimer.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 
 #define CLK_TCK		 100
 #define TICK_NS		 (NSEC_PER_SEC / CLK_TCK)
@@ -66,7 +67,7 @@ static s64 clock_read(struct task *t, int clock, u64 *ns)
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:
-		*ns = clock_monotonic();
+		*ns = time_shown(clock, clock_monotonic());
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
 		*ns = time_group_cpu(t->group);
@@ -227,7 +228,7 @@ s64 sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 		return sleep_until(t, deadline_after(ns), a->a[3], true);
 	if (clock == CLOCK_REALTIME || clock == CLOCK_TAI)
 		return sleep_until(t, deadline_at_realtime(ns), 0, false);
-	return sleep_until(t, (u64)ns, 0, false);
+	return sleep_until(t, time_from_shown(clock, (u64)ns), 0, false);
 }
 
 struct user_timeval_pair {

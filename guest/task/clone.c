@@ -29,8 +29,6 @@ static s64 clone_check(const struct task *t, const struct clone_request *req)
 	u64 f = req->flags;
 	struct group *g = t->group;
 
-	if (f & NS_CLONE_MISSING)
-		return (f & CLONE_NEWUSER) || capable_here(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
@@ -280,6 +278,9 @@ static struct task *clone_build(struct task *parent, const struct clone_request 
 	if (*err < 0)
 		goto fail;
 	*err = clone_as(t, parent, f);
+	if (*err < 0)
+		goto fail;
+	*err = f & CLONE_VM ? 0 : ns_enter_time(t);
 	if (*err < 0)
 		goto fail;
 	*err = cgroup_fork(t, parent, req->cgroup);

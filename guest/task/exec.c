@@ -13,8 +13,10 @@
 #include "lib/string.h"
 #include "mm/as.h"
 #include "mm/slab.h"
+#include "task/ns_change.h"
 #include "task/ptrace.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 #include "task/rseq.h"
 
 #define EXEC_SCRIPT_DEPTH 5
@@ -288,6 +290,15 @@ int exec_kill_other_threads(struct task *t)
 	return 0;
 }
 
+/* The new address space has the clocks of no time namespace yet. */
+static void exec_time_ns(struct task *t)
+{
+	if (ns_enter_time(t) < 0)
+		task_exit_group(SIGKILL);
+	if (t->ns->time != &time_ns_root)
+		time_ns_map(t->ns->time, t->as);
+}
+
 /* The point of no return. */
 static void exec_commit(struct task *t, struct exec_image *img)
 {
@@ -298,6 +309,7 @@ static void exec_commit(struct task *t, struct exec_image *img)
 	timers_exit(g);
 	keys_exec(t);
 	exec_take_as(t, img);
+	exec_time_ns(t);
 	sighand_reset(g->sighand);
 	fdtable_close_on_exec(t->files);
 	exec_reset_task(t, img);

@@ -7,6 +7,7 @@
 #include "ipc/internal.h"
 #include "mm/slab.h"
 #include "net/net_ns.h"
+#include "task/time_ns.h"
 #include "task/user_ns.h"
 #include "task/uts.h"
 
@@ -18,13 +19,12 @@ struct nsproxy nsproxy_root = {
 	.ipc = &ipc_ns_root,
 	.net = &net_ns_root,
 	.pid = &pid_ns_root,
+	.time = &time_ns_root,
+	.time_children = &time_ns_root,
 	.uts = &uts_ns_root,
 };
 static u32 ns_next_inum = NS_INUM_FIRST;
 static u32 ns_count[NS_KINDS];
-
-/* A kind of which there is one. */
-static struct ns ns_time_root = { { 1 }, NS_TIME, NS_INUM_TIME, &user_ns_root };
 
 void ns_init(struct ns *n, enum ns_kind kind, struct user_ns *owner)
 {
@@ -86,11 +86,14 @@ void ns_put(struct ns *n)
 	case NS_USER:
 		user_ns_put(container_of(n, struct user_ns, ns));
 		break;
+	case NS_TIME:
+		time_ns_put(container_of(n, struct time_ns, ns));
+		break;
 	case NS_UTS:
 		uts_ns_put(container_of(n, struct uts_ns, ns));
 		break;
 	default:
-		ref_put(&n->ref); /* there is only the first, which stays */
+		break;
 	}
 }
 
@@ -115,6 +118,8 @@ static void nsproxy_hold(const struct nsproxy *p)
 		mount_ns_get(p->mnt);
 	net_ns_get(p->net);
 	pid_ns_get(p->pid);
+	time_ns_get(p->time);
+	time_ns_get(p->time_children);
 	uts_ns_get(p->uts);
 }
 
@@ -125,6 +130,8 @@ static void nsproxy_drop(struct nsproxy *p)
 	mount_ns_put(p->mnt);
 	net_ns_put(p->net);
 	pid_ns_put(p->pid);
+	time_ns_put(p->time);
+	time_ns_put(p->time_children);
 	uts_ns_put(p->uts);
 }
 
@@ -143,7 +150,7 @@ static struct ns *nsproxy_ns(const struct nsproxy *p, enum ns_kind kind)
 	case NS_PID:
 		return &p->pid->ns;
 	case NS_TIME:
-		return &ns_time_root;
+		return &p->time->ns;
 	case NS_UTS:
 		return &p->uts->ns;
 	default:
@@ -172,6 +179,10 @@ static void nsproxy_put_in(struct nsproxy *p, struct ns *n)
 	case NS_PID:
 		p->pid = container_of(n, struct pid_ns, ns);
 		break;
+	case NS_TIME:
+		old = &p->time_children->ns;
+		p->time_children = container_of(n, struct time_ns, ns);
+		break;
 	case NS_UTS:
 		p->uts = container_of(n, struct uts_ns, ns);
 		break;
@@ -189,6 +200,7 @@ static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_
 	struct mount_ns *mnt;
 	struct net_ns *net;
 	struct pid_ns *pid;
+	struct time_ns *time;
 	struct uts_ns *uts;
 	int ret;
 
@@ -213,6 +225,10 @@ static int ns_create(const struct nsproxy *from, enum ns_kind kind, struct user_
 		ret = pid_ns_create(from->pid, owner, &pid);
 		*out = ret ? NULL : &pid->ns;
 		return ret;
+	case NS_TIME:
+		ret = time_ns_create(from->time_children, owner, &time);
+		*out = ret ? NULL : &time->ns;
+		return ret;
 	case NS_UTS:
 		ret = uts_ns_create(from->uts, owner, &uts);
 		*out = ret ? NULL : &uts->ns;
@@ -226,7 +242,8 @@ int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *
 	struct fs_context *fs, struct nsproxy **out)
 {
 	/* The mounts last: fs is moved when nothing can fail any more. */
-	static const enum ns_kind order[] = { NS_CGROUP, NS_IPC, NS_NET, NS_PID, NS_UTS, NS_MNT };
+	static const enum ns_kind order[] = { NS_CGROUP, NS_IPC, NS_NET, NS_PID, NS_TIME, NS_UTS,
+		NS_MNT };
 	struct nsproxy *p = kmalloc(sizeof(*p));
 	int ret = 0;
 	u32 i;
@@ -273,6 +290,16 @@ void nsproxy_set_mnt(struct nsproxy *p, struct mount_ns *mnt)
 		mount_ns_get(mnt);
 	p->mnt = mnt;
 	mount_ns_put(old);
+}
+
+void nsproxy_enter_time(struct nsproxy *p)
+{
+	struct time_ns *old = p->time;
+
+	time_ns_freeze(p->time_children);
+	time_ns_get(p->time_children);
+	p->time = p->time_children;
+	time_ns_put(old);
 }
 
 void nsproxy_replace(struct nsproxy *p, struct ns *n)
@@ -346,6 +373,8 @@ struct ns *task_get_one_ns(struct task *t, enum ns_kind kind, bool children)
 	}
 	set = task_get_ns(t);
 	n = set ? nsproxy_ns(set, kind) : NULL;
+	if (n && kind == NS_TIME && children)
+		n = &set->time_children->ns;
 	if (n)
 		ns_get(n);
 	nsproxy_put(set);

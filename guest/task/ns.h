@@ -22,6 +22,7 @@ struct net_ns;
 struct pid_ns;
 struct fs_context;
 struct task;
+struct time_ns;
 struct user_ns;
 struct uts_ns;
 
@@ -31,7 +32,7 @@ enum ns_kind {
 	NS_MNT,
 	NS_NET,
 	NS_PID,
-	NS_TIME, /* only the first one */
+	NS_TIME,
 	NS_USER,
 	NS_UTS,
 	NS_KINDS
@@ -63,6 +64,7 @@ struct nsproxy {
 	struct mount_ns *mnt; /* NULL until there is one */
 	struct net_ns *net;
 	struct pid_ns *pid; /* of children */
+	struct time_ns *time, *time_children; /* the second: of children and after exec */
 	struct uts_ns *uts;
 };
 
@@ -70,15 +72,18 @@ extern struct nsproxy nsproxy_root; /* the first ones; without mounts */
 
 /* ---- sets ---- */
 /* A private copy of `from` in which the kinds named by CLONE_NEW* flags are new, owned by `owner` (NULL: the first user namespace): pid below from's; ipc
- * and net empty; uts and mnt copies; cgroup with the current task's as its root. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
+ * and net empty; uts, time_children and
+ * mnt copies; cgroup with the current task's as its root. fs (may be NULL) is moved over to the copied mounts. 0, -ENOSPC (too many), -ENOMEM. May sleep. */
 int nsproxy_create(const struct nsproxy *from, u64 clone_flags, struct user_ns *owner,
 	struct fs_context *fs, struct nsproxy **out);
 void nsproxy_get(struct nsproxy *p);
 void nsproxy_put(struct nsproxy *p); /* may sleep with the last one; NULL is allowed */
-/* Of a set that no task has yet: replace one kind by another set's, or the mounts. They take references of their own. */
+/* Of a set that no task has yet: replace one kind by another set's (NS_TIME: that of children), or the mounts. They take references of their own. */
 void nsproxy_replace(struct nsproxy *p, struct ns *n);
 void nsproxy_join(struct nsproxy *p, enum ns_kind kind, const struct nsproxy *from);
 void nsproxy_set_mnt(struct nsproxy *p, struct mount_ns *mnt);
+/* Its task is one of the children that time_children was for. May sleep. */
+void nsproxy_enter_time(struct nsproxy *p);
 
 /* ---- who has which ---- */
 /* The current task's, or what the kernel thread acts in. Borrowed: valid until the task changes it itself. */

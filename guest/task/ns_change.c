@@ -12,6 +12,7 @@
 #include "task/access.h"
 #include "task/exec.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 #include "task/user_ns.h"
 
 #define NS_FLAGS_PROXY (NS_CLONE_FLAGS & ~CLONE_NEWUSER)
@@ -38,6 +39,22 @@ int ns_derive(struct nsproxy *from, u64 flags, const struct cred *c, struct fs_c
 	return nsproxy_create(from, flags, c->user_ns, fs, out);
 }
 
+int ns_enter_time(struct task *t)
+{
+	struct nsproxy *set;
+	int ret;
+
+	if (t->ns->time == t->ns->time_children)
+		return 0;
+	ret = nsproxy_create(t->ns, 0, NULL, NULL, &set);
+	if (ret)
+		return ret;
+	nsproxy_enter_time(set);
+	task_set_ns(t, set);
+	time_ns_map(set->time, t->as);
+	return 0;
+}
+
 static void change_abort(struct ns_change *ch)
 {
 	cred_put(ch->cred);
@@ -61,6 +78,8 @@ static void change_commit(struct task *t, struct ns_change *ch)
 		sig_unlock(t->group, flags);
 		fs_context_put(old);
 	}
+	if (ch->set && ch->set->time != t->ns->time)
+		time_ns_map(ch->set->time, t->as);
 	if (ch->set)
 		task_set_ns(t, ch->set);
 	if (ch->cred) {
@@ -184,12 +203,40 @@ static s64 enter_mnt(struct task *t, struct mount_ns *ns, struct ns_change *ch)
 	return 0;
 }
 
+static bool shares_memory(struct group *g, void *arg)
+{
+	struct task *t = *(struct task **)arg, *other;
+
+	list_for_each_entry (other, &g->tasks, group_link) {
+		if (other != t && other->as == t->as)
+			*(struct task **)arg = NULL;
+	}
+	return *(struct task **)arg != NULL;
+}
+
+/* The clocks that the vDSO reads belong to the address space: no other task may use it. */
+static s64 enter_time(struct task *t, struct time_ns *ns, struct ns_change *ch)
+{
+	struct task *alone = t;
+
+	group_for_each_in(&pid_ns_root, shares_memory, &alone);
+	if (!alone)
+		return -EUSERS;
+	if (!enter_allowed(change_cred(t, ch), &ns->ns))
+		return -EPERM;
+	nsproxy_replace(ch->set, &ns->ns);
+	nsproxy_enter_time(ch->set);
+	return 0;
+}
+
 static s64 enter_one(struct task *t, struct ns *n, struct ns_change *ch)
 {
 	if (n->kind == NS_USER)
 		return enter_user(t, container_of(n, struct user_ns, ns), ch);
 	if (n->kind == NS_MNT)
 		return enter_mnt(t, container_of(n, struct mount_ns, ns), ch);
+	if (n->kind == NS_TIME)
+		return enter_time(t, container_of(n, struct time_ns, ns), ch);
 	if (!enter_allowed(change_cred(t, ch), n))
 		return -EPERM;
 	/* Children live where the task does or deeper. */

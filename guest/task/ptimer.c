@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 
 /* How a C library names the CPU-time clocks of the caller: process or thread 0, scheduler's time. */
 #define PTIMER_OWN_PROCESS (-6)
@@ -41,7 +42,7 @@ static u64 ptimer_to_monotonic(int clock, u64 at)
 	u64 offset;
 
 	if (clock != CLOCK_REALTIME && clock != CLOCK_TAI)
-		return at;
+		return MAX(time_from_shown(clock, at), 1UL);
 	offset = clock_realtime() - clock_monotonic();
 	return at > offset ? at - offset : 1;
 }

@@ -10,6 +10,7 @@
 #include "mm/as.h"
 #include "task/access.h"
 #include "task/internal.h"
+#include "task/time_ns.h"
 #include "task/user_ns.h"
 
 /* ---- small files ---- */
@@ -226,6 +227,29 @@ static s64 pid_setgroups_write(struct proc_ctx *c, const struct file *f, char *t
 	s64 ret = user_ns_write_setgroups(cr->user_ns, f, text, len);
 
 	cred_put(cr);
+	return ret;
+}
+
+static int pid_timens_offsets(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct ns *n = task_get_one_ns(c->task, NS_TIME, true);
+
+	if (!n)
+		return -ESRCH;
+	time_ns_show_offsets(container_of(n, struct time_ns, ns), b);
+	ns_put(n);
+	return 0;
+}
+
+static s64 pid_timens_write(struct proc_ctx *c, const struct file *f, char *text, size_t len)
+{
+	struct ns *n = task_get_one_ns(c->task, NS_TIME, true);
+	s64 ret;
+
+	if (!n)
+		return -ESRCH;
+	ret = time_ns_write_offsets(container_of(n, struct time_ns, ns), f, text, len);
+	ns_put(n);
 	return ret;
 }
 
@@ -538,6 +562,7 @@ const struct proc_entry proc_pid_table[] = {
 	{ .name = "map_files", .mode = S_IFDIR | 0500, .dyn = &proc_map_files_dyn },
 	PROC_FILE("mountstats", proc_pid_mountstats),
 	{ .name = "task", .mode = S_IFDIR | 0555, .dyn = &task_dyn },
+	PROC_OWNED("timens_offsets", pid_timens_offsets, pid_timens_write),
 	{ .name = NULL },
 };
 static const struct proc_entry pid_entry = PROC_DIR("pid", proc_pid_table);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID/stat, status and limits. */
+#include <linux/time.h>
+
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 #include "fs/tty/tty.h"
@@ -10,6 +12,7 @@
 #include "task/seccomp.h"
 #include "task/internal.h"
 #include "task/signal.h"
+#include "task/time_ns.h"
 #include "task/user_ns.h"
 
 #define NSEC_PER_TICK 10000000UL /* USER_HZ is 100 */
@@ -147,7 +150,7 @@ int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
 		t->maj_flt + g->dead_majflt, g->child_majflt);
 	stat_times(b, g);
 	proc_printf(b, "%d %d %u 0 %lu ", 20 + t->nice, t->nice, g->ntasks,
-		t->start_time / NSEC_PER_TICK);
+		time_shown(CLOCK_BOOTTIME, t->start_time) / NSEC_PER_TICK);
 	stat_memory(b, as);
 	proc_printf(b, "%lu %lu %lu %lu 0 0 ", rlimit_soft(g, RLIMIT_RSS),
 		show ? as->code_start : 1UL, show ? as->code_end : 1UL,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc: what describes the whole system. */
+#include <linux/time.h>
+
 #include "cgroup/cgroup.h"
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
@@ -9,6 +11,7 @@
 #include "keys/keys.h"
 #include "lib/printf.h"
 #include "task/internal.h"
+#include "task/time_ns.h"
 #include "task/uts.h"
 
 #define NSEC_PER_TICK 10000000UL
@@ -22,7 +25,7 @@ static int root_version(struct proc_buf *b, struct proc_ctx *c)
 
 static int root_uptime(struct proc_buf *b, struct proc_ctx *c)
 {
-	u64 now = clock_monotonic() / (NSEC_PER_SEC / 100);
+	u64 now = time_shown(CLOCK_BOOTTIME, clock_monotonic()) / (NSEC_PER_SEC / 100);
 
 	(void)c;
 	proc_printf(b, "%lu.%02lu %lu.%02lu\n", now / 100, now % 100, 0UL, 0UL);
@@ -95,8 +98,8 @@ static int root_stat(struct proc_buf *b, struct proc_ctx *c)
 	proc_printf(b,
 		"intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n"
 		"softirq 0 0 0 0 0 0 0 0 0 0 0\n",
-		(clock_realtime() - clock_monotonic()) / NSEC_PER_SEC, READ_ONCE(pid_ns_root.last),
-		n.running, n.blocked);
+		(clock_realtime() - time_shown(CLOCK_BOOTTIME, clock_monotonic())) / NSEC_PER_SEC,
+		READ_ONCE(pid_ns_root.last), n.running, n.blocked);
 	return 0;
 }
 

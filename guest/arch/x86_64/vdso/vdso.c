@@ -38,7 +38,8 @@ static uint64_t vdso_tsc(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-static uint64_t vdso_now(int realtime)
+/* CLOCK_REALTIME, CLOCK_MONOTONIC or CLOCK_BOOTTIME. */
+static uint64_t vdso_now(int clock)
 {
 	const volatile struct vdso_data *d = &vdso_data;
 	uint64_t ns, tsc;
@@ -50,8 +51,10 @@ static uint64_t vdso_now(int realtime)
 		tsc = vdso_tsc();
 		tsc = tsc > d->base_tsc ? tsc - d->base_tsc : 0;
 		ns = (uint64_t)((unsigned __int128)tsc * d->mult >> d->shift);
-		if (realtime)
+		if (clock == CLOCK_REALTIME)
 			ns += d->realtime_offset;
+		else
+			ns += clock == CLOCK_BOOTTIME ? d->boottime_offset : d->monotonic_offset;
 		__asm__ volatile("" ::: "memory");
 	} while (d->seq != seq);
 	return ns;
@@ -64,13 +67,15 @@ int __vdso_clock_gettime(int clock, struct __kernel_timespec *ts)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-		ns = vdso_now(1);
+		ns = vdso_now(CLOCK_REALTIME);
 		break;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
+		ns = vdso_now(CLOCK_MONOTONIC);
+		break;
 	case CLOCK_BOOTTIME:
-		ns = vdso_now(0);
+		ns = vdso_now(CLOCK_BOOTTIME);
 		break;
 	default:
 		return (int)vdso_syscall(__NR_clock_gettime, clock, (long)ts, 0);
@@ -88,7 +93,7 @@ int __vdso_clock_getres(int clock, struct __kernel_timespec *ts)
 int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
 {
 	if (tv) {
-		uint64_t ns = vdso_now(1);
+		uint64_t ns = vdso_now(CLOCK_REALTIME);
 
 		tv->tv_sec = (long)(ns / NSEC_PER_SEC);
 		tv->tv_usec = (long)(ns % NSEC_PER_SEC / 1000);
@@ -102,7 +107,7 @@ int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
 
 __kernel_old_time_t __vdso_time(__kernel_old_time_t *t)
 {
-	__kernel_old_time_t now = (__kernel_old_time_t)(vdso_now(1) / NSEC_PER_SEC);
+	__kernel_old_time_t now = (__kernel_old_time_t)(vdso_now(CLOCK_REALTIME) / NSEC_PER_SEC);
 
 	if (t)
 		*t = now;

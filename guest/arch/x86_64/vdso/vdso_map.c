@@ -6,6 +6,8 @@
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/vdso/vdso_data.h"
 #include "kernel/clock.h"
+#include "kernel/errno.h"
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/random.h"
 #include "mm/as.h"
@@ -21,10 +23,17 @@ static union {
 	u8 page[PAGE_SIZE];
 } vdso_page __aligned(4096);
 
-/* Called again when the wall clock is set: programs may be reading. */
-void vdso_update(void)
+static struct spinlock vdso_lock; /* leaf; protects: vdso_others, and writing of all pages */
+static struct list_head vdso_others = LIST_HEAD_INIT(vdso_others);
+
+static struct vdso_data *vdso_data_of(const struct vdso_clocks *v)
 {
-	struct vdso_data *d = &vdso_page.data;
+	return page_va(v->page);
+}
+
+/* Programs may be reading. */
+static void vdso_fill(struct vdso_data *d)
+{
 	struct clock_params p;
 
 	clock_params(&p);
@@ -37,6 +46,51 @@ void vdso_update(void)
 	d->cpu_segment = arch_pvm ? 0 : CPU_SEGMENT;
 	barrier();
 	WRITE_ONCE(d->seq, d->seq + 1);
+}
+
+/* Called again when the wall clock is set. */
+void vdso_update(void)
+{
+	struct vdso_clocks *v;
+
+	spin_lock(&vdso_lock);
+	vdso_fill(&vdso_page.data);
+	list_for_each_entry (v, &vdso_others, link)
+		vdso_fill(vdso_data_of(v));
+	spin_unlock(&vdso_lock);
+}
+
+int vdso_clocks_init(struct vdso_clocks *v)
+{
+	v->page = page_alloc(0, GFP_ZERO);
+	if (!v->page)
+		return -ENOMEM;
+	spin_lock(&vdso_lock);
+	vdso_fill(vdso_data_of(v));
+	list_add_tail(&vdso_others, &v->link);
+	spin_unlock(&vdso_lock);
+	return 0;
+}
+
+/* Before a program reads them. */
+void vdso_clocks_set(struct vdso_clocks *v, s64 monotonic, s64 boottime)
+{
+	vdso_data_of(v)->monotonic_offset = (u64)monotonic;
+	vdso_data_of(v)->boottime_offset = (u64)boottime;
+}
+
+/* An address space may go on without the namespace, and has a reference of its own. */
+void vdso_clocks_fini(struct vdso_clocks *v)
+{
+	spin_lock(&vdso_lock);
+	list_del(&v->link);
+	spin_unlock(&vdso_lock);
+	page_put(v->page);
+}
+
+void arch_map_clocks(struct as *as, struct vdso_clocks *v)
+{
+	as_replace_special(as, VMA_VVAR, v ? v->page : page_of(image_pa(&vdso_page)));
 }
 
 /* A free range above the stack that the stack's last page table covers, or else of the mmap area: address space that was mapped for a moment. */
