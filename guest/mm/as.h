@@ -10,6 +10,7 @@
 #include "lib/atomic.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
+#include "mm/mempolicy.h"
 
 struct aio_ctx;
 struct file;
@@ -47,6 +48,7 @@ struct vma {
 	struct as *as;
 	struct mapping *mapping; /* page cache behind it (of the file or of shm), or NULL */
 	struct shm *shm; /* reference; shared memory without a file */
+	struct mempolicy policy;
 	struct list_head
 		map_link; /* mapping->vmas; lock: mapping->lock, which also guards start, end and pgoff of linked ones */
 	uaddr_t fault_next; /* where a sequential toucher faults next; a hint, unlocked */
@@ -149,6 +151,7 @@ int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key
 struct vma_stats {
 	u64 rss, anon, shared_clean, shared_dirty, private_clean, private_dirty, referenced, swap,
 		locked; /* pages */
+	u32 mapmax; /* page-table entries of the page that has most */
 };
 void vma_stats(struct vma *v, struct vma_stats *s);
 /* "[heap]", "[stack]", "[vdso]", "[vvar]", "/dev/zero (deleted)" for shared anonymous memory, or NULL: the file's path, or nothing. */

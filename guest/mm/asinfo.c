@@ -38,6 +38,7 @@ static void vma_stats_entry(const struct vma *v, pte_t e, struct vma_stats *s)
 	if (!p || (p->flags & PG_RESERVED))
 		return;
 	many = READ_ONCE(p->mapcount) > 1;
+	s->mapmax = MAX(s->mapmax, (u32)READ_ONCE(p->mapcount));
 	s->rss++;
 	s->referenced += pte_accessed(e);
 	s->anon += !!(p->flags & PG_ANON);

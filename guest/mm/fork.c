@@ -100,6 +100,7 @@ static struct vma *fork_vma(struct as *dst, struct vma *v)
 	copy->file = v->file;
 	copy->shm = v->shm;
 	copy->mapping = v->mapping;
+	copy->policy = v->policy;
 	if (copy->file)
 		file_get(copy->file);
 	if (copy->shm)

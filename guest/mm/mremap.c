@@ -97,6 +97,7 @@ static s64 remap_move(struct remap *r, struct vma *v, struct list_head *dead)
 	moved->file = v->file;
 	moved->shm = v->shm;
 	moved->mapping = v->mapping;
+	moved->policy = v->policy;
 	if (moved->file)
 		file_get(moved->file);
 	if (moved->shm)

@@ -228,6 +228,7 @@ int vma_split(struct vma *v, uaddr_t at)
 	hi->file = v->file;
 	hi->shm = v->shm;
 	hi->mapping = v->mapping;
+	hi->policy = v->policy;
 	if (hi->file)
 		file_get(hi->file);
 	if (hi->shm)
@@ -243,7 +244,7 @@ static bool vma_mergeable(const struct vma *a, const struct vma *b)
 {
 	if (a->end != b->start || a->flags != b->flags || a->file != b->file || a->shm != b->shm)
 		return false;
-	if (a->flags & (VMA_SPECIAL | VMA_GROWSDOWN))
+	if ((a->flags & (VMA_SPECIAL | VMA_GROWSDOWN)) || !mempolicy_equal(&a->policy, &b->policy))
 		return false;
 	return !vma_has_offset(a) || a->pgoff + (u64)vma_pages(a) == b->pgoff;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System calls on memory: decode and copy; the work is done in mm/. */
 #include <linux/membarrier.h>
-#include <linux/mempolicy.h>
 #include <linux/mman.h>
 
 #include "fs/fdtable.h"
@@ -204,104 +203,4 @@ s64 sys_pkey_mprotect(struct task *t, const struct sysargs *a)
 	if ((int)a->a[3] != -1)
 		return -EINVAL;
 	return as_mprotect(t->as, a->a[0], a->a[1], (u32)a->a[2]);
-}
-
-/* ---- memory policy: one node ---- */
-
-#define POLICY_MAX_NODES (PAGE_SIZE * 8)
-
-/* A node mask of the user: 0 with *has0 = node 0 is in it, or -errno. Other nodes do not exist. */
-static int policy_mask(uaddr_t mask, u64 maxnode, bool *has0)
-{
-	u64 bits = maxnode ? maxnode - 1 : 0, words = (bits + 63) / 64;
-
-	*has0 = false;
-	if (!mask || !bits)
-		return 0;
-	if (bits > POLICY_MAX_NODES)
-		return -EINVAL;
-	for (u64 i = 0; i < words; i++) {
-		u64 word;
-		int ret = get_user(word, mask + i * sizeof(word));
-
-		if (ret)
-			return ret;
-		if (i == words - 1 && bits % 64)
-			word &= (1UL << (bits % 64)) - 1;
-		if (word & ~(i ? 0UL : 1UL))
-			return -EINVAL;
-		*has0 |= !i && (word & 1);
-	}
-	return 0;
-}
-
-static int policy_check(u32 mode, uaddr_t mask, u64 maxnode)
-{
-	bool has0;
-	int ret = policy_mask(mask, maxnode, &has0);
-
-	if (ret)
-		return ret;
-	switch (mode & ~(u32)MPOL_MODE_FLAGS) {
-	case MPOL_DEFAULT:
-	case MPOL_LOCAL:
-		return has0 ? -EINVAL : 0;
-	case MPOL_PREFERRED:
-		return 0;
-	case MPOL_BIND:
-	case MPOL_INTERLEAVE:
-	case MPOL_PREFERRED_MANY:
-		return has0 ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
-	}
-}
-
-s64 sys_set_mempolicy(struct task *t, const struct sysargs *a)
-{
-	(void)t;
-	return policy_check((u32)a->a[0], a->a[1], a->a[2]);
-}
-
-s64 sys_mbind(struct task *t, const struct sysargs *a)
-{
-	u64 len = (a->a[1] + PAGE_SIZE - 1) & PAGE_MASK, end;
-	struct vma *v;
-	int ret = policy_check((u32)a->a[2], a->a[3], a->a[4]);
-
-	if (ret || MM_PAGE_OFFSET(a->a[0]) || __builtin_add_overflow(a->a[0], len, &end))
-		return ret ? ret : -EINVAL;
-	if (a->a[5] & ~(u64)MPOL_MF_VALID)
-		return -EINVAL;
-	if (end == a->a[0])
-		return 0;
-	rwsem_read_lock(&t->as->lock);
-	v = as_find_vma(t->as, a->a[0]);
-	ret = v && v->start <= a->a[0] ? 0 : -EFAULT;
-	rwsem_read_unlock(&t->as->lock);
-	return ret;
-}
-
-s64 sys_get_mempolicy(struct task *t, const struct sysargs *a)
-{
-	u32 flags = (u32)a->a[4];
-	u64 mask = flags & MPOL_F_MEMS_ALLOWED ? 1 : 0;
-	s32 mode = MPOL_DEFAULT;
-	int ret = 0;
-
-	(void)t;
-	if ((flags & ~(u32)(MPOL_F_NODE | MPOL_F_ADDR | MPOL_F_MEMS_ALLOWED)) ||
-		((flags & MPOL_F_MEMS_ALLOWED) && (flags & (MPOL_F_NODE | MPOL_F_ADDR))) ||
-		(!(flags & MPOL_F_ADDR) && a->a[3]) || (a->a[1] && a->a[2] < 1))
-		return -EINVAL;
-	if (a->a[0])
-		ret = put_user(mode, a->a[0]);
-	if (!ret && a->a[1]) {
-		u64 bytes = MIN((a->a[2] + 63) / 64, POLICY_MAX_NODES / 64) * sizeof(u64);
-
-		ret = clear_user(a->a[1], bytes);
-		if (!ret)
-			ret = put_user(mask, a->a[1]);
-	}
-	return ret;
 }

@@ -193,6 +193,7 @@ static void clone_copy_plain(struct task *t, const struct task *parent, u64 flag
 	t->blocked = parent->restore_blocked ? parent->saved_blocked : parent->blocked;
 	t->nice = parent->nice;
 	t->ioprio = parent->ioprio;
+	t->mempolicy = parent->mempolicy;
 	t->policy = parent->policy;
 	t->rt_priority = parent->rt_priority;
 	t->timer_slack = t->timer_slack_default = parent->timer_slack;

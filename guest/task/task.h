@@ -19,6 +19,7 @@
 #include "kernel/timer.h"
 #include "kernel/waitq.h"
 #include "lib/atomic.h"
+#include "mm/mempolicy.h"
 #include "task/cred.h"
 
 struct as;
@@ -134,6 +135,7 @@ struct task {
 	s32 nice;
 	u32 policy, rt_priority;
 	u16 ioprio; /* IOPRIO_PRIO_VALUE; 0 = none */
+	struct mempolicy mempolicy; /* own; others read it as it is */
 	struct {
 		s64 (*fn)(struct task *t);
 		u64 arg[5];

@@ -540,7 +540,7 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 			.show = proc_pid_mounts, \
 			.poll = proc_mounts_poll }, \
 		PROC_DIR("net", proc_net_table), PROC_DIR("ns", ns_table), \
-		PROC_FILE("oom_score", pid_oom_score), \
+		PROC_FILE("numa_maps", proc_pid_numa_maps), PROC_FILE("oom_score", pid_oom_score), \
 		PROC_TUNE("oom_score_adj", pid_oom_score_adj, pid_oom_write), \
 		PROC_FILE("personality", pid_personality), PROC_MAGIC("root", root), \
 		PROC_TUNE("timerslack_ns", pid_timerslack, pid_timerslack_write), \

@@ -275,7 +275,7 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 	proc_printf(b, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t0", cpus);
 	if (cpu_count() > 1)
 		proc_printf(b, "-%u", cpu_count() - 1);
-	proc_printf(b, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+	proc_printf(b, "\nMems_allowed:\t00000000,00000001\nMems_allowed_list:\t0\n");
 	proc_printf(b, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		t->thread ? t->thread->nvcsw : 0, t->thread ? t->thread->nivcsw : 0);
 	return 0;

@@ -125,6 +125,8 @@ int proc_pid_environ(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_auxv(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_statm(struct proc_buf *b, struct proc_ctx *c);
 extern const struct file_ops proc_mem_ops;
+/* pidpages.c */
+int proc_pid_numa_maps(struct proc_buf *b, struct proc_ctx *c);
 /* pidstat.c */
 int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_status(struct proc_buf *b, struct proc_ctx *c);

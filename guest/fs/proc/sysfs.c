@@ -5,6 +5,7 @@
 
 #include "kernel/sched.h"
 #include "lib/printf.h"
+#include "mm/page.h"
 
 #define SYSFS_MAGIC_ 0x62656572u
 
@@ -95,11 +96,58 @@ static const struct proc_entry cpus_table[] = {
 	PROC_FILE("present", show_range),
 	{ .name = NULL },
 };
+
+/* ---- memory: one node has all of it and all processors ---- */
+static int node_cpumap(struct proc_buf *b, struct proc_ctx *c)
+{
+	u32 n = cpu_count();
+
+	(void)c;
+	for (u32 word = (n - 1) / 32 + 1; word-- > 0;) {
+		u32 bits = n - word * 32 >= 32 ? ~0u : (1u << (n - word * 32)) - 1;
+
+		if (word == (n - 1) / 32)
+			proc_printf(b, "%x", bits);
+		else
+			proc_printf(b, ",%08x", bits);
+	}
+	proc_printf(b, "\n");
+	return 0;
+}
+
+static int node_distance(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "10\n");
+	return 0;
+}
+
+static int node_meminfo(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct page_stats s;
+
+	(void)c;
+	page_stats(&s);
+	proc_printf(b,
+		"Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\n"
+		"Node 0 MemUsed:        %8lu kB\nNode 0 FilePages:      %8lu kB\n"
+		"Node 0 AnonPages:      %8lu kB\nNode 0 Slab:           %8lu kB\n",
+		s.total * 4, s.free * 4, (s.total - s.free) * 4, s.cached * 4, s.anon * 4,
+		s.slab * 4);
+	return 0;
+}
+
 static const struct proc_entry node0_table[] = {
 	PROC_FILE("cpulist", show_range),
+	PROC_FILE("cpumap", node_cpumap),
+	PROC_FILE("distance", node_distance),
+	PROC_FILE("meminfo", node_meminfo),
 	{ .name = NULL },
 };
 static const struct proc_entry nodes_table[] = {
+	PROC_FILE("has_cpu", show_zero),
+	PROC_FILE("has_memory", show_zero),
+	PROC_FILE("has_normal_memory", show_zero),
 	PROC_DIR("node0", node0_table),
 	PROC_FILE("online", show_zero),
 	PROC_FILE("possible", show_zero),
