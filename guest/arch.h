@@ -8,6 +8,7 @@
 
 #include "arch/x86_64/regs.h"
 #include "kernel/sched.h"
+#include "lib/atomic.h"
 #include "lib/types.h"
 
 #define CM_MAX_CPUS 16 /* CM_CPUS_MAX */
@@ -67,6 +68,11 @@ static inline bool pte_dirty(pte_t e)
 static inline bool pte_accessed(pte_t e)
 {
 	return e & 0x20;
+}
+/* As another CPU's program may use the page: the processor sets bits meanwhile. */
+static inline void pte_forget_access(pte_t *slot)
+{
+	atomic_and(slot, ~0x20UL);
 }
 static inline paddr_t pte_pa(pte_t e)
 {

@@ -154,6 +154,17 @@ struct vma_stats {
 	u32 mapmax; /* page-table entries of the page that has most */
 };
 void vma_stats(struct vma *v, struct vma_stats *s);
+/* For /proc/PID/pagemap. */
+struct page_place {
+	bool there;
+	bool file; /* of a file, or shared */
+	bool alone; /* no other entry points at the page */
+	paddr_t pa;
+};
+void as_page_place(struct as *as, uaddr_t addr, struct page_place *out);
+/* For /proc/PID/clear_refs: forget what was accessed, in mappings without and with an object. May sleep. */
+void as_clear_accessed(struct as *as, bool anon, bool object);
+void as_reset_peak(struct as *as); /* of resident memory: what there is now */
 /* "[heap]", "[stack]", "[vdso]", "[vvar]", "/dev/zero (deleted)" for shared anonymous memory, or NULL: the file's path, or nothing. */
 const char *vma_name(const struct vma *v);
 

@@ -13,6 +13,8 @@
 
 /* ---- vma.c ---- */
 struct vma *vma_create(struct as *as, uaddr_t start, uaddr_t end, u32 flags);
+/* A new one shows the object of another, with its policy; the offset is the caller's to set. */
+void vma_share_object(struct vma *v, const struct vma *from);
 /* Puts it into the tree, the mapping's list and the counters; file and shm references are the vma's already. */
 void vma_insert(struct vma *v);
 /* Takes it out of all three; not freed. */

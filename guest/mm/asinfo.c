@@ -67,6 +67,56 @@ void vma_stats(struct vma *v, struct vma_stats *s)
 	s->locked = v->flags & VMA_LOCKED ? s->rss : 0;
 }
 
+void as_page_place(struct as *as, uaddr_t addr, struct page_place *out)
+{
+	pte_t *slot;
+
+	*out = (struct page_place){ .there = false };
+	spin_lock(&as->pt_lock);
+	slot = pgt_walk(&as->pt, addr, false);
+	if (slot && *slot) {
+		struct page *p = page_of(pte_pa(*slot));
+		bool counted = p && !(p->flags & PG_RESERVED);
+
+		out->there = true;
+		out->pa = pte_pa(*slot);
+		out->file = counted && !(p->flags & PG_ANON);
+		out->alone = counted && READ_ONCE(p->mapcount) == 1;
+	}
+	spin_unlock(&as->pt_lock);
+}
+
+static void vma_clear_accessed(struct vma *v)
+{
+	uaddr_t va = v->start;
+	pte_t *slot;
+
+	spin_lock(&v->as->pt_lock);
+	while ((slot = pgt_walk_next(&v->as->pt, &va, v->end))) {
+		uaddr_t stop = MIN(v->end, pte_table_end(va));
+
+		for (; va < stop; va += PAGE_SIZE, slot++)
+			pte_forget_access(slot);
+	}
+	spin_unlock(&v->as->pt_lock);
+}
+
+void as_clear_accessed(struct as *as, bool anon, bool object)
+{
+	rwsem_write_lock(&as->lock);
+	for (struct vma *v = as_find_vma(as, 0); v; v = vma_next(v)) {
+		if (v->file || v->shm ? object : anon)
+			vma_clear_accessed(v);
+	}
+	tlb_flush(&as->pt, ~0UL, 0, USER_TOP);
+	rwsem_write_unlock(&as->lock);
+}
+
+void as_reset_peak(struct as *as)
+{
+	WRITE_ONCE(as->hiwater_rss, as_rss(as));
+}
+
 const char *vma_name(const struct vma *v)
 {
 	if (v->shm)

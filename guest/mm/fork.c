@@ -97,14 +97,7 @@ static struct vma *fork_vma(struct as *dst, struct vma *v)
 	if (!copy)
 		return NULL;
 	copy->pgoff = v->pgoff;
-	copy->file = v->file;
-	copy->shm = v->shm;
-	copy->mapping = v->mapping;
-	copy->policy = v->policy;
-	if (copy->file)
-		file_get(copy->file);
-	if (copy->shm)
-		shm_get(copy->shm);
+	vma_share_object(copy, v);
 	vma_insert(copy);
 	return copy;
 }

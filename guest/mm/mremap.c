@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mremap: growing, shrinking and moving a mapping with its pages. */
+/* mremap: growing, shrinking and moving a mapping with its pages; duplicating one of a shared object. */
 #include <linux/capability.h>
 #include <linux/mman.h>
 
@@ -94,14 +94,7 @@ static s64 remap_move(struct remap *r, struct vma *v, struct list_head *dead)
 	if (!moved)
 		return -ENOMEM;
 	moved->pgoff = v->pgoff;
-	moved->file = v->file;
-	moved->shm = v->shm;
-	moved->mapping = v->mapping;
-	moved->policy = v->policy;
-	if (moved->file)
-		file_get(moved->file);
-	if (moved->shm)
-		shm_get(moved->shm);
+	vma_share_object(moved, v);
 	vma_insert(moved);
 	remap_entries(v, (uaddr_t)to, keep);
 	if (!(r->flags & MREMAP_DONTUNMAP))
@@ -111,6 +104,29 @@ static s64 remap_move(struct remap *r, struct vma *v, struct list_head *dead)
 	if (r->flags & MREMAP_DONTUNMAP)
 		ret = vma_change_flags(as, r->old, r->old + r->old_len, 0, VMA_LOCKED, dead);
 	return ret ? ret : to;
+}
+
+/* Length 0: the same pages of a shared object once more, from `old` on. v is what is mapped there. */
+static s64 remap_duplicate(struct remap *r, struct vma *v, struct list_head *dead)
+{
+	u64 skip = (r->old - v->start) >> PAGE_SHIFT;
+	s64 to = r->flags & MREMAP_FIXED
+			 ? (s64)r->target
+			 : vma_find_hole(r->as, r->new_len, MMAP_MIN_ADDR, r->as->mmap_base);
+	struct vma *copy;
+
+	if (to < 0)
+		return to;
+	if (r->as->nvmas >= READ_ONCE(as_max_vmas))
+		return -ENOMEM;
+	copy = vma_create(r->as, (uaddr_t)to, (uaddr_t)to + r->new_len, v->flags);
+	if (!copy)
+		return -ENOMEM;
+	copy->pgoff = v->pgoff + skip;
+	vma_share_object(copy, v);
+	vma_insert(copy);
+	vma_merge(copy, dead);
+	return to;
 }
 
 static bool remap_may_grow(struct remap *r, struct vma *v)
@@ -154,12 +170,16 @@ static s64 remap_locked(struct remap *r, struct list_head *dead)
 		return (s64)r->old;
 	if (!v || v->end < old_end)
 		return -EFAULT;
+	if (!r->old_len && !(v->flags & VMA_SHARED))
+		return -EINVAL;
 	/* The vDSO moves as a whole. */
 	if ((v->flags & VMA_SPECIAL) && (r->new_len != r->old_len || v->start != r->old ||
 						v->end != old_end || (r->flags & MREMAP_DONTUNMAP)))
 		return -EINVAL;
 	if (!remap_may_grow(r, v))
 		return (v->flags & VMA_LOCKED) ? -EAGAIN : -ENOMEM;
+	if (!r->old_len)
+		return r->flags & MREMAP_MAYMOVE ? remap_duplicate(r, v, dead) : -ENOMEM;
 	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && v->end == old_end &&
 		r->old <= USER_TOP - r->new_len &&
 		vma_room_free(as, old_end, r->old + r->new_len)) {
@@ -186,8 +206,8 @@ s64 as_mremap(struct as *as, uaddr_t old, u64 old_len, u64 new_len, u32 flags, u
 	if ((flags & MREMAP_DONTUNMAP) && (!(flags & MREMAP_MAYMOVE) || r.old_len != r.new_len))
 		return -EINVAL;
 	if ((flags & ~(u32)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
-		(old & (PAGE_SIZE - 1)) || !r.old_len || !r.new_len || r.new_len > USER_TOP ||
-		r.old_len > USER_TOP)
+		(old & (PAGE_SIZE - 1)) || (old_len && !r.old_len) || !r.new_len ||
+		r.new_len > USER_TOP || r.old_len > USER_TOP)
 		return -EINVAL;
 	if (old > USER_TOP - r.old_len)
 		return -EFAULT;

@@ -127,6 +127,18 @@ struct vma *vma_create(struct as *as, uaddr_t start, uaddr_t end, u32 flags)
 	return v;
 }
 
+void vma_share_object(struct vma *v, const struct vma *from)
+{
+	v->file = from->file;
+	v->shm = from->shm;
+	v->mapping = from->mapping;
+	v->policy = from->policy;
+	if (v->file)
+		file_get(v->file);
+	if (v->shm)
+		shm_get(v->shm);
+}
+
 static void vma_tree_insert(struct vma *v)
 {
 	struct rb_node **link = &v->as->vmas.node, *parent = NULL;
@@ -225,14 +237,7 @@ int vma_split(struct vma *v, uaddr_t at)
 	hi = vma_create(v->as, at, v->end, v->flags);
 	if (!hi)
 		return -ENOMEM;
-	hi->file = v->file;
-	hi->shm = v->shm;
-	hi->mapping = v->mapping;
-	hi->policy = v->policy;
-	if (hi->file)
-		file_get(hi->file);
-	if (hi->shm)
-		shm_get(hi->shm);
+	vma_share_object(hi, v);
 	if (vma_has_offset(v))
 		hi->pgoff = v->pgoff + ((at - v->start) >> PAGE_SHIFT);
 	vma_resize(v, v->start, at);

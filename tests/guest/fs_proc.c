@@ -3,9 +3,11 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "fs_tap.h"
@@ -222,6 +224,31 @@ static void test_system(void)
 	is(unlink("/proc/version"), -EPERM);
 }
 
+static void test_sched(void)
+{
+	char want[80];
+	struct sched_param p = { 0 };
+
+	prctl(PR_SET_NAME, "a name");
+	snprintf(want, sizeof(want), "a name (%d, #threads: 1)\n--------", getpid());
+	ok(has("/proc/self/sched", want), "sched: name, number, threads");
+	ok(has("/proc/self/sched",
+		   "\npolicy                                       :                    0\n") &&
+			has("/proc/self/sched",
+				"\nprio                                         :                  120\n"),
+		"sched: policy and priority");
+	sched_setscheduler(0, SCHED_BATCH, &p);
+	setpriority(PRIO_PROCESS, 0, 5);
+	ok(has("/proc/self/sched",
+		   "\npolicy                                       :                    3\n") &&
+			has("/proc/self/sched",
+				"\nprio                                         :                  125\n"),
+		"sched: others");
+	sched_setscheduler(0, SCHED_OTHER, &p);
+	ok(has("/proc/self/sched", "\nnr_voluntary_switches                        :"),
+		"sched: switches");
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
@@ -240,5 +267,6 @@ int main(int argc, char **argv)
 	test_smaps();
 	test_syscall();
 	test_system();
+	test_sched();
 	return tap_end();
 }

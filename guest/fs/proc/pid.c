@@ -36,7 +36,7 @@ static int pid_oom_score_adj(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
-static bool parse_int(const char *s, s64 *out)
+bool proc_parse_int(const char *s, s64 *out)
 {
 	bool neg = *s == '-';
 	u64 v = 0;
@@ -81,7 +81,7 @@ static s64 pid_oom_write(struct proc_ctx *c, char *text, size_t len)
 	struct group *g = c->task->group;
 	s64 v;
 
-	if (!parse_int(text, &v) || v < -1000 || v > 1000)
+	if (!proc_parse_int(text, &v) || v < -1000 || v > 1000)
 		return -EINVAL;
 	if (v < g->oom_score_adj && !fs_capable(CAP_SYS_RESOURCE))
 		return -EACCES;
@@ -99,7 +99,7 @@ static s64 pid_timerslack_write(struct proc_ctx *c, char *text, size_t len)
 {
 	s64 v;
 
-	if (!parse_int(text, &v) || v < 0)
+	if (!proc_parse_int(text, &v) || v < 0)
 		return -EINVAL;
 	if (c->task != task_current() && !fs_capable(CAP_SYS_NICE))
 		return -EPERM;
@@ -520,6 +520,7 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 
 #define PID_COMMON \
 	PROC_FILE("auxv", proc_pid_auxv), PROC_FILE("cgroup", pid_cgroup), \
+		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = proc_pid_clear_refs }, \
 		PROC_FILE("cmdline", proc_pid_cmdline), \
 		PROC_TUNE("comm", pid_comm, pid_comm_write), \
 		PROC_TUNE("coredump_filter", pid_dump_filter, pid_dump_filter_write), \
@@ -542,9 +543,11 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_DIR("net", proc_net_table), PROC_DIR("ns", ns_table), \
 		PROC_FILE("numa_maps", proc_pid_numa_maps), PROC_FILE("oom_score", pid_oom_score), \
 		PROC_TUNE("oom_score_adj", pid_oom_score_adj, pid_oom_write), \
+		{ .name = "pagemap", .mode = S_IFREG | 0400, .fops = &proc_pagemap_ops }, \
 		PROC_FILE("personality", pid_personality), PROC_MAGIC("root", root), \
 		PROC_TUNE("timerslack_ns", pid_timerslack, pid_timerslack_write), \
-		PROC_FILE("schedstat", pid_schedstat), PROC_FILE("sessionid", pid_sessionid), \
+		PROC_FILE("sched", proc_pid_sched), PROC_FILE("schedstat", pid_schedstat), \
+		PROC_FILE("sessionid", pid_sessionid), \
 		PROC_OWNED("setgroups", pid_setgroups, pid_setgroups_write), \
 		PROC_FILE("smaps", proc_pid_smaps), \
 		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), \

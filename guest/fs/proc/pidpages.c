@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID: where the pages of the address space are. */
+#include <linux/capability.h>
+#include <linux/fs.h>
+
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 #include "mm/as.h"
+#include "mm/page.h"
 #include "task/access.h"
 #include "task/task.h"
+#include "task/user_ns.h"
 
 #define POLICY_TEXT 40u
 
@@ -86,4 +91,117 @@ int proc_pid_numa_maps(struct proc_buf *b, struct proc_ctx *c)
 	}
 	kfree(path);
 	return 0;
+}
+
+/* ---- /proc/PID/pagemap ---- */
+#define PAGEMAP_PRESENT	  (1UL << 63)
+#define PAGEMAP_FILE	  (1UL << 61)
+#define PAGEMAP_EXCLUSIVE (1UL << 56)
+#define PAGEMAP_ENTRIES	  (PAGE_SIZE / sizeof(u64))
+
+static u64 pagemap_entry(const struct page_place *p, bool numbers)
+{
+	u64 e = PAGEMAP_PRESENT;
+
+	if (!p->there)
+		return 0;
+	if (p->file)
+		e |= PAGEMAP_FILE;
+	if (p->alone)
+		e |= PAGEMAP_EXCLUSIVE;
+	return numbers ? e | p->pa >> PAGE_SHIFT : e;
+}
+
+/* Entries from page number `first` on: how many; 0 at the end of the address space. */
+static u32 pagemap_fill(struct as *as, u64 first, u64 *out, u32 n, bool numbers)
+{
+	u64 end = USER_TOP >> PAGE_SHIFT;
+
+	n = first >= end ? 0 : (u32)MIN(n, end - first);
+	for (u32 i = 0; i < n; i++) {
+		struct page_place p;
+
+		as_page_place(as, (first + i) << PAGE_SHIFT, &p);
+		out[i] = pagemap_entry(&p, numbers);
+	}
+	return n;
+}
+
+static s64 pagemap_copy(struct as *as, struct uio *u, u64 *pos, u64 *entries, bool numbers)
+{
+	s64 done = 0;
+
+	while (u->left) {
+		u32 n = pagemap_fill(as, *pos / sizeof(u64), entries,
+			(u32)MIN(u->left / sizeof(u64), PAGEMAP_ENTRIES), numbers);
+		size_t got = uio_write(u, entries, n * sizeof(u64));
+
+		*pos += got;
+		done += (s64)got;
+		if (got < n * sizeof(u64))
+			return done ? done : -EFAULT;
+		if (!n)
+			break;
+	}
+	return done;
+}
+
+static s64 pagemap_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct proc_ctx *c = &proc_node(f->inode)->ctx;
+	struct as *as;
+	u64 *entries;
+	s64 ret;
+
+	if (!task_may_access_fs(c->task))
+		return -EACCES;
+	if (*pos % sizeof(u64) || u->left % sizeof(u64))
+		return -EINVAL;
+	as = task_get_as(c->task);
+	if (!as)
+		return 0;
+	entries = page_alloc_va(0, 0);
+	/* Numbers of pages tell of the machine: they are for those who may do all in it. */
+	ret = entries ? pagemap_copy(as, u, pos, entries,
+				file_ns_capable(f, &user_ns_root, CAP_SYS_ADMIN))
+		      : -ENOMEM;
+	if (entries)
+		page_free_va(entries, 0);
+	as_put(as);
+	return ret;
+}
+
+static s64 pagemap_llseek(struct file *f, s64 off, int whence)
+{
+	return file_llseek_generic(f, off, whence == SEEK_END ? -1 : whence, 0);
+}
+
+const struct file_ops proc_pagemap_ops = { .read = pagemap_read, .llseek = pagemap_llseek };
+
+/* ---- /proc/PID/clear_refs ---- */
+enum clear_refs {
+	CLEAR_ALL = 1,
+	CLEAR_ANON,
+	CLEAR_FILE,
+	CLEAR_SOFT_DIRTY,
+	CLEAR_PEAK
+};
+
+/* Soft-dirty marks are not kept, as by a Linux without CONFIG_MEM_SOFT_DIRTY, where clearing them is without effect. */
+s64 proc_pid_clear_refs(struct proc_ctx *c, char *text, size_t len)
+{
+	struct as *as;
+	s64 what;
+
+	if (!proc_parse_int(text, &what) || what < CLEAR_ALL || what > CLEAR_PEAK)
+		return -EINVAL;
+	as = task_get_as(c->task);
+	if (!as)
+		return (s64)len;
+	if (what == CLEAR_PEAK)
+		as_reset_peak(as);
+	else if (what != CLEAR_SOFT_DIRTY)
+		as_clear_accessed(as, what != CLEAR_FILE, what != CLEAR_ANON);
+	as_put(as);
+	return (s64)len;
 }

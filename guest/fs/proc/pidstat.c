@@ -281,6 +281,46 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+/* ---- /proc/PID/sched ---- */
+static void sched_number(struct proc_buf *b, const char *name, u64 v)
+{
+	proc_printf(b, "%-45s:%21lu\n", name, v);
+}
+
+static void sched_ns(struct proc_buf *b, const char *name, u64 ns)
+{
+	proc_printf(b, "%-45s:%14lu.%06lu\n", name, ns / NSEC_PER_MSEC, ns % NSEC_PER_MSEC);
+}
+
+/* The kernel's number: 0 is the most urgent, 120 that of nice 0. */
+static u64 sched_prio(const struct task *t)
+{
+	if (t->policy == SCHED_FIFO || t->policy == SCHED_RR)
+		return 99 - t->rt_priority;
+	return (u64)(120 + t->nice);
+}
+
+/* Of what Linux has here, what there is: no averages of load. */
+int proc_pid_sched(struct proc_buf *b, struct proc_ctx *c)
+{
+	struct task *t = c->task;
+	const struct thread *th = t->thread;
+
+	proc_printf(b, "%.15s (%d, #threads: %u)\n", t->comm, pid_nr_ns(t->id, c->ns),
+		t->group->ntasks);
+	proc_printf(b, "-------------------------------------------------------------------\n");
+	if (th) {
+		sched_ns(b, "se.vruntime", th->vruntime);
+		sched_ns(b, "se.sum_exec_runtime", th->utime_ns + th->stime_ns);
+		sched_number(b, "nr_switches", th->nvcsw + th->nivcsw);
+		sched_number(b, "nr_voluntary_switches", th->nvcsw);
+		sched_number(b, "nr_involuntary_switches", th->nivcsw);
+	}
+	sched_number(b, "policy", t->policy);
+	sched_number(b, "prio", sched_prio(t));
+	return 0;
+}
+
 static void limit_value(struct proc_buf *b, u64 v)
 {
 	char text[24];

@@ -107,6 +107,8 @@ static inline struct proc_node *proc_node(const struct inode *inode)
 /* A new instance with `root` as its root directory, which shows the processes of the current pid namespace. */
 int proc_mount_tree(
 	const char *fstype, u32 magic, const struct proc_entry *root, struct super **out);
+bool proc_parse_int(
+	const char *s, s64 *out); /* what a program writes: decimal, with a sign or not */
 bool proc_number(const char *s, u64 *out); /* decimal without leading zeroes */
 
 extern const struct proc_entry proc_root_table[], proc_sys_table[], proc_pid_table[];
@@ -127,8 +129,11 @@ int proc_pid_statm(struct proc_buf *b, struct proc_ctx *c);
 extern const struct file_ops proc_mem_ops;
 /* pidpages.c */
 int proc_pid_numa_maps(struct proc_buf *b, struct proc_ctx *c);
+s64 proc_pid_clear_refs(struct proc_ctx *c, char *text, size_t len);
+extern const struct file_ops proc_pagemap_ops;
 /* pidstat.c */
 int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c);
+int proc_pid_sched(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_status(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_limits(struct proc_buf *b, struct proc_ctx *c);
 /* pidfd.c */
