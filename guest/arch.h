@@ -129,6 +129,11 @@ void arch_set_fsbase(u64 base); /* current thread, at once */
 void arch_set_gsbase(u64 base);
 u64 arch_get_fsbase(void); /* current thread: what the program's own WRFSBASE left there too */
 u64 arch_get_gsbase(void);
+/* What a new thread has of another: segment registers and their bases, as of fpu_save_current, and whether it may read the counter. */
+void arch_inherit(struct thread *to, const struct thread *from);
+/* May the current program read the time stamp counter (RDTSC)? If not, it is a SIGSEGV. -EINVAL: the platform cannot forbid it. */
+int arch_set_tsc(bool allowed);
+bool arch_get_tsc(void);
 /* Map the vDSO into a new address space, above the stack's end if there is room, and set as->vdso (0 = there is none). 0 or -errno. */
 int arch_map_vdso(struct as *as, uaddr_t above);
 void vdso_update(void); /* bring its data pages up to date with kernel/clock */
@@ -147,8 +152,9 @@ u64 arch_hwcap(void);
 u64 arch_hwcap2(void);
 
 /* Called by the architecture; provided by other rooms: */
-void syscall_dispatch(struct
-	regs *r); /* syscall/dispatch.c; r->orig_rax = number, result in r->rax; interrupts enabled */
+/* syscall/dispatch.c; r->orig_rax = number, result in r->rax; interrupts enabled */
+void syscall_dispatch(struct regs *r);
+void syscall_dispatch_compat(struct regs *r); /* the same, made by int $0x80 */
 /* mm/fault.c: a page fault on a user address, from user or kernel mode; interrupts enabled. 0 = retry the access, -EFAULT = SIGSEGV
  * (SEGV_MAPERR), -EACCES = SIGSEGV (SEGV_ACCERR), -EIO = SIGBUS, -ENOMEM = SIGKILL (out of memory). */
 #define FAULT_WRITE 1u

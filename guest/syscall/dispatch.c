@@ -7,6 +7,7 @@
 #include "arch.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
+#include "syscall/compat.h"
 #include "syscall/handlers.h"
 #include "syscall/trace.h"
 #include "task/ptrace.h"
@@ -40,12 +41,20 @@ s64 sys_denied(struct task *t, const struct sysargs *a)
 	return -EPERM;
 }
 
-static inline struct sysargs dispatch_args(const struct regs *r)
+static inline struct sysargs dispatch_args(const struct regs *r, bool compat)
 {
-	return (struct sysargs){ { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+	struct sysargs a;
+
+	regs_call_args(r, compat, a.a);
+	return a;
 }
 
 /* The upper half of RAX is nobody's, as in Linux. */
+static inline u32 dispatch_number(const struct regs *r, bool compat)
+{
+	return compat ? compat_number((u32)r->orig_rax) : (u32)r->orig_rax;
+}
+
 static inline s64 dispatch_run(struct task *t, u32 nr, const struct sysargs *a)
 {
 	syscall_fn fn = nr < ARRAY_SIZE(dispatch_table) ? dispatch_table[nr] : NULL;
@@ -54,7 +63,7 @@ static inline s64 dispatch_run(struct task *t, u32 nr, const struct sysargs *a)
 }
 
 /* A tracer or a filter looks at the call first, and may change it or leave it out: then its result is what they put into RAX. */
-static s64 dispatch_watched(struct task *t, struct regs *r, u32 work)
+static s64 dispatch_watched(struct task *t, struct regs *r, u32 work, bool compat)
 {
 	struct sysargs a;
 	s64 ret;
@@ -66,22 +75,23 @@ static s64 dispatch_watched(struct task *t, struct regs *r, u32 work)
 		return ret;
 	if ((int)r->orig_rax == -1)
 		return (s64)r->rax;
-	a = dispatch_args(r);
-	return dispatch_run(t, (u32)r->orig_rax, &a);
+	a = dispatch_args(r, compat);
+	return dispatch_run(t, dispatch_number(r, compat), &a);
 }
 
-void syscall_dispatch(struct regs *r)
+/* Inlined: stacks show the entry that it belongs to. */
+__attribute__((always_inline)) static inline void dispatch(struct regs *r, bool compat)
 {
 	struct task *t = task_current();
-	struct sysargs a = dispatch_args(r);
-	u32 nr = (u32)r->orig_rax;
+	struct sysargs a = dispatch_args(r, compat);
+	u32 nr = dispatch_number(r, compat);
 	u32 work = READ_ONCE(t->call_work);
 	bool traced = trace_calls_on();
 	s64 ret;
 
 	if (traced)
 		trace_enter(t, nr, &a);
-	ret = likely(!work) ? dispatch_run(t, nr, &a) : dispatch_watched(t, r, work);
+	ret = likely(!work) ? dispatch_run(t, nr, &a) : dispatch_watched(t, r, work, compat);
 	if (traced)
 		trace_leave(t, nr, &a, ret);
 	r->rax = (u64)ret;
@@ -92,4 +102,18 @@ void syscall_dispatch(struct regs *r)
 	/* Only the signal code turns these into something that a program may see. */
 	if (unlikely(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK))
 		t->thread->interrupted = true;
+}
+
+void syscall_dispatch(struct regs *r)
+{
+	dispatch(r, false);
+}
+
+void syscall_dispatch_compat(struct regs *r)
+{
+	struct task *t = task_current();
+
+	t->compat_call = true;
+	dispatch(r, true);
+	t->compat_call = false;
 }

@@ -166,6 +166,37 @@ static s64 prctl_cred(struct task *t, const struct sysargs *a)
 	}
 }
 
+/* As Linux where no mitigation is on: nothing of it is a program's to change. What the host does for the whole machine is not seen here. */
+static s64 speculation_get(u64 which)
+{
+	switch (which) {
+	case PR_SPEC_STORE_BYPASS:
+	case PR_SPEC_INDIRECT_BRANCH:
+		return PR_SPEC_ENABLE;
+	case PR_SPEC_L1D_FLUSH:
+		return PR_SPEC_FORCE_DISABLE;
+	default:
+		return -ENODEV;
+	}
+}
+
+static s64 speculation_set(u64 which, u64 control)
+{
+	switch (which) {
+	case PR_SPEC_STORE_BYPASS:
+		return -ENXIO;
+	case PR_SPEC_INDIRECT_BRANCH:
+		if (control == PR_SPEC_ENABLE)
+			return 0;
+		return control == PR_SPEC_DISABLE || control == PR_SPEC_FORCE_DISABLE ? -EPERM
+										      : -ERANGE;
+	case PR_SPEC_L1D_FLUSH:
+		return -EPERM;
+	default:
+		return -ENODEV;
+	}
+}
+
 s64 sys_prctl(struct task *t, const struct sysargs *a)
 {
 	u64 arg = a->a[1];
@@ -202,8 +233,16 @@ s64 sys_prctl(struct task *t, const struct sysargs *a)
 	case PR_GET_TIMERSLACK:
 		return (s64)MIN(t->timer_slack, (u64)INT64_MAX);
 	case PR_GET_TSC:
-		v = PR_TSC_ENABLE;
+		v = arch_get_tsc() ? PR_TSC_ENABLE : PR_TSC_SIGSEGV;
 		return put_user(v, arg);
+	case PR_SET_TSC:
+		if (arg != PR_TSC_ENABLE && arg != PR_TSC_SIGSEGV)
+			return -EINVAL;
+		return arch_set_tsc(arg == PR_TSC_ENABLE);
+	case PR_GET_SPECULATION_CTRL:
+		return a->a[2] || a->a[3] || a->a[4] ? -EINVAL : speculation_get(arg);
+	case PR_SET_SPECULATION_CTRL:
+		return a->a[3] || a->a[4] ? -EINVAL : speculation_set(arg, a->a[2]);
 	case PR_GET_THP_DISABLE:
 		return a->a[1] || a->a[2] || a->a[3] || a->a[4] ? -EINVAL : 0;
 	case PR_GET_TIMING:

@@ -265,32 +265,24 @@ static s64 set_options(struct task *t, u64 options)
 	return 0;
 }
 
-static void call_args(u64 *args, const u64 *regs)
-{
-	static const u8 order[6] = { 14, 13, 12, 7, 9, 8 }; /* RDI RSI RDX R10 R8 R9 */
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(order); i++)
-		args[i] = regs[order[i]];
-}
-
 static size_t call_info_fill(struct task *t, struct ptrace_syscall_info *info, const u64 *regs)
 {
 	const siginfo_t *why = t->trace.info;
 	int code = why ? why->si_code : 0;
 	s64 rval = (s64)regs[10];
+	const struct regs *own = (const struct regs *)regs; /* the first part */
 
 	if (code == PTRACE_CODE(PTRACE_EVENT_SECCOMP)) {
 		info->op = PTRACE_SYSCALL_INFO_SECCOMP;
 		info->seccomp.nr = regs[15];
-		call_args((u64 *)info->seccomp.args, regs);
+		regs_call_args(own, t->compat_call, (u64 *)info->seccomp.args);
 		info->seccomp.ret_data = (u32)t->trace.message;
 		return offsetof(struct ptrace_syscall_info, seccomp.ret_data) + sizeof(u32);
 	}
 	if (code == (SIGTRAP | 0x80) && t->trace.message == PTRACE_EVENTMSG_SYSCALL_ENTRY) {
 		info->op = PTRACE_SYSCALL_INFO_ENTRY;
 		info->entry.nr = regs[15];
-		call_args((u64 *)info->entry.args, regs);
+		regs_call_args(own, t->compat_call, (u64 *)info->entry.args);
 		return offsetof(struct ptrace_syscall_info, entry.args) + sizeof(info->entry.args);
 	}
 	if (code == (SIGTRAP | 0x80) && t->trace.message == PTRACE_EVENTMSG_SYSCALL_EXIT) {
@@ -311,7 +303,7 @@ static s64 call_info(struct task *t, u64 size, uaddr_t to)
 
 	memset(&info, 0, sizeof(info));
 	user_regs_get(t, regs);
-	info.arch = AUDIT_ARCH_X86_64;
+	info.arch = t->compat_call ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64;
 	info.instruction_pointer = regs[16];
 	info.stack_pointer = regs[19];
 	actual = call_info_fill(t, &info, regs);

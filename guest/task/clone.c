@@ -215,8 +215,11 @@ static int clone_thread(struct task *t, struct task *parent, const struct clone_
 	str_copy(t->thread->name, t->comm, sizeof(t->thread->name));
 	fpu_save_current();
 	memcpy(t->thread->arch.fpu, parent->thread->arch.fpu, fpu_size());
-	t->thread->arch.fsbase = req->flags & CLONE_SETTLS ? req->tls : arch_get_fsbase();
-	t->thread->arch.gsbase = arch_get_gsbase();
+	arch_inherit(t->thread, parent->thread);
+	if (req->flags & CLONE_SETTLS) {
+		t->thread->arch.fsbase = req->tls;
+		t->thread->arch.sel.fs = 0;
+	}
 	r = thread_user_regs(t->thread);
 	*r = *thread_user_regs(parent->thread);
 	r->rax = 0;

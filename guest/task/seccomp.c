@@ -14,6 +14,7 @@
 #include "task/ptrace.h"
 #include "task/seccomp_notify.h"
 #include "task/signal.h"
+#include "syscall/compat.h"
 
 #define SECCOMP_CHAIN_MAX 32768u /* instructions; each filter counts four more, as in Linux */
 #define SECCOMP_COST	  4u
@@ -102,6 +103,11 @@ static void seccomp_log(const struct task *t, u64 nr, u32 verdict)
 		verdict & SECCOMP_RET_ACTION_FULL);
 }
 
+static u32 seccomp_arch(const struct task *t)
+{
+	return t->compat_call ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64;
+}
+
 static siginfo_t seccomp_info(const struct regs *r, u32 data)
 {
 	siginfo_t info;
@@ -112,7 +118,7 @@ static siginfo_t seccomp_info(const struct regs *r, u32 data)
 	info.si_errno = (int)data;
 	info.si_call_addr = (void *)r->rip;
 	info.si_syscall = (int)r->orig_rax;
-	info.si_arch = AUDIT_ARCH_X86_64;
+	info.si_arch = seccomp_arch(task_current());
 	return info;
 }
 
@@ -154,13 +160,16 @@ static bool seccomp_trace(struct task *t, struct regs *r, u32 data, s64 *ret)
 static bool seccomp_filtered(struct task *t, struct regs *r, s64 *ret, bool again)
 {
 	const struct seccomp_filter *f = atomic_load(&t->seccomp);
-	const struct seccomp_data data = { .nr = (int)r->orig_rax,
-		.arch = AUDIT_ARCH_X86_64,
-		.instruction_pointer = r->rip,
-		.args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+	struct seccomp_data data = {
+		.nr = (int)r->orig_rax, .arch = seccomp_arch(t), .instruction_pointer = r->rip
+	};
 	const struct seccomp_filter *match;
-	u32 verdict = seccomp_verdict(f, &data, &match);
+	u64 args[6];
+	u32 verdict;
 
+	regs_call_args(r, t->compat_call, args);
+	memcpy(data.args, args, sizeof(args));
+	verdict = seccomp_verdict(f, &data, &match);
 	switch (verdict & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
 		return true;
@@ -194,7 +203,7 @@ bool seccomp_check(struct task *t, struct regs *r, s64 *ret)
 		return true;
 	if (t->seccomp_mode == SECCOMP_MODE_FILTER)
 		return seccomp_filtered(t, r, ret, false);
-	switch ((u32)r->orig_rax) {
+	switch (t->compat_call ? compat_number((u32)r->orig_rax) : (u32)r->orig_rax) {
 	case __NR_read:
 	case __NR_write:
 	case __NR_exit:

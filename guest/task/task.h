@@ -145,6 +145,7 @@ struct task {
 	struct sem_undo_list *sem_undo; /* reference; NULL = nothing to undo at the end */
 	const struct mq_create *mq_create; /* what the mq_open that runs asks for; own */
 	u32 call_work; /* atomic: CALL_* bits, tested once a system call */
+	bool compat_call; /* the system call that runs was made by int $0x80; own, others when it stopped in it */
 	u32 seccomp_mode; /* SECCOMP_MODE_*; atomic, written under sig_lock */
 	struct seccomp_filter *seccomp; /* newest filter, reference; as seccomp_mode */
 	struct {

@@ -101,4 +101,7 @@ void desc_init_cpu(u32 cpu)
 			 "mov %w3, %%gs" ::"m"(gdtr),
 			 "r"(TSS_SEL), "m"(desc_idtr), "r"(0)
 			 : "memory");
+	/* After a reset there is a local table at address 0, which is the program's. */
+	if (!arch_pvm)
+		__asm__ volatile("lldt %w0" ::"r"(0));
 }

@@ -20,6 +20,7 @@ struct pcpu {
 	struct thread
 		*fpu_owner; /* whose state the FPU registers hold; may be gone, only compared */
 	u64 fsbase, gsbase; /* what is loaded, as long as programs cannot change it themselves */
+	bool no_tsc; /* what CR4.TSD says */
 	bool debug_loaded; /* the debug registers are on */
 	u32 irq_depth; /* interrupt handlers on this CPU's stacks */
 	u32 apic_id;
@@ -85,6 +86,11 @@ static inline paddr_t image_pa(const volatile void *p)
 int msr_read_safe(u32 msr, u64 *v);
 int msr_write_safe(u32 msr, u64 v);
 int fsgsbase_probe(void);
+/* Load a selector of the user's. -EIO: there is no such segment; the register is 0 then. */
+int seg_load_ds(u32 sel);
+int seg_load_es(u32 sel);
+int seg_load_fs(u32 sel);
+int seg_load_gs(u32 sel);
 
 /* ---- parts of the architecture, in boot order ---- */
 void desc_init_cpu(u32 cpu); /* GDT, IDT, TSS of this CPU */

@@ -12,4 +12,15 @@ struct regs {
 	u64 rip, cs, rflags, rsp, ss;
 };
 
+/* The arguments of a call; compat: made by int $0x80. */
+static inline void regs_call_args(const struct regs *r, bool compat, u64 *a)
+{
+	a[0] = compat ? (u32)r->rbx : r->rdi;
+	a[1] = compat ? (u32)r->rcx : r->rsi;
+	a[2] = compat ? (u32)r->rdx : r->rdx;
+	a[3] = compat ? (u32)r->rsi : r->r10;
+	a[4] = compat ? (u32)r->rdi : r->r8;
+	a[5] = compat ? (u32)r->rbp : r->r9;
+}
+
 #endif

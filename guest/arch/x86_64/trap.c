@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/percpu.h"
+#include "mm/usercopy.h"
 #include "task/task.h"
 
 /* What a program may have set in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID. */
@@ -93,6 +94,29 @@ static void trap_user_fault(struct regs *r, u64 err, uaddr_t addr)
 	task_user_exception(r, TRAP_PF, err | PF_USER, addr, fault);
 }
 
+/*
+ * int $0x80: its gate is not the program's to use, so that it is #GP whose error code says IDT, on every machine (QEMU's has another index in it). The
+ * instruction tells the rest. The program goes on behind it as after a system call, with all registers but RAX as they were.
+ */
+#define GP_ERROR_IDT 2UL
+static bool trap_int80(struct regs *r, u32 vector, u64 err)
+{
+	u8 code[2];
+	u32 slot;
+
+	if (vector != TRAP_GP || !(err & GP_ERROR_IDT) ||
+		copy_from_user(code, r->rip, sizeof(code)) < 0 || code[0] != 0xcd ||
+		code[1] != 0x80)
+		return false;
+	r->rip += sizeof(code);
+	r->orig_rax = (u32)r->rax;
+	r->rax = (u64)-ENOSYS;
+	slot = panic_syscall_enter(r->orig_rax);
+	syscall_dispatch_compat(r);
+	panic_syscall_leave(slot, r->rax);
+	return true;
+}
+
 static bool trap_stepped(void)
 {
 	const struct task *t = thread_current()->task;
@@ -127,7 +151,7 @@ void trap_user(struct regs *r, u32 vector, u64 err)
 		trap_user_fault(r, err, addr);
 	else if (!thread_current()->task)
 		selftest_exception(r, vector, err, r->rip);
-	else
+	else if (!trap_int80(r, vector, err))
 		task_user_exception(r, vector, err, r->rip, 0);
 }
 

@@ -129,4 +129,22 @@ fsgsbase_probe:
 	ret
 	EX 1b, 2b
 
+/* int seg_load_ds(u32 sel) and so on: -EIO when there is no such segment */
+	.macro SEG_LOAD seg
+	.globl seg_load_\seg
+seg_load_\seg:
+1:	mov	%edi, %\seg
+	xor	%eax, %eax
+	ret
+2:	xor	%eax, %eax
+	mov	%eax, %\seg
+	mov	$-5, %eax
+	ret
+	EX 1b, 2b
+	.endm
+	SEG_LOAD ds
+	SEG_LOAD es
+	SEG_LOAD fs
+	SEG_LOAD gs
+
 	.section .note.GNU-stack,"",@progbits

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Registers of a stopped task for ptrace(2) and core dumps, in the layouts of Linux's user_regs_struct, user_fpregs_struct and XSAVE image.
- * What a tracer writes is checked here: the machine has one pair of user segments and 64-bit code only, so other selectors are EIO.
+ * What a tracer writes is checked here: code and stack have one segment each, other selectors are EIO; the rest may be any, and is 0 when the program goes on
+ * if there is no such segment.
  */
 #include <linux/errno.h>
 
@@ -30,6 +31,8 @@ enum user_reg {
 	REG_FSBASE = 21,
 	REG_GSBASE = 22,
 	REG_DS = 23,
+	REG_ES = 24,
+	REG_FS = 25,
 	REG_GS = 26
 };
 
@@ -59,6 +62,10 @@ void user_regs_get(struct task *t, u64 *regs)
 		regs[REG_RFLAGS] &= ~RFLAGS_TF;
 	regs[REG_FSBASE] = t->thread->arch.fsbase;
 	regs[REG_GSBASE] = t->thread->arch.gsbase;
+	regs[REG_DS] = t->thread->arch.sel.ds;
+	regs[REG_ES] = t->thread->arch.sel.es;
+	regs[REG_FS] = t->thread->arch.sel.fs;
+	regs[REG_GS] = t->thread->arch.sel.gs;
 }
 
 static int user_flags_set(struct task *t, struct regs *r, u64 value)
@@ -80,6 +87,16 @@ static int user_base_set(struct task *t, u64 *base, u64 value)
 	return 0;
 }
 
+/* The privilege level is the program's, or it is the null selector. */
+static int user_selector_set(struct task *t, u16 *sel, u64 value)
+{
+	if ((u16)value && (value & 3) != 3)
+		return -EIO;
+	*sel = (u16)value;
+	user_changed(t);
+	return 0;
+}
+
 int user_reg_set(struct task *t, u32 index, u64 value)
 {
 	struct regs *r = thread_user_regs(t->thread);
@@ -94,10 +111,19 @@ int user_reg_set(struct task *t, u32 index, u64 value)
 	case REG_FSBASE:
 		return user_base_set(t, &t->thread->arch.fsbase, value);
 	case REG_GSBASE:
+		t->thread->arch.gs_used = true;
 		return user_base_set(t, &t->thread->arch.gsbase, value);
+	case REG_DS:
+		return user_selector_set(t, &t->thread->arch.sel.ds, value);
+	case REG_ES:
+		return user_selector_set(t, &t->thread->arch.sel.es, value);
+	case REG_FS:
+		return user_selector_set(t, &t->thread->arch.sel.fs, value);
+	case REG_GS:
+		return user_selector_set(t, &t->thread->arch.sel.gs, value);
 	default:
-		if (index >= REG_DS)
-			return index <= REG_GS && value == 0 ? 0 : -EIO;
+		if (index > REG_GS)
+			return -EIO;
 		((u64 *)r)[index] = value;
 		return 0;
 	}
