@@ -93,12 +93,12 @@ for size in (0, 1, 11, 500, 4095, 4096, 4097, 100000):
     with open("%s/size%d" % (src, size), "wb") as f:
         f.write(bytes(i * 7 + i // 251 & 255 for i in range(size)))
 with open(src + "/large", "wb") as f:
-    f.write(random.Random(1).randbytes(1000000 if small else 20000000))
+    f.write(random.Random(1).randbytes(1000000 if small else 8000000))
 with open(src + "/hole", "wb") as f:
     f.write(b"begin")
     f.seek(300000)
     f.write(b"end")
-for i in range(200 if small else 2000):
+for i in range(200 if small else 700):
     open("%s/dir/name-%04d" % (src, i), "w").close()
 for i in range(5):
     with open("%s/dir/sub/x%d" % (src, i), "w") as f:
@@ -258,15 +258,15 @@ closed("... and closed in the file server")
 
 # ---- the same image again and again
 slow = time.time()
-check(all(mount("/mnt/again")["success"] and umount("/mnt/again")["success"] for i in range(30 if small else 100)), "mounted and unmounted many times")
-print("# %.2f ms each" % ((time.time() - slow) * 1000 / (30 if small else 100)), flush=True)
+check(all(mount("/mnt/again")["success"] and umount("/mnt/again")["success"] for i in range(30 if small else 60)), "mounted and unmounted many times")
+print("# %.2f ms each" % ((time.time() - slow) * 1000 / (30 if small else 60)), flush=True)
 closed("... nothing is left")
 
 # ---- damaged images, and one that becomes shorter
 data = open(work + "/nosum", "rb").read()
 rng = random.Random(7)
 mounted = 0
-for i in range(8 if small else 30):
+for i in range(8 if small else 15):
     copy = bytearray(data)
     for k in range(rng.randrange(1, 40)):
         # The inodes lie at the front, the directories' entries are spread.
