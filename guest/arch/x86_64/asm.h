@@ -15,8 +15,6 @@
 #define REGS_ORIG_RAX 120
 #define REGS_RIP      128
 #define REGS_CS	      136
-#define REGS_RFLAGS   144
-#define REGS_RSP      152
 
 #define ASM_MAX_CPUS 16
 

@@ -33,8 +33,6 @@ _Static_assert(offsetof(struct regs, rdi) == REGS_RDI, "known to assembly");
 _Static_assert(offsetof(struct regs, orig_rax) == REGS_ORIG_RAX, "known to assembly");
 _Static_assert(offsetof(struct regs, rip) == REGS_RIP, "known to assembly");
 _Static_assert(offsetof(struct regs, cs) == REGS_CS, "known to assembly");
-_Static_assert(offsetof(struct regs, rflags) == REGS_RFLAGS, "known to assembly");
-_Static_assert(offsetof(struct regs, rsp) == REGS_RSP, "known to assembly");
 _Static_assert(ASM_MAX_CPUS == CM_MAX_CPUS, "known to assembly");
 _Static_assert(sizeof(struct tss) == 104, "architecture");
 _Static_assert(sizeof(struct entry_area) == 5 * PAGE_SIZE, "whole pages");

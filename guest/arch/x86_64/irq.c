@@ -110,7 +110,7 @@ void irq_handle(u32 vector)
 	else
 		log_warn("irq: no handler for vector %#x", vector);
 	pc->irq_depth--;
-	lapic_eoi(vector);
+	lapic_eoi();
 }
 
 /* The entry code made the handshake, if any; whether it took is seen from what must have changed. */

@@ -10,7 +10,6 @@
 #define X2APIC(reg)	 (MSR_X2APIC + (reg))
 #define APIC_EOI	 0x0b
 #define APIC_SVR	 0x0f
-#define APIC_ISR	 0x10 /* eight registers of 32 vectors */
 #define APIC_ICR	 0x30
 #define APIC_LVT_TIMER	 0x32
 #define APIC_TIMER_COUNT 0x38
@@ -25,27 +24,9 @@
 /* Without TSC deadline the timer counts down APIC bus cycles, 1 ns each under KVM. */
 static bool lapic_tsc_deadline;
 
-#define EOI_LOOKS 8u
-
-/*
- * pvm ends an interrupt by itself when it delivers it; ending it again would be a trap for nothing. Nothing promises that, so a vCPU looks at the
- * in-service register the first times, which costs what the end would, and goes by it if it was so each time.
- */
-static bool lapic_ends_itself(struct pcpu *pc, u32 vector)
+void lapic_eoi(void)
 {
-	if (pc->eoi_looks == EOI_LOOKS)
-		return pc->eoi_seen == 0;
-	pc->eoi_looks++;
-	if (!(cpu_rdmsr(X2APIC(APIC_ISR + vector / 32)) & 1UL << vector % 32))
-		return true;
-	pc->eoi_seen++;
-	return false;
-}
-
-void lapic_eoi(u32 vector)
-{
-	if (!arch_pvm || !lapic_ends_itself(pcpu_this(), vector))
-		cpu_wrmsr(X2APIC(APIC_EOI), 0);
+	cpu_wrmsr(X2APIC(APIC_EOI), 0);
 }
 
 void lapic_init_cpu(u32 cpu)

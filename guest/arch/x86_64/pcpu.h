@@ -24,8 +24,6 @@ struct pcpu {
 	bool debug_loaded; /* the debug registers are on */
 	u32 irq_depth; /* interrupt handlers on this CPU's stacks */
 	u32 apic_id;
-	u8 eoi_looks,
-		eoi_seen; /* pvm: interrupts whose end was looked for, and those that had not ended by themselves */
 } __aligned(1 << PCPU_SHIFT);
 
 /* Frame of the trampoline's IRETQ. */
@@ -114,7 +112,7 @@ bool debug_regs_hit(struct regs *r);
 /* Arrange for a timer interrupt at this TSC value (0 = none). */
 void lapic_set_deadline(u64 tsc);
 void lapic_send_ipi(u32 cpu, u32 vector);
-void lapic_eoi(u32 vector);
+void lapic_eoi(void);
 
 #define VECTOR_TIMER	0xec
 #define VECTOR_RESCHED	0xed

@@ -28,7 +28,6 @@ struct ex_entry {
 
 extern const struct ex_entry __ex_table_start[], __ex_table_end[];
 extern const char idle_window[], idle_window_end[];
-extern const char trap_jump[], trap_jump_end[];
 
 u64 trap_window_hits; /* for the self-test; not exact with several CPUs */
 
@@ -169,7 +168,7 @@ static bool trap_kernel_user_fault(struct regs *r, u64 err, uaddr_t addr)
 	return ret == 0;
 }
 
-static void trap_kernel_event(struct regs *r, u32 vector, u64 err)
+void trap_kernel(struct regs *r, u32 vector, u64 err)
 {
 	u64 addr = vector == TRAP_PF ? trap_fault_addr() : 0;
 	u64 fixup;
@@ -202,20 +201,6 @@ static void trap_kernel_event(struct regs *r, u32 vector, u64 err)
 	}
 	if (!debug_trap(r, vector))
 		panic_trap(r, vector, err, addr);
-}
-
-/* Ordinary events of ordinary code. */
-static bool trap_may_jump(const struct regs *r, u32 vector)
-{
-	return arch_pvm && (vector >= 32 || vector == TRAP_PF) &&
-	       !(r->rflags & (RFLAGS_TF | RFLAGS_NT)) &&
-	       r->rip - (u64)trap_jump >= (u64)(trap_jump_end - trap_jump);
-}
-
-struct pvm_page *trap_kernel(struct regs *r, u32 vector, u64 err)
-{
-	trap_kernel_event(r, vector, err);
-	return trap_may_jump(r, vector) ? &pvm_pages[cpu_id()] : NULL;
 }
 
 void trap_syscall(struct regs *r)

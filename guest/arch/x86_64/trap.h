@@ -7,9 +7,8 @@
 
 /* From user mode, interrupts off; regs on the thread's kernel stack. */
 void trap_user(struct regs *r, u32 vector, u64 err);
-struct pvm_page;
-/* From the kernel itself; may change r->rip. NULL: go back by IRETQ, else this is pvm and the page that is shared with the hypervisor. */
-struct pvm_page *trap_kernel(struct regs *r, u32 vector, u64 err);
+/* From the kernel itself; may change r->rip. */
+void trap_kernel(struct regs *r, u32 vector, u64 err);
 void trap_syscall(struct regs *r);
 /* Last thing before user mode: pending work, then how to return (enum trap_return). Ends with interrupts off. */
 u32 trap_exit(struct regs *r);
@@ -31,6 +30,7 @@ __noreturn void arch_start(paddr_t fdt, u32 cpu);
 void arch_switch(u64 *save_sp, u64 new_sp);
 void ret_from_fork(void);
 /* Enable interrupts and halt until one came. */
+struct pvm_page;
 void idle_pvm(struct pvm_page *page);
 void idle_std(void);
 void kthread_entry(void);

@@ -107,39 +107,9 @@ trap_kernel_entry:				/* vec and err are where rdi and orig_rax belong */
 	sub	$8, %rsp
 	call	trap_kernel
 	add	$24, %rsp
-	test	%rax, %rax
-	jnz	trap_jump
-1:	POP_REGS
+	POP_REGS
 	add	$8, %rsp
 	iretq
-
-/*
- * pvm: IRETQ traps, and for a return within the kernel is not needed. RAX = shared page. Flags and target go below the interrupted stack
- * pointer (there is no red zone), over the end of the frame, and the slot of orig_rax says where. An interrupt in here goes back by IRETQ
- * (trap_kernel), so that they do not pile up.
- */
-	.globl trap_jump
-	.globl trap_jump_end
-trap_jump:
-	testl	$0x200, REGS_RFLAGS(%rsp)
-	jz	2f
-	movb	$1, (%rax)
-	cmpb	$0, 1(%rax)			/* pending: the trap of IRETQ lets it in */
-	je	2f
-	movb	$0, (%rax)
-	jmp	1b
-2:	mov	REGS_RIP(%rsp), %rcx
-	mov	REGS_RFLAGS(%rsp), %rdx
-	mov	REGS_RSP(%rsp), %rdi
-	mov	%rcx, -8(%rdi)
-	mov	%rdx, -16(%rdi)
-	sub	$16, %rdi
-	mov	%rdi, REGS_ORIG_RAX(%rsp)
-	POP_REGS
-	pop	%rsp
-	popfq
-	ret
-trap_jump_end:
 
 /* One stub for each vCPU, 64 bytes apart. */
 	.globl syscall_stubs
