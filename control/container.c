@@ -381,7 +381,8 @@ static int container_forget(const char *root, const char *id, struct cm_err *err
 
 		if (r == 0 || container_is_forgotten(r))
 			return 0;
-		if ((r != -EAGAIN && r != -ETIMEDOUT) || container_now_ms() >= deadline)
+		if ((r != -EAGAIN && r != -ENOBUFS && r != -ETIMEDOUT) ||
+			container_now_ms() >= deadline)
 			return r;
 		nanosleep(&pause, NULL);
 	}

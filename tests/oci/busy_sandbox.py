@@ -16,7 +16,7 @@ listener = socket.socket(socket.AF_UNIX)
 os.chdir(directory)
 listener.bind("control.sock")
 listener.listen()
-child = subprocess.Popen(command)
+child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 asked, kept = 0, True
 while asked < 3:
     client, _ = listener.accept()
@@ -27,5 +27,5 @@ while asked < 3:
         os.rename(real, path)
     client.sendall(json.dumps({"success": False, "err": "busy", "errno": 11}).encode())
     client.close()
-status = child.wait()
-print("asked %d times, record %s, %d" % (asked, "kept" if kept else "gone", status))
+said = child.communicate()[1].strip()
+print("asked %d times, record %s, %d%s" % (asked, "kept" if kept else "gone", child.returncode, said and ": " + said))
