@@ -182,7 +182,7 @@ int cm_cgroup_write(const struct cm_cgroup_dir *d, const char *file, const char 
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-static ssize_t cgroup_read(const char *dir, const char *file, char *buf, size_t size)
+ssize_t cm_cgroup_read(const char *dir, const char *file, char *buf, size_t size)
 {
 	char path[4096];
 	cleanup_fd int fd = -1;
@@ -207,8 +207,8 @@ static void cgroup_inherit_cpuset(const char *dir, const char *parent)
 		struct cm_cgroup_dir d = { .path = (char *)(uintptr_t)dir };
 		char have[4096], text[4096];
 
-		if (cgroup_read(dir, files[i], have, sizeof(have)) >= 0 && !*have &&
-			cgroup_read(parent, files[i], text, sizeof(text)) > 0)
+		if (cm_cgroup_read(dir, files[i], have, sizeof(have)) >= 0 && !*have &&
+			cm_cgroup_read(parent, files[i], text, sizeof(text)) > 0)
 			(void)cm_cgroup_write(&d, files[i], text);
 	}
 }
@@ -219,7 +219,7 @@ static void cgroup_enable(const char *dir)
 	struct cm_cgroup_dir d = { .path = (char *)(uintptr_t)dir };
 	char text[1024], word[64], *save;
 
-	if (cgroup_read(dir, "cgroup.controllers", text, sizeof(text)) < 0)
+	if (cm_cgroup_read(dir, "cgroup.controllers", text, sizeof(text)) < 0)
 		return;
 	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
 		snprintf(word, sizeof(word), "+%s", w);

@@ -66,8 +66,11 @@ void cm_cgroup_fini(struct cm_cgroup *cg);
  */
 uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res, bool whole);
 
-/* What else the container's cgroup in the guest is told: calls add for each control file. */
-void cm_cgroup_guest_files(const struct cm_spec *spec,
+/*
+ * What else the container's cgroup in the guest is told: calls add for each control file. cpu_max: what that file of it holds, from which quota or period
+ * is taken when res has the other alone; NULL: it is new.
+ */
+void cm_cgroup_guest_files(const struct cm_spec_resources *res, const char *cpu_max,
 	void (*add)(void *arg, const char *file, const char *value), void *arg);
 
 /* Tasks that the guest may have; 0: no limit. */
@@ -79,7 +82,7 @@ uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res);
  */
 unsigned cm_cgroup_cpus(const struct cm_spec_resources *res);
 
-/* Does res ask for anything but what the guest enforces as well? */
-bool cm_cgroup_limits_host(const struct cm_spec_resources *res);
+/* The first member of res that the host alone can enforce, by its name in linux.resources; NULL: there is none. */
+const char *cm_cgroup_limits_host(const struct cm_spec_resources *res);
 
 #endif

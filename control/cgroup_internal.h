@@ -8,6 +8,14 @@
 bool cm_cgroup_has(const struct cm_cgroup_dir *d, const char *controller);
 /* Write a file of the group. 0 or -errno. */
 int cm_cgroup_write(const struct cm_cgroup_dir *d, const char *file, const char *text);
+/* Of linux.resources.NAME: `file` refused with r. Returns -err->code. */
+int cm_cgroup_failed(const char *name, const struct cm_cgroup_dir *d, const char *file, int r,
+	struct cm_err *err);
+/* blockIO, hugepageLimits, network, rdma. 0 or -errno. */
+int cm_cgroup_update_io(
+	const struct cm_cgroup *cg, const struct cm_spec_resources *res, struct cm_err *err);
+/* The first line of a file in a group. Its length or -errno. */
+ssize_t cm_cgroup_read(const char *dir, const char *file, char *buf, size_t size);
 bool cm_cgroup_limits_anything(const struct cm_spec_resources *res);
 
 #endif

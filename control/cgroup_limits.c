@@ -25,15 +25,8 @@ bool cm_cgroup_limits_anything(const struct cm_spec_resources *r)
 	       is_set(r->cpu_quota) || is_set(r->cpu_period) || is_set(r->cpu_burst) ||
 	       is_set(r->cpu_idle) || is_set(r->cpu_rt_runtime) || is_set(r->cpu_rt_period) ||
 	       (r->cpus && *r->cpus) || (r->mems && *r->mems) || is_set(r->pids_limit) ||
-	       r->oom_disable || json_object_size(r->unified) > 0;
-}
-
-bool cm_cgroup_limits_host(const struct cm_spec_resources *res)
-{
-	struct cm_spec_resources rest = *res;
-
-	rest.memory_limit = rest.pids_limit = CM_SPEC_ABSENT;
-	return cm_cgroup_limits_anything(&rest);
+	       r->oom_disable || json_object_size(r->unified) > 0 || r->block_io || r->hugepages ||
+	       r->network || r->rdma;
 }
 
 /* What a limit is made of, and where it stands in each kind of hierarchy. */
@@ -63,7 +56,7 @@ static const struct limit limits[] = {
 };
 #undef AT
 
-static int limit_failed(const char *name, const struct cm_cgroup_dir *d, const char *file, int r,
+int cm_cgroup_failed(const char *name, const struct cm_cgroup_dir *d, const char *file, int r,
 	struct cm_err *err)
 {
 	return cm_err_set(err, -r, "linux.resources.%s: write '%s/%s'", name, d->path, file);
@@ -91,7 +84,7 @@ static int limit_set(const struct cm_cgroup_dir *d, const struct limit *l,
 		return 0;
 	limit_text(l, v, d->v2, text, sizeof(text));
 	r = cm_cgroup_write(d, file, text);
-	return r < 0 ? limit_failed(l->name, d, file, r, err) : 0;
+	return r < 0 ? cm_cgroup_failed(l->name, d, file, r, err) : 0;
 }
 
 /* A list of CPUs or memory nodes. */
@@ -100,7 +93,7 @@ static int limit_list(const struct cm_cgroup_dir *d, const char *name, const cha
 {
 	int r = list && *list ? cm_cgroup_write(d, file, list) : 0;
 
-	return r < 0 ? limit_failed(name, d, file, r, err) : 0;
+	return r < 0 ? cm_cgroup_failed(name, d, file, r, err) : 0;
 }
 
 static int limits_v1(
@@ -118,7 +111,7 @@ static int limits_v1(
 
 		snprintf(text, sizeof(text), "%lld", (long long)now.memory_swap);
 		if (cm_cgroup_write(d, "memory.memsw.limit_in_bytes", text) == -ENOENT)
-			return limit_failed(
+			return cm_cgroup_failed(
 				"memory.swap", d, "memory.memsw.limit_in_bytes", -ENOENT, err);
 	}
 	for (size_t i = 0; r == 0 && i < sizeof(limits) / sizeof(limits[0]); i++) {
@@ -128,7 +121,8 @@ static int limits_v1(
 	if (r == 0 && res->oom_disable && cm_cgroup_has(d, "memory")) {
 		r = cm_cgroup_write(d, "memory.oom_control", "1");
 		if (r < 0)
-			limit_failed("memory.disableOOMKiller", d, "memory.oom_control", r, err);
+			cm_cgroup_failed(
+				"memory.disableOOMKiller", d, "memory.oom_control", r, err);
 	}
 	if (r == 0 && cm_cgroup_has(d, "cpuset"))
 		r = limit_list(d, "cpu.cpus", "cpuset.cpus", res->cpus, err);
@@ -149,32 +143,40 @@ static bool v2_weight(const struct cm_spec_resources *res, char *text, size_t si
 	return is_set(res->cpu_shares);
 }
 
-static bool v2_cpu_max(const struct cm_spec_resources *res, char *text, size_t size)
+/* before: what the file holds, NULL: it is new. A quota alone keeps the period, and the other way round, as on v1. */
+static bool v2_cpu_max(
+	const struct cm_spec_resources *res, const char *before, char *text, size_t size)
 {
 	char quota[24] = "max";
+	long long period = 100000;
 
+	if (before)
+		(void)sscanf(before, "%23s %lld", quota, &period);
 	if (is_set(res->cpu_quota) && res->cpu_quota > 0)
 		snprintf(quota, sizeof(quota), "%lld", (long long)res->cpu_quota);
+	else if (is_set(res->cpu_quota))
+		snprintf(quota, sizeof(quota), "max");
 	snprintf(text, size, "%s %lld", quota,
-		is_set(res->cpu_period) ? (long long)res->cpu_period : 100000LL);
+		is_set(res->cpu_period) ? (long long)res->cpu_period : period);
 	return is_set(res->cpu_quota) || is_set(res->cpu_period);
 }
 
 static int v2_cpu(
 	const struct cm_cgroup_dir *d, const struct cm_spec_resources *res, struct cm_err *err)
 {
-	char text[64];
+	char text[64], before[64];
+	bool known = cm_cgroup_read(d->path, "cpu.max", before, sizeof(before)) > 0;
 	int r = 0;
 
 	if (v2_weight(res, text, sizeof(text))) {
 		r = cm_cgroup_write(d, "cpu.weight", text);
 		if (r < 0)
-			return limit_failed("cpu.shares", d, "cpu.weight", r, err);
+			return cm_cgroup_failed("cpu.shares", d, "cpu.weight", r, err);
 	}
-	if (v2_cpu_max(res, text, sizeof(text))) {
+	if (v2_cpu_max(res, known ? before : NULL, text, sizeof(text))) {
 		r = cm_cgroup_write(d, "cpu.max", text);
 		if (r < 0)
-			return limit_failed("cpu.quota", d, "cpu.max", r, err);
+			return cm_cgroup_failed("cpu.quota", d, "cpu.max", r, err);
 	}
 	return 0;
 }
@@ -198,7 +200,7 @@ static int v2_swap(
 			(long long)(res->memory_swap - res->memory_limit));
 	}
 	r = cm_cgroup_write(d, "memory.swap.max", text);
-	return r < 0 ? limit_failed("memory.swap", d, "memory.swap.max", r, err) : 0;
+	return r < 0 ? cm_cgroup_failed("memory.swap", d, "memory.swap.max", r, err) : 0;
 }
 
 static int v2_unified(
@@ -212,7 +214,7 @@ static int v2_unified(
 		int r = cm_cgroup_write(d, key, json_string_value(e));
 
 		if (r < 0)
-			return limit_failed("unified", d, key, r, err);
+			return cm_cgroup_failed("unified", d, key, r, err);
 	}
 	return 0;
 }
@@ -244,7 +246,7 @@ int cm_cgroup_update(
 	for (unsigned i = 0; r == 0 && i < cg->n; i++)
 		r = cg->dir[i].v2 ? limits_v2(&cg->dir[i], res, err)
 				  : limits_v1(&cg->dir[i], res, err);
-	return r;
+	return r < 0 ? r : cm_cgroup_update_io(cg, res, err);
 }
 
 /* ---- what the guest gets */
@@ -353,27 +355,67 @@ static bool guest_knows(const char *file)
 	return false;
 }
 
-void cm_cgroup_guest_files(const struct cm_spec *spec,
+/* A number of a v2 file. */
+static void guest_number(int64_t v, const char *file,
 	void (*add)(void *arg, const char *file, const char *value), void *arg)
 {
-	const struct cm_spec_resources *res = &spec->resources;
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", (long long)v);
+	if (is_set(v))
+		add(arg, file, v < 0 ? "max" : text);
+}
+
+void cm_cgroup_guest_files(const struct cm_spec_resources *res, const char *cpu_max,
+	void (*add)(void *arg, const char *file, const char *value), void *arg)
+{
 	const char *key;
 	char text[64];
 	json_t *e;
 
-	if (!spec->has_resources)
-		return;
 	if (v2_weight(res, text, sizeof(text)))
 		add(arg, "cpu.weight", text);
-	if (v2_cpu_max(res, text, sizeof(text)))
+	if (v2_cpu_max(res, cpu_max, text, sizeof(text)))
 		add(arg, "cpu.max", text);
-	if (is_set(res->memory_reservation)) {
-		snprintf(text, sizeof(text), "%lld", (long long)res->memory_reservation);
-		add(arg, "memory.low", res->memory_reservation < 0 ? "max" : text);
-	}
+	guest_number(res->memory_reservation, "memory.low", add, arg);
 	json_object_foreach(res->unified, key, e)
 	{
 		if (guest_knows(key))
 			add(arg, key, json_string_value(e));
 	}
+}
+
+const char *cm_cgroup_limits_host(const struct cm_spec_resources *res)
+{
+	const struct {
+		bool asks;
+		const char *name;
+	} members[] = {
+		{ is_set(res->memory_swap), "memory.swap" },
+		{ res->memory_swappiness != CM_SPEC_ABSENT, "memory.swappiness" },
+		{ res->oom_disable, "memory.disableOOMKiller" },
+		{ is_set(res->cpu_burst), "cpu.burst" },
+		{ is_set(res->cpu_idle), "cpu.idle" },
+		{ is_set(res->cpu_rt_runtime), "cpu.realtimeRuntime" },
+		{ is_set(res->cpu_rt_period), "cpu.realtimePeriod" },
+		{ res->cpus && *res->cpus, "cpu.cpus" },
+		{ res->mems && *res->mems, "cpu.mems" },
+		{ res->block_io != NULL, "blockIO" },
+		{ res->hugepages != NULL, "hugepageLimits" },
+		{ res->network != NULL, "network" },
+		{ res->rdma != NULL, "rdma" },
+	};
+	const char *key;
+	json_t *e;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (members[i].asks)
+			return members[i].name;
+	}
+	json_object_foreach(res->unified, key, e)
+	{
+		if (!guest_knows(key))
+			return key;
+	}
+	return NULL;
 }

@@ -12,7 +12,7 @@
 #include "control/cgroup.h"
 #include "control/parse.h"
 #include "control/state.h"
-#include "control/urpc.h"
+#include "control/update_guest.h"
 
 static const char help[] =
 	"usage: casemate update [OPTIONS] ID\n\n"
@@ -30,7 +30,8 @@ static const char help[] =
 	"                             the same for real-time tasks\n"
 	"  --cpu-idle 0|1             run only when nobody else does\n"
 	"  --cpuset-cpus LIST, --cpuset-mems LIST\n"
-	"                             CPUs and memory nodes of the host\n";
+	"                             CPUs and memory nodes of the host\n"
+	"  --blkio-weight N           weight of its input and output on the host\n";
 
 enum update_kind {
 	UPDATE_SIZE, /* bytes, with a unit, or -1 */
@@ -60,7 +61,7 @@ static const struct update_option {
 	{ "cpuset-mems", "cpu", "mems", UPDATE_TEXT },
 	{ "kernel-memory", NULL, NULL, UPDATE_NOTHING },
 	{ "kernel-memory-tcp", NULL, NULL, UPDATE_NOTHING },
-	{ "blkio-weight", NULL, NULL, UPDATE_REFUSED },
+	{ "blkio-weight", "blockIO", "weight", UPDATE_NUMBER },
 	{ "l3-cache-schema", NULL, NULL, UPDATE_REFUSED },
 	{ "mem-bw-schema", NULL, NULL, UPDATE_REFUSED },
 };
@@ -145,25 +146,6 @@ static json_t *update_parse(const struct cm_cli *cli, int argc, char **argv, str
 	return res;
 }
 
-/* What the guest is to do about res: a new reference, NULL: nothing. */
-static json_t *update_guest(const struct cm_state *st, const struct cm_spec_resources *res)
-{
-	bool memory = res->memory_limit != CM_SPEC_ABSENT && res->memory_limit != 0;
-	bool pids = res->pids_limit != CM_SPEC_ABSENT && res->pids_limit != 0;
-	json_int_t bytes = (json_int_t)cm_cgroup_guest_memory(res, !st->sandbox);
-	json_int_t tasks = cm_cgroup_guest_pids(res);
-	json_t *arg;
-
-	if (!memory && !pids)
-		return NULL;
-	arg = json_pack("{s:s}", "CID", st->id);
-	if (memory)
-		json_object_set_new(arg, "Memory", json_integer(bytes ? bytes : -1));
-	if (pids)
-		json_object_set_new(arg, "Pids", json_integer(tasks ? tasks : -1));
-	return arg;
-}
-
 static int update_host(
 	const struct cm_state *st, const struct cm_spec_resources *res, struct cm_err *err)
 {
@@ -171,10 +153,14 @@ static int update_host(
 	int r;
 
 	if (!st->cgroups) {
-		/* Without a group memory and tasks are limited where they are used. */
-		if (!cm_cgroup_limits_host(res))
+		/* Without a group memory, tasks and CPU time are limited where they are used. */
+		const char *name = cm_cgroup_limits_host(res);
+
+		if (!name)
 			return 0;
-		return cm_err_set(err, ENOTSUP, "container '%s' has no cgroup of its own", st->id);
+		return cm_err_set(err, ENOTSUP,
+			"linux.resources.%s: container '%s' has no cgroup of its own on the host",
+			name, st->id);
 	}
 	r = cm_cgroup_from_json(&cg, st->cgroups, err);
 	if (r == 0) {
@@ -187,20 +173,15 @@ static int update_host(
 static int update_apply(const struct cm_cli *cli, const struct cm_state *st,
 	const struct cm_spec_resources *res, struct cm_err *err)
 {
-	json_t *guest = update_guest(st, res), *before = NULL;
-	struct cm_err ignored;
-	int r = 0;
+	struct cm_update_before before = { 0 };
+	int r = cm_update_guest(cli->root, st, res, &before, err);
 
-	if (guest)
-		r = cm_urpc_call(cli->root, st->id, "casemate.Limit", guest, &before, err);
-	if (r == 0)
+	if (r == 0) {
 		r = update_host(st, res, err);
-	if (r < 0 && json_object_size(before) > 0) {
-		json_object_set_new(before, "CID", json_string(st->id));
-		cm_urpc_call(
-			cli->root, st->id, "casemate.Limit", json_incref(before), NULL, &ignored);
+		if (r < 0)
+			cm_update_guest_undo(cli->root, st, &before);
 	}
-	json_decref(before);
+	cm_update_guest_fini(&before);
 	return r;
 }
 

@@ -183,7 +183,7 @@ static void start_add_fixed(
 		.nsecret = (uint32_t)json_array_size(o->secrets),
 	};
 
-	cm_cgroup_guest_files(spec, start_count_cgroup, &s.ncgroup);
+	cm_cgroup_guest_files(&spec->resources, NULL, start_count_cgroup, &s.ncgroup);
 	start_console_size(spec, o, &s);
 	if (o->hold)
 		s.flags |= CM_RPC_START_HOLD;
@@ -271,7 +271,7 @@ int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 		cm_buf_add_str(b, name);
 		cm_buf_add_str(b, json_string_value(value));
 	}
-	cm_cgroup_guest_files(spec, start_add_cgroup, b);
+	cm_cgroup_guest_files(&spec->resources, NULL, start_add_cgroup, b);
 	if (b->failed)
 		return cm_err_set(err, E2BIG, "process.args and process.env");
 	return 0;

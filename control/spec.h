@@ -68,6 +68,8 @@ struct cm_spec_resources {
 	const char *cpus, *mems; /* lists; NULL when absent */
 	int64_t pids_limit;
 	json_t *unified; /* cgroup v2 file names and values; borrowed, NULL when absent */
+	json_t *block_io, *hugepages, *network,
+		*rdma; /* checked; borrowed, NULL when they ask for nothing */
 };
 
 struct cm_spec_device {

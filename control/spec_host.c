@@ -82,29 +82,141 @@ void cm_spec_free_hooks(struct cm_spec_hooks hooks[CM_HOOK_KINDS])
 
 /* ---- resources */
 
-/* What no host cgroup is asked for; an empty value asks for nothing. */
-static int resources_refused(json_t *v, const char *path, void *dst, struct cm_err *err)
+/* A member that is checked piece by piece; one that is empty, or has zeros alone, asks for nothing. */
+static int resources_host(json_t *v, const char *path, void *dst, struct cm_err *err)
 {
 	json_t *e;
 	const char *key;
-	size_t i;
-	bool asks = false;
+	bool asks = json_array_size(v) > 0;
 
-	if (json_is_object(v)) {
-		json_object_foreach(v, key, e)
-		{
-			asks |= json_is_integer(e) ? json_integer_value(e) != 0
-						   : json_array_size(e) || json_object_size(e);
-		}
-	} else {
-		json_array_foreach(v, i, e)
-		{
-			asks = true;
-		}
+	(void)path;
+	(void)err;
+	json_object_foreach(v, key, e)
+	{
+		asks |= json_is_integer(e) ? json_integer_value(e) != 0
+					   : json_array_size(e) || json_object_size(e);
 	}
-	if (asks)
-		return cm_err_set(err, 0, "%s: is not supported", path);
+	*(json_t **)dst = asks ? v : NULL;
 	return 0;
+}
+
+/* 0 is none; the kernel has limits of its own within these. */
+static int resources_weight(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	json_int_t n = json_integer_value(v);
+
+	(void)dst;
+	return n < 0 || n > 1000
+		       ? cm_err_set(err, 0, "%s: %lld is not from 1 to 1000", path, (long long)n)
+		       : 0;
+}
+
+/* Values that are only looked at: dst is a struct of this type, which nobody reads. */
+union scratch {
+	uint32_t u32;
+	int64_t i64;
+	const char *text;
+};
+
+static int resources_file_word(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	if (strchr(json_string_value(v), '/'))
+		return cm_err_set(err, 0, "%s: '%s'", path, json_string_value(v));
+	return cm_spec_nonempty(v, path, dst, err);
+}
+
+static const struct spec_field weight_fields[] = {
+	{ "major", SPEC_INTEGER, true, cm_spec_u32, 0 },
+	{ "minor", SPEC_INTEGER, true, cm_spec_u32, 0 },
+	{ "weight", SPEC_INTEGER, false, resources_weight, 0 },
+	{ "leafWeight", SPEC_INTEGER, false, resources_weight, 0 },
+};
+
+static const struct spec_field rate_fields[] = {
+	{ "major", SPEC_INTEGER, true, cm_spec_u32, 0 },
+	{ "minor", SPEC_INTEGER, true, cm_spec_u32, 0 },
+	{ "rate", SPEC_INTEGER, true, cm_spec_i64, 0 },
+};
+
+static const struct spec_field hugepage_fields[] = {
+	{ "pageSize", SPEC_STRING, true, resources_file_word, 0 },
+	{ "limit", SPEC_INTEGER, true, cm_spec_i64, 0 },
+};
+
+static const struct spec_field priority_fields[] = {
+	{ "name", SPEC_STRING, true, cm_spec_nonempty, 0 },
+	{ "priority", SPEC_INTEGER, true, cm_spec_u32, 0 },
+};
+
+static const struct spec_field rdma_fields[] = {
+	{ "hcaHandles", SPEC_INTEGER, false, cm_spec_u32, 0 },
+	{ "hcaObjects", SPEC_INTEGER, false, cm_spec_u32, 0 },
+};
+
+static int resources_elements(
+	json_t *v, const char *path, const struct spec_field *fields, size_t n, struct cm_err *err)
+{
+	union scratch value;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < json_array_size(v); i++)
+		r = cm_spec_element(v, i, path, fields, n, &value, err);
+	return r;
+}
+
+static int resources_weights(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	(void)dst;
+	return resources_elements(v, path, weight_fields, SPEC_COUNT(weight_fields), err);
+}
+
+static int resources_rates(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	(void)dst;
+	return resources_elements(v, path, rate_fields, SPEC_COUNT(rate_fields), err);
+}
+
+static int resources_hugepages(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	int r = resources_elements(v, path, hugepage_fields, SPEC_COUNT(hugepage_fields), err);
+
+	return r < 0 ? r : resources_host(v, path, dst, err);
+}
+
+static int resources_priorities(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	(void)dst;
+	return resources_elements(v, path, priority_fields, SPEC_COUNT(priority_fields), err);
+}
+
+static int resources_class(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	union scratch value;
+
+	(void)dst;
+	return cm_spec_u32(v, path, &value, err);
+}
+
+static int resources_rdma(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	union scratch value;
+	const char *key;
+	json_t *e;
+	int r = 0;
+
+	json_object_foreach(v, key, e)
+	{
+		char member[SPEC_PATH_MAX];
+
+		snprintf(member, sizeof(member), "%s.%s", path, key);
+		r = cm_spec_check_type(e, SPEC_OBJECT, member, err);
+		if (r == 0)
+			r = cm_spec_apply(
+				rdma_fields, SPEC_COUNT(rdma_fields), e, member, &value, err);
+		if (r < 0)
+			return r;
+	}
+	return resources_host(v, path, dst, err);
 }
 
 static int resources_unified(json_t *v, const char *path, void *dst, struct cm_err *err)
@@ -141,10 +253,19 @@ static const struct spec_field resources_fields[] = {
 	{ "cpu.mems", SPEC_STRING, false, cm_spec_string, AT(mems) },
 	{ "pids", SPEC_OBJECT, false, NULL, 0 },
 	{ "pids.limit", SPEC_INTEGER, false, cm_spec_i64, AT(pids_limit) },
-	{ "blockIO", SPEC_OBJECT, false, resources_refused, 0 },
-	{ "hugepageLimits", SPEC_ARRAY, false, resources_refused, 0 },
-	{ "network", SPEC_OBJECT, false, resources_refused, 0 },
-	{ "rdma", SPEC_OBJECT, false, resources_refused, 0 },
+	{ "blockIO", SPEC_OBJECT, false, resources_host, AT(block_io) },
+	{ "blockIO.weight", SPEC_INTEGER, false, resources_weight, 0 },
+	{ "blockIO.leafWeight", SPEC_INTEGER, false, resources_weight, 0 },
+	{ "blockIO.weightDevice", SPEC_ARRAY, false, resources_weights, 0 },
+	{ "blockIO.throttleReadBpsDevice", SPEC_ARRAY, false, resources_rates, 0 },
+	{ "blockIO.throttleWriteBpsDevice", SPEC_ARRAY, false, resources_rates, 0 },
+	{ "blockIO.throttleReadIOPSDevice", SPEC_ARRAY, false, resources_rates, 0 },
+	{ "blockIO.throttleWriteIOPSDevice", SPEC_ARRAY, false, resources_rates, 0 },
+	{ "hugepageLimits", SPEC_ARRAY, false, resources_hugepages, AT(hugepages) },
+	{ "network", SPEC_OBJECT, false, resources_host, AT(network) },
+	{ "network.classID", SPEC_INTEGER, false, resources_class, 0 },
+	{ "network.priorities", SPEC_ARRAY, false, resources_priorities, 0 },
+	{ "rdma", SPEC_OBJECT, false, resources_rdma, AT(rdma) },
 	{ "unified", SPEC_OBJECT, false, resources_unified, AT(unified) },
 };
 #undef AT

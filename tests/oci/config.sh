@@ -315,6 +315,16 @@ if [ "$cgroups" = 1 ]; then
 		is "$(file memory memory.limit_in_bytes):$(file cpu cpu.shares):$(file cpu cpu.cfs_quota_us):$(file cpu cpu.cfs_period_us):$(file pids pids.max)" \
 			"134217728:512:50000:100000:164" "its limits"
 	fi
+	disk=$(cat /sys/block/[hnsv][dv]*/dev 2>/dev/null | head -n 1)
+	io=$(file blkio blkio.throttle.read_bps_device >/dev/null 2>&1 && echo blkio.throttle.read_bps_device || echo io.max)
+	if [ -n "$disk" ] && file blkio "$io" >/dev/null 2>&1; then
+		echo '{"blockIO": {"throttleReadBpsDevice": [{"major": '"${disk%:*}"', "minor": '"${disk#*:}"', "rate": 7000000}]}}' >"$tmp/res.json"
+		$cm update -r "$tmp/res.json" c
+		case "$?:$(file blkio "$io")" in 0:"$disk 7000000" | 0:"$disk rbps=7000000"*) ok 0 "a rate of a block device" ;; *) ok 1 "a rate of a block device: $(file blkio "$io")" ;; esac
+	else
+		n=$((n + 1))
+		echo "ok $n - a rate of a block device # SKIP no block device, or no such cgroup"
+	fi
 	procs=$(file memory cgroup.procs | sort -n | tr '\n' ' ')
 	is "$procs" "$(for k in pid vmmPid fsdPid; do recorded c $k; done | sort -n | tr '\n' ' ')" "all processes of the sandbox are in it, and no other"
 	$cm delete -f c

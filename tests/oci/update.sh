@@ -23,6 +23,7 @@ refused() { # refused NAME TEXT WORD...
 
 # ---- without a cgroup: memory and tasks, in the guest
 config /bin/sleep 1000
+edit "c['mounts'] += [{'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'source': 'cgroup', 'options': ['ro']}]"
 [ -e "$bundle/rootfs/bin/tr" ] || ln -s busybox "$bundle/rootfs/bin/tr"
 run u -d </dev/null >/dev/null
 whole=$(total)
@@ -44,10 +45,25 @@ update u
 is "$rc:$(forks)" "0:0" "what is not named stays"
 update --kernel-memory 5M u
 is "$rc" 0 "--kernel-memory is taken"
-refused "limits of the host need a cgroup" "container 'u' has no cgroup" --cpu-share 100 u
+update --pids-limit 100 u
+# What a file of the container's group in the guest holds.
+inner() { inside u "cat /sys/fs/cgroup/$1"; }
+is "$(inner cpu.max):$(inner cpu.weight)" "max 100000:100" "CPU time inside: no limit"
+update --cpu-quota 50000 u
+is "$rc$(err):$(inner cpu.max)" "0:50000 100000" "--cpu-quota is the guest's, too"
+update --cpu-period 200000 u
+is "$rc:$(inner cpu.max)" "0:50000 200000" "... --cpu-period alone keeps it"
+update --cpu-quota -1 --cpu-share 512 --memory-reservation 10M u
+is "$rc:$(inner cpu.max):$(inner cpu.weight):$(inner memory.low)" "0:max 200000:20:10485760" "... and so are weight and reservation"
+refused "limits of the host need a cgroup" "linux.resources.cpu.cpus: container 'u' has no cgroup" --cpuset-cpus 0 --cpu-quota 50000 u
+is "$(inner cpu.max)" "max 200000" "... the guest is as it was"
+refused "... blockIO too" "linux.resources.blockIO: container 'u' has no cgroup" --blkio-weight 100 u
+refused "... and swap" "linux.resources.memory.swap: container 'u' has no cgroup" --memory-swap 1G u
+refused "what the guest refuses is named" "the guest's cpu.max: Invalid argument" --cpu-quota 5 --pids-limit 50 u
+is "$(inner cpu.max):$(inner pids.max)" "max 200000:100" "... and leaves it as it was"
 refused "a wrong size" "memory: 'much' is not a size" --memory much u
 refused "a wrong number" "'x' is not a number" --pids-limit x u
-refused "what cannot be had" "--blkio-weight" --blkio-weight 100 u
+refused "what cannot be had" "--l3-cache-schema" --l3-cache-schema x u
 refused "an unknown option" "unknown option" --what u
 refused "a missing word" "a word is missing" --memory 1G
 refused "an unknown container" "container 'v' does not exist" --memory 1G v
@@ -57,8 +73,9 @@ printf '{"memory": {"limit": "1"}}' >"$tmp/bad.json"
 refused "a member of another type" "memory.limit" -r "$tmp/bad.json" u
 refused "a missing file" "No such file" -r "$tmp/none.json" u
 $cm pause u
+refused "a paused container takes no CPU time" "is paused" --cpu-quota 50000 --pids-limit 30 u
 update --pids-limit 100 u
-is "$rc" 0 "a paused container takes it"
+is "$rc" 0 "... but memory and tasks"
 $cm resume u
 is "$(forks)" 1 "... when it goes on"
 $cm kill u KILL
@@ -80,6 +97,18 @@ if run u -d </dev/null >/dev/null; [ "$rc" = 0 ]; then
 	is "$(total)" $(((256 - 24) * 1024)) "and in the guest"
 	refused "a limit that the host refuses is named" "linux.resources.cpu.cpus: write" --memory 200M --cpuset-cpus 4000 u
 	is "$(total)" $(((256 - 24) * 1024)) "... and leaves the guest as it was"
+	if [ -n "$(file blkio blkio.bfq.weight io.bfq.weight)$(file blkio blkio.weight io.weight)" ]; then
+		update --blkio-weight 500 u
+		is "$rc$(err)" 0 "--blkio-weight"
+		case "$(file blkio blkio.bfq.weight io.bfq.weight) $(file blkio blkio.weight io.weight)" in *500* | *4950*) ok 0 "... is the host's" ;; *) ok 1 "... is the host's" ;; esac
+		printf '{"blockIO": {"weight": 300}}' >"$tmp/res.json"
+		update -r "$tmp/res.json" u
+		case "$rc:$(file blkio blkio.bfq.weight io.bfq.weight) $(file blkio blkio.weight io.weight)" in 0:*300* | 0:*2930*) ok 0 "... by --resources, too" ;; *) ok 1 "... by --resources, too" ;; esac
+	else
+		n=$((n + 1))
+		echo "ok $n - --blkio-weight # SKIP this host has no weights of block devices"
+	fi
+	refused "a weight out of range" "blockIO.weight: 1001 is not from 1 to 1000" --blkio-weight 1001 u
 	$cm delete -f u
 	is "$(find /sys/fs/cgroup -path "*$base/c" -prune -print)" "" "delete removes the cgroup"
 	find /sys/fs/cgroup -depth -path "*$base" -exec rmdir {} + 2>/dev/null
