@@ -51,11 +51,12 @@ static json_t *usage_event(const char *id, const struct cm_rpc_usage *u)
 	json_int_t used = (json_int_t)(u->total - u->free), cpu = (json_int_t)u->cpu_ns;
 
 	return json_pack(
-		"{s:s, s:s, s:{s:{s:{s:I}, s:{}}, s:{s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}}, s:{s:I}}}",
+		"{s:s, s:s, s:{s:{s:{s:I}, s:{}}, s:{s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}}, s:{s:I}}}",
 		"type", "stats", "id", id, "data", "cpu", "usage", "total", cpu, "throttling",
 		"memory", "cache", (json_int_t)u->cache, "usage", "limit", (json_int_t)u->total,
 		"usage", used, "max", (json_int_t)0, "failcnt", (json_int_t)0, "raw", "anon",
-		(json_int_t)u->anon, "pids", "current", (json_int_t)u->processes);
+		(json_int_t)u->anon, "oom_kill", (json_int_t)u->oom_kills, "pids", "current",
+		(json_int_t)u->processes);
 }
 
 json_t *call_usage_result(const struct cm_rpc_frame *f, const char *id)

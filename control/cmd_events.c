@@ -14,7 +14,8 @@
 
 static const char help[] =
 	"usage: casemate events [OPTIONS] ID\n\n"
-	"Print statistics of container ID as JSON, a line every interval until it ends.\n\n"
+	"Print statistics of container ID as JSON, a line every interval until it ends,\n"
+	"and a line of type oom when a process of it was killed for want of memory.\n\n"
 	"  --interval SECONDS   time between two lines (default 5; 3s and 1m as well)\n"
 	"  --stats              print once\n";
 
@@ -37,24 +38,69 @@ static int events_interval(const char *text, unsigned *seconds, struct cm_err *e
 	return 0;
 }
 
-static int events_print(const struct cm_cli *cli, const char *id, struct cm_err *err)
+static int events_line(const json_t *event, struct cm_err *err)
 {
+	int r = json_dumpf(event, stdout, JSON_COMPACT);
+
+	putchar('\n');
+	return r < 0 || fflush(stdout) != 0 ? cm_err_set(err, EIO, "write JSON") : 0;
+}
+
+/* A process of the container was killed for want of memory. */
+static int events_oom(const char *id, struct cm_err *err)
+{
+	json_t *event = json_pack("{s:s, s:s}", "type", "oom", "id", id);
+	int r = events_line(event, err);
+
+	json_decref(event);
+	return r;
+}
+
+/* kills: how many have been told of, less than 0 before the first line. */
+static int events_print(
+	const struct cm_cli *cli, const char *id, json_int_t *kills, struct cm_err *err)
+{
+	const json_t *event, *memory;
 	json_t *result;
-	int r;
+	json_int_t n;
+	int r = 0;
 
 	if (cm_urpc_call(cli->root, id, "containerManager.Event", json_string(id), &result, err) <
 		0)
 		return -err->code;
-	r = json_dumpf(json_object_get(result, "event"), stdout, JSON_COMPACT);
+	event = json_object_get(result, "event");
+	memory = json_object_get(json_object_get(event, "data"), "memory");
+	n = json_integer_value(json_object_get(json_object_get(memory, "raw"), "oom_kill"));
+	if (*kills >= 0 && n > *kills)
+		r = events_oom(id, err);
+	*kills = n;
+	if (r == 0)
+		r = events_line(event, err);
 	json_decref(result);
-	putchar('\n');
-	return r < 0 || fflush(stdout) != 0 ? cm_err_set(err, EIO, "write JSON") : 0;
+	return r;
+}
+
+/* Its end is the end of the list, not a failure; what it ended by may be the first that is heard of that. */
+static int events_end(
+	const struct cm_cli *cli, const char *id, json_int_t kills, struct cm_err *err)
+{
+	struct cm_err gone;
+	struct cm_state st;
+	int r = 0;
+
+	if (cm_state_load(cli->root, id, &st, &gone) < 0)
+		return 0;
+	if (st.oom_killed && kills == 0)
+		r = events_oom(id, err);
+	cm_state_fini(&st);
+	return r;
 }
 
 int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	unsigned seconds = EVENTS_INTERVAL;
 	bool once = false;
+	json_int_t kills = -1;
 	struct cm_err gone;
 	int c;
 
@@ -69,12 +115,11 @@ int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err
 	if (cm_cli_need(cli, argv[optind], "print statistics of",
 		    1u << CM_CREATED | 1u << CM_RUNNING, err) < 0)
 		return -err->code;
-	while ((c = events_print(cli, argv[optind], err)) == 0 && !once) {
+	while ((c = events_print(cli, argv[optind], &kills, err)) == 0 && !once) {
 		sleep(seconds);
-		/* Its end is the end of the list, not a failure. */
 		if (cm_cli_need(cli, argv[optind], "", 1u << CM_CREATED | 1u << CM_RUNNING, &gone) <
 			0)
-			break;
+			return events_end(cli, argv[optind], kills, err);
 	}
 	return c;
 }

@@ -645,6 +645,7 @@ int agent_container_usage(u32 number, struct cm_rpc_usage *u)
 		.free = s.free * PAGE_SIZE,
 		.anon = s.anon * PAGE_SIZE,
 		.cache = s.cached * PAGE_SIZE,
+		.oom_kills = (u32)MIN(cgroup_oom_kills(c->cgroup), (u64)~0u),
 	};
 	group_for_each_in(&pid_ns_root, container_usage_one, &q);
 	if (number != 1) {

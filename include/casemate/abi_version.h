@@ -3,6 +3,6 @@
 #ifndef CASEMATE_ABI_VERSION_H
 #define CASEMATE_ABI_VERSION_H
 
-#define CM_ABI_VERSION 11
+#define CM_ABI_VERSION 12
 
 #endif

@@ -295,7 +295,7 @@ struct cm_rpc_usage {
 	uint64_t total, free; /* bytes of RAM: what the sentry manages, and what is not in use */
 	uint64_t anon, cache; /* bytes: memory of programs, cached pages of files (tmpfs too) */
 	uint64_t cpu_ns; /* of the container, user + system */
-	uint32_t processes, reserved;
+	uint32_t processes, oom_kills; /* of the container */
 };
 
 #define CM_RPC_LIMIT_MEMORY 0x1u

@@ -197,6 +197,22 @@ container o p /bin/awk 'BEGIN { while (1) a[i++] = i }'
 wait_for 60 stopped o
 is "$(field o exitStatus) $(field o oomKilled) $(field b status) $(field p status)" "9 true running running" "out of memory: one is killed, and known for it"
 $cm delete o
+container q p /bin/sh -c 'trap "exit 0" TERM; while :; do sleep 1 & wait; done'
+$cm events --interval 1s q >"$tmp/q.events" 2>&1 &
+events=$!
+wait_for 10 test -s "$tmp/q.events"
+rc=0
+$cm exec q /bin/awk 'BEGIN { while (1) a[i++] = i }' >/dev/null 2>&1 || rc=$?
+told() { grep -q '^{"type":"oom","id":"q"}$' "$tmp/q.events"; }
+wait_for 10 told
+is "$rc:$(grep -c "^{.type.:.oom" "$tmp/q.events") $(field q status)" "137:1 running" "... events tells of a kill in a container that lives"
+kills() { $cm events --stats "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["memory"]["raw"]["oom_kill"])'; }
+is "$(kills q) $(kills b)" "1 0" "... and counts them for each container"
+$cm kill q TERM
+wait_for 10 stopped q
+wait $events
+is "$? $(field q oomKilled) $(grep -c '"type":"oom"' "$tmp/q.events")" "0 true 1" "... its end is that of the events"
+$cm delete q
 
 # ---- the process that stands for one, and its file server
 kill -9 "$(field b pid)"
