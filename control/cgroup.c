@@ -168,7 +168,7 @@ static int cgroup_find(struct cm_cgroup *cg, bool v2, const char *path, struct c
 
 /* ---- files */
 
-/* #syscalls:sandbox openat write close */
+/* #syscalls:sandbox,member openat write close */
 int cm_cgroup_write(const struct cm_cgroup_dir *d, const char *file, const char *text)
 {
 	char path[4096];
@@ -336,7 +336,7 @@ void cm_cgroup_leave(const struct cm_cgroup *cg)
 	}
 }
 
-/* #syscalls:sandbox unlinkat clock_nanosleep */
+/* #syscalls:sandbox,member unlinkat clock_nanosleep */
 int cm_cgroup_remove(const struct cm_cgroup *cg, long ms)
 {
 	int first = 0;

@@ -15,13 +15,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "common/seccomp.h"
 #include "control/console.h"
 #include "control/exec_process.h"
+#include "control/seccomp_exec.h"
 #include "control/state.h"
 #include "control/urpc.h"
 
@@ -226,6 +231,19 @@ static void exec_signals(const struct exec *x)
 	}
 }
 
+/*
+ * The process runs, and all that is left is to wait, to hand signals on, to say how it ended.
+ * #syscalls:exec poll read write lseek newfstatat close exit_group rt_sigreturn rt_sigprocmask
+ * #syscalls:exec brk mmap[2&PROT_EXEC=0] munmap mremap madvise mprotect[2&PROT_EXEC=0] getrandom clock_gettime -- of the C library
+ */
+static int exec_seal(struct cm_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cm_err_set(err, errno, "give up new privileges");
+	cm_seccomp_report_calls();
+	return CM_SECCOMP_INSTALL(seccomp_filter_exec, err);
+}
+
 /* Wait for the end: the exit code, or -errno. */
 static int exec_wait(const struct exec *x, struct cm_err *err)
 {
@@ -278,6 +296,8 @@ static int exec_run(struct exec *x, struct cm_err *err)
 		close(x->parent_fd);
 		exec_close_streams();
 	}
+	if (r == 0)
+		r = exec_seal(err);
 	if (r == 0)
 		r = exec_wait(x, err);
 	cm_console_restore();

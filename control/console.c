@@ -72,7 +72,7 @@ int cm_console_send(int sock, struct cm_err *err)
 	return steal_fd(&slave);
 }
 
-/* #syscalls:sandbox ioctl[1=TIOCGWINSZ] */
+/* #syscalls:sandbox,member,exec ioctl[1=TIOCGWINSZ] */
 void cm_console_size(int fd, uint16_t *rows, uint16_t *cols)
 {
 	struct winsize w;
@@ -96,6 +96,7 @@ int cm_console_user(void)
 static struct termios console_saved;
 static int console_fd = -1;
 
+/* #syscalls:exec ioctl[1=TCGETS,TCSETSW] */
 void cm_console_restore(void)
 {
 	if (console_fd >= 0)

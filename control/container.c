@@ -77,7 +77,7 @@ static int container_lock_root(int rootfd, struct cm_err *err)
 	return steal_fd(&fd);
 }
 
-/* #syscalls:sandbox unlinkat close */
+/* #syscalls:sandbox,member unlinkat close */
 static int container_unlink(int rootfd, int dirfd, const char *id)
 {
 	for (size_t i = 0; i < sizeof(container_files) / sizeof(container_files[0]); i++)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -17,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "common/seccomp.h"
 #include "control/cgroup.h"
 #include "control/cli.h"
 #include "control/console.h"
@@ -26,6 +29,7 @@
 #include "control/launch.h"
 #include "control/process.h"
 #include "control/rootfs.h"
+#include "control/seccomp_member.h"
 #include "control/urpc.h"
 
 #define MEMBER_CGROUP_MS 1000 /* for a killed file server to be gone from the cgroup */
@@ -237,6 +241,19 @@ static int member_leave_stdio(int null, struct cm_err *err)
 	return 0;
 }
 
+/*
+ * Hooks and helpers were started before, and needed more. From here on: signals, calls, the record.
+ * #syscalls:member poll read close exit_group rt_sigreturn rt_sigprocmask
+ * #syscalls:member brk mmap[2&PROT_EXEC=0] munmap mremap madvise mprotect[2&PROT_EXEC=0] getrandom clock_gettime -- of the C library
+ */
+static int member_seal(struct cm_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return cm_err_set(err, errno, "give up new privileges");
+	cm_seccomp_report_calls();
+	return CM_SECCOMP_INSTALL(seccomp_filter_member, err);
+}
+
 static int member_setup(struct member *m, struct cm_err *err)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* it is out of reach later */
@@ -265,9 +282,8 @@ static int member_setup(struct member *m, struct cm_err *err)
 		member_leave_preserved(m);
 	if (r == 0 && m->o->detached)
 		r = member_leave_stdio(null, err);
-	/* Hooks and helpers were started before, and may need more. */
-	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = cm_err_set(err, errno, "give up new privileges");
+	if (r == 0)
+		r = member_seal(err);
 	m->started = r == 0;
 	return r;
 }
@@ -380,6 +396,7 @@ static void member_forget(struct member *m)
 			0, true, &ignored);
 }
 
+/* #syscalls:member kill wait4 */
 static void member_reap_server(struct member *m)
 {
 	if (m->server <= 0)

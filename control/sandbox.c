@@ -42,7 +42,7 @@
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
 #define SANDBOX_BACKLOG 128 /* connections into the guest at a time */
 
-/* #syscalls:sandbox sendto recvfrom */
+/* #syscalls:sandbox,member sendto recvfrom */
 int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
 {
 	struct cm_sandbox_msg m = { .kind = kind, .value = value };

@@ -82,7 +82,7 @@ json_t *cm_state_json(const struct cm_state *st)
 	return o;
 }
 
-/* #syscalls:sandbox fsync */
+/* #syscalls:sandbox,member fsync */
 static int state_sync(int fd)
 {
 	int r = fsync(fd) < 0 ? -errno : 0;
@@ -91,7 +91,7 @@ static int state_sync(int fd)
 	return r == -EINVAL ? 0 : r;
 }
 
-/* #syscalls:sandbox openat write rename renameat close */
+/* #syscalls:sandbox,member openat write rename renameat close */
 static int state_write(int fd, const char *text, size_t len)
 {
 	while (len > 0) {

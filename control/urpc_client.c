@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "common/cleanup.h"
 
+/* #syscalls:exec openat socket connect setsockopt close */
 int cm_urpc_open(const char *root, const char *id, struct cm_err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -80,6 +81,7 @@ static int urpc_result(json_t *reply, json_t **result, struct cm_err *err)
 	return 0;
 }
 
+/* #syscalls:member,exec sendmsg sendto */
 int cm_urpc_send(int fd, const char *method, json_t *arg, const int *fds, int n, struct cm_err *err)
 {
 	union {
@@ -111,6 +113,7 @@ int cm_urpc_send(int fd, const char *method, json_t *arg, const int *fds, int n,
 	return sent < 0 ? cm_err_set(err, errno ? errno : EIO, "call the sandbox") : 0;
 }
 
+/* #syscalls:member,exec setsockopt recvfrom */
 int cm_urpc_receive(int fd, bool patient, json_t **result, struct cm_err *err)
 {
 	struct timeval deadline = { .tv_sec = patient ? 0 : CM_URPC_DEADLINE };

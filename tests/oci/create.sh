@@ -128,6 +128,10 @@ rc=0
 $cm exec d /bin/sleep 1000 &
 e=$!
 wait_for 5 sh -c "$cm ps d | grep -q 'sleep\$'"
+waits=$(grep -ls "^PPid:.$e\$" /proc/[0-9]*/status)
+filtered() { [ "$(grep -c -e '^Seccomp:.2' -e '^NoNewPrivs:.1' "$1")" = 2 ]; }
+wait_for 5 filtered "$waits"
+is "$?" 0 "exec is filtered while it waits"
 kill -TERM $e 2>/dev/null
 wait $e || rc=$?
 is "$rc" 143 "a signal to exec reaches the command"
@@ -143,6 +147,8 @@ wait_for 5 test -s "$tmp/eout"
 is "$(cat "$tmp/eout")" "as 1" "... and the process runs"
 kill -0 "$(cat "$tmp/epid")"
 is "$?" 0 "... a process of the host stands for it"
+wait_for 5 filtered "/proc/$(cat "$tmp/epid")/status"
+is "$?" 0 "... which is filtered"
 kill -KILL "$(cat "$tmp/epid")"
 wait_for 5 sh -c "! $cm exec d /bin/ps | grep -q 'sleep 1000\$' || [ \$($cm exec d /bin/ps | grep -c 'sleep 1000\$') -le 2 ]"
 is "$?" 0 "... and takes it along"

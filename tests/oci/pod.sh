@@ -80,7 +80,7 @@ is "$(cat "$tmp/a.pid")" "$(field a pid)" "the pid file has the process that sta
 is "$([ "$(field a pid)" = "$(field p pid)" ]; echo $?)" 1 "which is its own"
 start a
 is "$?" 0 "start"
-is "$(awk '/^NoNewPrivs/ { print $2 }' "/proc/$(field a pid)/status")" 1 "the process that stands for it gets no new privileges"
+is "$(awk '/^(NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$(field a pid)/status" | tr '\n' ' ')" "1 2 " "the process that stands for it gets no new privileges, and is filtered"
 wait_for 10 says a up
 is "$(tr '\n' ' ' <"$tmp/a.out")$(cat "$tmp/a.err")" "a pod-p pid 1 up err" \
 	"it has its own root, standard output and error and pid namespace, and the pod's host name"
