@@ -123,7 +123,7 @@ static int member_server(struct member *m, struct cm_err *err)
 	if (rootfs < 0 || cm_volumes_open(&m->volumes, m->spec, m->o->bundle_fd, err) < 0)
 		return -err->code;
 	if (m->spec->root_readonly && !m->o->overlay &&
-		cm_rootfs_mount_points(rootfs, m->spec, &m->volumes, err) < 0)
+		cm_rootfs_prepare(rootfs, m->spec, &m->volumes, err) < 0)
 		return -err->code;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sp) < 0)
 		return cm_err_set(err, errno, "make plug socket");

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "common/cleanup.h"
+#include "common/device.h"
 
 #define ROOTFS_LINKS 8 /* that lead to nothing, one after the other */
 
@@ -151,7 +152,50 @@ static bool rootfs_in_mount(const struct cm_spec *spec, size_t n, const char *pa
 	return false;
 }
 
-int cm_rootfs_mount_points(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
+static int rootfs_make_node(int dir, const char *name, const struct cm_spec_device *d)
+{
+	cleanup_fd int fd = -1;
+	int r = 0;
+
+	if (S_ISFIFO(d->mode) && mkfifoat(dir, name, d->mode & 07777) < 0)
+		return -errno;
+	/* A FIFO that nobody writes to is opened at once so. */
+	fd = openat(dir, name,
+		O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+			(S_ISFIFO(d->mode) ? O_RDONLY : O_WRONLY | O_CREAT | O_EXCL),
+		0600);
+	if (fd < 0)
+		return -errno;
+	if (!S_ISFIFO(d->mode))
+		r = cm_device_mark(fd, d->mode, d->major, d->minor);
+	/* The owner first: a change of it drops bits of the mode. */
+	if (r == 0 && (fchown(fd, d->uid, d->gid) < 0 || fchmod(fd, d->mode & 07777) < 0))
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dir, name, 0);
+	return r;
+}
+
+/* A node of linux.devices. What is there already is the guest's to judge. */
+static int rootfs_make_device(int rootfs, const struct cm_spec_device *d, struct cm_err *err)
+{
+	const uint64_t inside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	const char *name = strrchr(d->path, '/') + 1;
+	cleanup_free char *parent = strndup(d->path, (size_t)(name - d->path));
+	cleanup_fd int at = rootfs_openat2(rootfs, d->path, O_NOFOLLOW, inside);
+	cleanup_fd int dir = -1;
+	int r;
+
+	if (at >= 0 || !parent)
+		return parent ? 0 : cm_err_set(err, ENOMEM, "make '%s'", d->path);
+	if (cm_rootfs_make(rootfs, parent, false, err) < 0)
+		return -err->code;
+	dir = rootfs_openat2(rootfs, parent, O_DIRECTORY, inside);
+	r = dir < 0 ? -errno : rootfs_make_node(dir, name, d);
+	return r < 0 ? cm_err_set(err, -r, "make '%s'", d->path) : 0;
+}
+
+int cm_rootfs_prepare(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
 	struct cm_err *err)
 {
 	struct cm_err ignored; /* the guest says what is wrong with the directory to work in */
@@ -165,6 +209,13 @@ int cm_rootfs_mount_points(int rootfs, const struct cm_spec *spec, const struct 
 		if (!rootfs_in_mount(spec, i, at) &&
 			cm_rootfs_make(rootfs, at, v && !volumes->v[v - 1].directory, err) < 0)
 			return -err->code;
+	}
+	for (size_t i = 0; i < spec->ndevices; i++) {
+		const struct cm_spec_device *d = &spec->devices[i];
+
+		if (!rootfs_in_mount(spec, spec->nmounts, d->path) &&
+			strncmp(d->path, "/dev/", 5) != 0 && rootfs_make_device(rootfs, d, err) < 0)
+			return cm_err_wrap(err, "linux.devices[%zu]", i);
 	}
 	return 0;
 }

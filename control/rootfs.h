@@ -21,10 +21,10 @@ int cm_rootfs_open(int bundle, const char *path, struct cm_err *err);
 int cm_rootfs_make(int rootfs, const char *path, bool file, struct cm_err *err);
 
 /*
- * cm_rootfs_make for every mount of the configuration: the guest cannot make mount points in a root that is read-only. Those inside another mount are not in
- * the root.
+ * What the guest cannot make in a root that is read-only: cm_rootfs_make for every mount of the configuration, and its missing device nodes. Those inside
+ * another mount are not in the root.
  */
-int cm_rootfs_mount_points(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
+int cm_rootfs_prepare(int rootfs, const struct cm_spec *spec, const struct cm_volumes *volumes,
 	struct cm_err *err);
 
 #endif

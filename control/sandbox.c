@@ -162,7 +162,7 @@ static int sandbox_launch_fsd(struct sandbox *s, struct cm_err *err)
 	if (cm_volumes_open(&k->volumes, k->spec, s->o->bundle_fd, err) < 0)
 		return cm_err_wrap(err, "config.json");
 	if (k->spec->root_readonly && !s->o->overlay &&
-		cm_rootfs_mount_points(rootfs, k->spec, &k->volumes, err) < 0)
+		cm_rootfs_prepare(rootfs, k->spec, &k->volumes, err) < 0)
 		return cm_err_wrap(err, "config.json");
 	if (cm_launch_fsd(
 		    &s->l, rootfs, s->o->overlay || k->spec->root_readonly, &k->volumes, err) < 0)

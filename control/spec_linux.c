@@ -69,9 +69,24 @@ static int device_mode(json_t *v, const char *path, void *dst, struct cm_err *er
 	return 0;
 }
 
+/* Slashes at its end mean nothing, as for the other runtimes. */
+static int device_path(json_t *v, const char *path, void *dst, struct cm_err *err)
+{
+	const char *s = json_string_value(v);
+	size_t n = strlen(s);
+
+	while (n > 0 && s[n - 1] == '/')
+		n--;
+	if (n > 0 && s[n] && json_string_setn(v, s, n) < 0)
+		return cm_err_set(err, ENOMEM, "%s", path);
+	if (n == 0 && *s == '/')
+		return cm_err_set(err, 0, "%s: '%s' is the root directory", path, s);
+	return cm_spec_abspath(v, path, dst, err);
+}
+
 #define AT(m) offsetof(struct cm_spec_device, m)
 static const struct spec_field device_fields[] = {
-	{ "path", SPEC_STRING, true, cm_spec_abspath, AT(path) },
+	{ "path", SPEC_STRING, true, device_path, AT(path) },
 	{ "type", SPEC_STRING, true, device_type, AT(mode) },
 	{ "fileMode", SPEC_INTEGER, false, device_mode, AT(mode) },
 	{ "major", SPEC_INTEGER, false, cm_spec_u32, AT(major) },

@@ -439,6 +439,21 @@ static int rootfs_own(const struct rpc_start *s, struct mount_ns *ns, const char
 	return ret;
 }
 
+/* Owner and mode; where the host has made it, on a root that is read-only, it has them. */
+static int rootfs_own_device(const struct path *at, const struct cm_rpc_device *d)
+{
+	const struct inode *inode = dentry_inode(at->dentry);
+	u32 mode = d->mode & 07777;
+	int ret = 0;
+
+	/* The owner first: a change of it drops bits of the mode. */
+	if (inode->uid != d->uid || inode->gid != d->gid)
+		ret = vfs_chown(at, d->uid, d->gid);
+	if (ret == 0 && (inode->mode & 07777) != mode)
+		ret = vfs_chmod(at, mode);
+	return ret;
+}
+
 /* One that is there already is made like the one that is asked for. */
 static int rootfs_make_device(struct mount_ns *ns, const struct path *root,
 	const struct cm_rpc_device *d, const char *path)
@@ -464,10 +479,7 @@ static int rootfs_make_device(struct mount_ns *ns, const struct path *root,
 	}
 	if (ret < 0)
 		return ret;
-	/* The owner first: a change of it drops bits of the mode. */
-	ret = vfs_chown(&at, d->uid, d->gid);
-	if (ret == 0)
-		ret = vfs_chmod(&at, d->mode & 07777);
+	ret = rootfs_own_device(&at, d);
 	path_put(&at);
 	return ret;
 }

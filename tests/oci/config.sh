@@ -206,6 +206,34 @@ is "$(out | sed 's/special file/device/')" "/dev/a character device 640 3 4 1:5
 cat: can't open '/dev/b': No such device or address" "devices are made; one without a driver cannot be opened"
 edit "c['linux']['devices'] = [{'path': '/dev/null', 'type': 'b', 'major': 1, 'minor': 3}]"
 refused "linux.devices[0]: make '/dev/null': file exists" "a device in the place of another"
+if python3 -c "import os; os.setxattr('$bundle', 'user.casemate.test', b'1'); os.removexattr('$bundle', 'user.casemate.test')" 2>/dev/null; then
+	mkdir "$tmp/outside"
+	ln -s "$tmp/outside" "$bundle/rootfs/leads-out"
+	script 'stat -c "%n %F %a %u %g %t:%T" /own-a /own/b /own/p /leads-out/z; dd if=/own-a bs=1 count=1 2>&1 | grep -c "1+0 records in"; touch /own/x'
+	edit "c['root']['readonly'] = True; c['linux']['devices'] = [
+ {'path': '/own-a', 'type': 'c', 'major': 1, 'minor': 5, 'fileMode': 0o640, 'uid': 3, 'gid': 4},
+ {'path': '/own/b/', 'type': 'b', 'major': 8, 'minor': 666},
+ {'path': '/own/p', 'type': 'p', 'fileMode': 0o604, 'uid': 5},
+ {'path': '/leads-out/z', 'type': 'c', 'major': 1, 'minor': 7, 'fileMode': 0o600}]
+c['process']['capabilities'] = {k: ['CAP_DAC_OVERRIDE'] for k in ('bounding', 'effective', 'permitted')}"
+	for time in "on a root that is read-only" "... and again, where they are"; do
+		is "$(out | sed 's/special file/device/')" "/own-a character device 640 3 4 1:5
+/own/b block device 666 0 0 8:29a
+/own/p fifo 604 5 0 0:0
+/leads-out/z character device 600 0 0 1:7
+1
+touch: /own/x: Read-only file system" "devices outside of /dev $time"
+	done
+	is "$(ls -A "$tmp/outside"):$(stat -c '%F %s' "$bundle/rootfs/own-a")" ":regular empty file 0" "... none outside of the root, and none that the host would take for one"
+	edit "c['linux']['devices'] = [{'path': '/own-a', 'type': 'c', 'major': 1, 'minor': 6, 'fileMode': 0o640, 'uid': 3, 'gid': 4}]"
+	refused "linux.devices[0]: make '/own-a': file exists" "... not in the place of another"
+	edit "c['linux']['devices'] = [{'path': '//', 'type': 'c', 'major': 1, 'minor': 6}]"
+	refused "linux.devices[0].path: '//' is the root directory" "... nor of the root"
+	rm -rf "$bundle/rootfs/leads-out" "$bundle/rootfs/own" "$bundle/rootfs/own-a"
+else
+	n=$((n + 1))
+	echo "ok $n - devices on a root that is read-only # SKIP no user attributes here"
+fi
 script 'cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/sem /proc/sys/kernel/shm_rmid_forced /proc/sys/kernel/domainname'
 edit "c['linux']['sysctl'] = {'net.ipv4.ip_forward': '1', 'kernel.sem': '1 2 3 4', 'kernel.shm_rmid_forced': '1', 'kernel.domainname': 'example.org'}"
 is "$(out | tr '\t' ' ')" "1

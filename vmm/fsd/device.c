@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device nodes that a guest makes. On the host they are empty regular files with an extended attribute "c MAJOR:MINOR" or "b MAJOR:MINOR": a real
- * node would be a way to the host's devices for whoever on the host reaches the directory. The attribute is the engine's alone: a client neither
- * sees nor changes it, or a guest's process without CAP_MKNOD could make a node of a file. A file that has content is no node, whatever it carries.
+ * Device nodes that a guest makes (common/device.h). The attribute is the engine's alone: a client neither sees nor changes it, or a guest's process
+ * without CAP_MKNOD could make a node of a file. A file that has content is no node, whatever it carries.
  */
 #include <config.h>
 #include "vmm/fsd/internal.h"
@@ -14,13 +13,11 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#define DEVICE_XATTR	"user.casemate.device"
-#define DEVICE_TEXT_MAX 32u /* type, two numbers of ten digits, what stands between them */
+#include "common/device.h"
 
 bool fsd_device_name(const char *xattr)
 {
-	return strcmp(xattr, DEVICE_XATTR) == 0;
+	return strcmp(xattr, CM_DEVICE_XATTR) == 0;
 }
 
 size_t fsd_device_hide(char *list, size_t len)
@@ -31,7 +28,7 @@ size_t fsd_device_hide(char *list, size_t len)
 		size_t n = strnlen(list + at, len - at);
 
 		n += at + n < len; /* its end */
-		if (n != sizeof(DEVICE_XATTR) || memcmp(list + at, DEVICE_XATTR, n) != 0) {
+		if (n != sizeof(CM_DEVICE_XATTR) || memcmp(list + at, CM_DEVICE_XATTR, n) != 0) {
 			memmove(list + kept, list + at, n);
 			kept += n;
 		}
@@ -43,14 +40,14 @@ size_t fsd_device_hide(char *list, size_t len)
 /* #syscalls:fsd getxattr */
 void fsd_device_stat(int fd, struct statx *stx)
 {
-	char name[12], text[DEVICE_TEXT_MAX + 1], type;
+	char name[12], text[CM_DEVICE_TEXT_MAX + 1], type;
 	unsigned int major, minor;
 	ssize_t n;
 	int end = 0;
 
 	if (!S_ISREG(stx->stx_mode) || stx->stx_size)
 		return;
-	n = getxattr(fsd_proc_name(name, fd), DEVICE_XATTR, text, DEVICE_TEXT_MAX);
+	n = getxattr(fsd_proc_name(name, fd), CM_DEVICE_XATTR, text, CM_DEVICE_TEXT_MAX);
 	if (n <= 0)
 		return;
 	text[n] = '\0';
@@ -68,17 +65,13 @@ int fsd_device_make(struct fsd_req *rq, uint32_t mode, uint32_t rdev)
 	int fd = fsd_create_file(
 		rq->node->fd, rq->str[0], O_WRONLY | O_CREAT | O_EXCL, mode & 07777);
 	unsigned int major = (rdev >> 8) & 0xfff, minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
-	char text[DEVICE_TEXT_MAX];
-	int n, r = 0;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	n = snprintf(text, sizeof(text), "%c %u:%u", S_ISCHR(mode) ? 'c' : 'b', major, minor);
-	if (fsetxattr(fd, DEVICE_XATTR, text, (size_t)n, XATTR_CREATE) < 0) {
-		/* as if the file system took no nodes */
-		r = errno == EOPNOTSUPP ? -EPERM : -errno;
+	r = cm_device_mark(fd, mode, major, minor);
+	if (r < 0)
 		(void)unlinkat(rq->node->fd, rq->str[0], 0);
-	}
 	close(fd);
 	return r;
 }
