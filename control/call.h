@@ -47,6 +47,13 @@ struct sandbox_container *call_container(
 /* Can the guest be asked about k? false: the call is answered, ESRCH for one that is not up, else EAGAIN for one that is paused. */
 bool call_ready(struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c);
 
+/*
+ * The same for what starts a task in k: EAGAIN as well while k alone is paused, or is about to be, since the task would stand still before it is what was
+ * asked for. All that only asks the guest about k, its processes, files, groups and limits, or signals, is answered as at any other time.
+ */
+bool call_ready_to_run(
+	struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c);
+
 /* Wait for the guest's reply to a request that was queued, or answer why it was not (a negative number). */
 void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request);
 

@@ -176,12 +176,8 @@ static void exec_call(
 	struct sandbox_proc *p;
 	struct cm_err err = { 0 };
 
-	if (!k || !call_ready(s, k, c))
+	if (!k || !call_ready_to_run(s, k, c))
 		return;
-	if (k->freezes) {
-		cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
-		return;
-	}
 	p = exec_live(s) < EXEC_LIVE ? sandbox_proc_new(s, k) : NULL;
 	if (!p) {
 		cm_urpc_reply(c, EAGAIN, "too many processes were started from outside", NULL);

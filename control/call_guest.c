@@ -31,6 +31,17 @@ bool call_ready(struct sandbox *s, const struct sandbox_container *k, struct cm_
 	return false;
 }
 
+bool call_ready_to_run(
+	struct sandbox *s, const struct sandbox_container *k, struct cm_urpc_client *c)
+{
+	if (!call_ready(s, k, c))
+		return false;
+	if (!k->freezes && !k->freeze_id)
+		return true;
+	cm_urpc_reply(c, EAGAIN, "the container is paused", NULL);
+	return false;
+}
+
 void call_await(struct cm_urpc_client *c, enum call_kind kind, int64_t request)
 {
 	if (request < 0) {

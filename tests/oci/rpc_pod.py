@@ -212,6 +212,25 @@ good("Resume", "pa")
 check(a.status() == "running" and a.ticks(), "... it goes on")
 bad("Resume", "pa", EINVAL, "of one that goes on")
 good("Pause", "pa")
+# Nothing is started in one that is paused; all that asks about it is answered.
+for method, arg in (("containerManager.ExecuteAsync", {"CID": "pa", "argv": ["/bin/true"]}), ("Proc.Exec", {"CID": "pa", "argv": ["/bin/true"]}), ("containerManager.ExecuteAsync", {"CID": "pa", "Process": {"args": ["/bin/true"], "cwd": "/"}})):
+    r = Connection(name, 60 * patience).call(method, arg)
+    check(r["errno"] == EAGAIN and "paused" in r["err"], "%s in a paused container is refused" % method)
+works = (("containerManager.Processes", "pa"), ("containerManager.Event", "pa"), ("containerManager.State", "pa"), ("containerManager.ContainerRuntimeState", "pa"), ("Usage.Collect", {"ContainerID": "pa"}),
+         ("containerManager.ProcfsDump", "pa"), ("casemate.Process", "pa"), ("casemate.Limit", {"CID": "pa", "Pids": 100}), ("containerManager.Signal", {"CID": "pa", "Signo": 0}),
+         ("Cgroups.ReadControlFiles", {"args": [{"file": {"controller": "pids", "path": "/pa", "name": "pids.max"}}]}),
+         ("Cgroups.WriteControlFiles", {"args": [{"file": {"controller": "cpu", "path": "/pa", "name": "cpu.weight"}, "value": "50"}]}),
+         ("containerManager.Mount", {"ContainerID": "pa", "Source": "none", "Destination": "/tmp", "FsType": "tmpfs"}), ("Fs.Umount", {"container_id": "pa", "target": "/tmp", "flags": 0}))
+for method, arg in works:
+    r = Connection(name, 60 * patience).call(method, arg)
+    check(r["success"] and "'is_error': True" not in str(r), "%s of a paused container%s" % (method, "" if r["success"] else ": %r" % r))
+out_r, out_w = os.pipe()
+r = Connection(name, 60 * patience).call("Fs.Read", {"container_id": "pa", "path": "/bin/busybox", "offset": 1, "size": 3}, [out_w])
+check(r["success"] and r["result"] == 3 and os.read(out_r, 10) == b"ELF", "Fs.Read of a file of a paused container")
+os.close(out_r)
+os.close(out_w)
+good("ExecuteAsync", {"CID": "pb", "argv": ["/bin/true"]}, text="in the other")
+check(a.status() == "paused" and not a.ticks(), "... it stands still all the time")
 good("Pause", "pb")
 check(not a.ticks() and not b.ticks(), "... both")
 good("DestroySubcontainer", "pa", text="of a paused one")
