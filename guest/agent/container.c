@@ -182,12 +182,18 @@ static const struct {
 	[CM_RPC_NS_UTS] = { CLONE_NEWUTS, NS_UTS },
 };
 
-/* NULL without maps: the first user namespace. 0 or -ENOMEM. */
+/* NULL without maps: the first user namespace, or, of what shares the root container's files, that one's. 0 or -ENOMEM. */
 static int container_user(struct agent_container *c, const struct rpc_start *s)
 {
 	struct id_extent uid[CM_RPC_IDMAPS_MAX], gid[CM_RPC_IDMAPS_MAX];
 	u32 i;
 
+	/* What lives in the root container's files has no more rights than that. */
+	if (s->fixed.flags & CM_RPC_START_SHARED && containers[0].user) {
+		user_ns_get(containers[0].user);
+		c->user = containers[0].user;
+		return 0;
+	}
 	for (i = 0; i < s->fixed.nuidmap; i++)
 		uid[i] = (struct id_extent){ s->uidmap[i].first, s->uidmap[i].lower,
 			s->uidmap[i].count };

@@ -38,6 +38,13 @@ case $(readlink "/proc/$vmm/exe") in */casemate-vmm) ok 0 "the VMM's number is t
 is "$(ls "/proc/$pid/root/bin/busybox")" "/proc/$pid/root/bin/busybox" "its root is the container's"
 $cm start b
 is "$?:$(field b status)" "0:running" "it starts"
+mkdir -p "$bundle/rootfs/tmp" && chmod 1777 "$bundle/rootfs/tmp"
+start='{"method":"Lifecycle.StartContainer","arg":{"container_id":"p","filename":"/bin/sh","argv":["sh","-c","exec >/tmp/p; id -u; id -g; hostname there || echo not mine"],"envv":["PATH=/bin"]}}'
+reply=$(urpc b "$start")
+case $reply in *'"success":true'* | *'"success": true'*) ok 0 "StartContainer beside it" ;; *) ok 1 "StartContainer beside it: $reply" ;; esac
+urpc b '{"method":"containerManager.Wait","arg":"p"}' >/dev/null
+is "$(tr -s ' \n' ' ' <"$bundle/rootfs/tmp/p"):$(stat -c '%u %g' "$bundle/rootfs/tmp/p")" "0 0 :1000 2000" "... is in the same user namespace: its ids, and its rights"
+urpc b '{"method":"containerManager.DestroySubcontainer","arg":"p"}' >/dev/null
 is "$($cm exec b /bin/id -u):$($cm exec b /bin/cat /proc/self/uid_map | tr -s ' ')" "0: 0 1000 1000" "exec is in the user namespace inside"
 kill -KILL "$pid"
 wait_for 5 no_leftover
