@@ -37,6 +37,18 @@ $cm create -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
 python3 -B "$top_srcdir/tests/oci/rpc_start.py" "$tmp/state/r/control.sock" >"$tmp/start" 2>&1
 points "$tmp/start"
 $cm delete --force r
+# The debugger sees as little of a secret as a core that the guest writes.
+$cm create -b "$bundle" r >"$tmp/out" 2>"$tmp/log" </dev/null
+urpc r '{"method":"Lifecycle.StartContainer","arg":{"container_id":"secret","filename":"/bin/sh","argv":["sh","-c","while :; do sleep 1; done"],"envv":["PATH=/bin","OPEN=here"],"secret_envv":["SECRET=swordfish","TWO=swordfish2"]}}' >"$tmp/out"
+found=0 secrets=0
+for pid in $($cm debug r tasks 2>/dev/null | awk '$1 ~ /^[0-9]+$/ && $1 == $2 { print $1 }' | sort -u); do
+	$cm debug r core -p "$pid" "$tmp/core" >"$tmp/out" 2>&1 || continue
+	grep -q OPEN=here "$tmp/core" && found=$((found + 1))
+	grep -q swordfish "$tmp/core" && secrets=$((secrets + 1))
+	rm -f "$tmp/core"
+done
+is "$found $secrets" "1 0" "debug core -p of a program with secrets: its environment without them, and nothing of it where it was handed on"
+$cm delete --force r
 # ---- an overlay as an archive
 for applet in mkdir chmod chown mv ln mkfifo mknod tr; do ln -sf busybox "$bundle/rootfs/bin/$applet"; done
 rm -rf "$bundle/rootfs/etc" "$bundle/rootfs/tmp" "$bundle/rootfs/mnt"
