@@ -66,6 +66,9 @@ is "$rc" 8 "... exit code"
 p exec c nosuch
 is "$rc" 127 "... of a missing command"
 is "$(echo in | podman exec -i c cat)" in "... -i"
+echo three >"$tmp/three"
+is "$(podman exec --preserve-fds=1 c sh -c 'cat <&3' 3<"$tmp/three")" three "... --preserve-fds"
+is "$(podman run $limits --rm --preserve-fds=1 bb sh -c 'cat <&3' 3<"$tmp/three")" three "podman run --preserve-fds"
 p exec -d c sh -c 'echo later > /tmp/later'
 wait_for 5 podman exec c test -s /tmp/later
 is "$?" 0 "... -d"
