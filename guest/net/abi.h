@@ -41,6 +41,9 @@
 
 #define SOL_NETLINK 270
 
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
+
 #define SCM_RIGHTS	1
 #define SCM_CREDENTIALS 2
 #define SCM_MAX_FD	253

@@ -214,9 +214,10 @@ static int inet_create(struct socket *s)
 		/* Echo sockets: as with the usual, empty net.ipv4.ping_group_range. */
 		if (s->protocol == (s->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 			return -EACCES;
-		if (s->protocol && s->protocol != IPPROTO_UDP)
+		if (!s->protocol)
+			s->protocol = IPPROTO_UDP;
+		if (s->protocol != IPPROTO_UDP && s->protocol != IPPROTO_UDPLITE)
 			return -EPROTONOSUPPORT;
-		s->protocol = IPPROTO_UDP;
 		return udp_create(s);
 	case SOCK_RAW:
 		return ns_capable(s->net->ns.owner, CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;

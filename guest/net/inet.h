@@ -15,7 +15,7 @@
 #include "net/ports.h"
 #include "net/socket.h"
 
-/* Options of the levels IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP and IPPROTO_UDP: plain numbers, set and read back. */
+/* Options of the levels IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP and IPPROTO_UDPLITE: plain numbers, set and read back. */
 enum inet_opt_index {
 	IO_TOS,
 	IO_TTL,
@@ -38,6 +38,8 @@ enum inet_opt_index {
 	IO6_MTU_DISCOVER,
 	IO6_RECVHOPLIMIT,
 	IO6_RECVTCLASS,
+	IU_SEND_CSCOV,
+	IU_RECV_CSCOV, /* -1 = was not set: whatever comes */
 	IT_NODELAY,
 	IT_CORK,
 	IT_KEEPIDLE,
@@ -149,9 +151,9 @@ void inet_recv_ctl(const struct inet_sock *i, const struct port_flow *f, const s
 	struct scm *scm);
 
 /* ---- protocols ---- */
-extern const struct inet_proto tcp_proto, udp_proto;
+extern const struct inet_proto tcp_proto, udp_proto, udplite_proto;
 int tcp_create(struct socket *s);
-int udp_create(struct socket *s);
+int udp_create(struct socket *s); /* UDP or UDP-Lite, by s->protocol */
 /* TCP_INFO. */
 struct tcp_info;
 void tcp_fill_info(struct socket *s, struct tcp_info *info);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Socket options of the levels IPPROTO_IP, IPPROTO_IPV6 and IPPROTO_TCP. Most are numbers that are checked, kept and read back: on loopback,
+ * Socket options of the levels IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP and IPPROTO_UDPLITE. Most are numbers that are checked, kept and read back: on loopback,
  * where bytes arrive at once and peers do not get lost, NODELAY, CORK, keep-alive and their like have nothing to change.
  */
 #include <linux/tcp.h>
@@ -12,6 +12,9 @@
 #define LO_MTU	   65535
 #define MSS_CLOSED 536
 #define MSS_LO	   32741
+
+#define UDPLITE_COVER_MIN 8
+#define UDPLITE_COVER_MAX 65535
 
 struct opt_def {
 	s16 level, opt;
@@ -46,6 +49,8 @@ static const struct opt_def opts[] = {
 	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, IO6_RECVHOPLIMIT, true, 0, 0, 0, -1 },
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS, IO6_RECVTCLASS, true, 0, 0, 0, -1 },
 	{ IPPROTO_IPV6, IPV6_FREEBIND, IO_FREEBIND, true, 0, 0, 0, -1 },
+	{ IPPROTO_UDPLITE, UDPLITE_SEND_CSCOV, IU_SEND_CSCOV, false, 0, 0, 0, -1 },
+	{ IPPROTO_UDPLITE, UDPLITE_RECV_CSCOV, IU_RECV_CSCOV, false, 0, 0, -1, -1 },
 	{ IPPROTO_TCP, TCP_NODELAY, IT_NODELAY, true, 0, 0, 0, -1 },
 	{ IPPROTO_TCP, TCP_CORK, IT_CORK, true, 0, 0, 0, -1 },
 	{ IPPROTO_TCP, TCP_KEEPIDLE, IT_KEEPIDLE, false, 1, 32767, 7200, -1 },
@@ -78,7 +83,8 @@ static bool level_valid(const struct inet_sock *i, int level)
 	case IPPROTO_IPV6:
 		return i->family == AF_INET6;
 	default:
-		return level == IPPROTO_TCP && i->proto->number == IPPROTO_TCP;
+		return (level == IPPROTO_TCP && i->proto->number == IPPROTO_TCP) ||
+		       (level == IPPROTO_UDPLITE && i->proto->number != IPPROTO_TCP);
 	}
 }
 
@@ -149,6 +155,8 @@ int inet_setsockopt(struct socket *s, int level, int opt, uaddr_t val, u32 len)
 
 	if (!d)
 		return set_special(i, level, opt, val, len);
+	if (level == IPPROTO_UDPLITE && i->proto->number != IPPROTO_UDPLITE)
+		return -ENOPROTOOPT; /* UDP sockets can be asked, and not told */
 	r = opt_number(level, val, len, &v);
 	if (r)
 		return r;
@@ -160,6 +168,8 @@ int inet_setsockopt(struct socket *s, int level, int opt, uaddr_t val, u32 len)
 		v = v != 0;
 	else if (d->index == IO_TOS)
 		v &= 255;
+	else if (d->level == IPPROTO_UDPLITE) /* no less than the header, or all */
+		v = v ? MIN(MAX(v, UDPLITE_COVER_MIN), UDPLITE_COVER_MAX) : 0;
 	else if (d->index == IT_LINGER2)
 		v = MIN(MAX(v, -1), d->max);
 	else if (v < d->min || v > d->max)
@@ -210,6 +220,8 @@ int inet_getsockopt(struct socket *s, int level, int opt, struct sock_optval *ou
 	if (!d)
 		return get_special(s, level, opt, out);
 	v = i->opt[d->index];
+	if (d->index == IU_RECV_CSCOV)
+		v = MAX(v, 0);
 	if (d->index == IT_MAXSEG)
 		v = has_peer(i) ? MSS_LO : v ? v : MSS_CLOSED;
 	memcpy(out->buf, &v, out->len = sizeof(v));

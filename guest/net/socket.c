@@ -183,6 +183,7 @@ void net_init(void)
 	waitq_init(&unix_dgram_space);
 	port_table_init(tcp_proto.table);
 	port_table_init(udp_proto.table);
+	port_table_init(udplite_proto.table);
 	page_stats(&s);
 	stream_pages_max = s.total / RAM_SHARE;
 }

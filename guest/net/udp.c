@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UDP over loopback: a datagram goes from the sender straight into the queue of the socket that hears it, and is dropped when that is full. A datagram
- * that nobody hears comes back as ECONNREFUSED, as an ICMP message would make it. See udp(7).
+ * that nobody hears comes back as ECONNREFUSED, as an ICMP message would make it. See udp(7). UDP-Lite is the same with ports of its own and a say in
+ * how much of a datagram is checked, udplite(7).
  */
 #include "kernel/errno.h"
 #include "lib/string.h"
@@ -14,6 +15,7 @@
 
 #define UDP_MAX4     65507u
 #define UDP_MAX6     65527u
+#define UDP_HEADER   8u
 #define UDP_OVERHEAD 512u /* what a queued datagram counts beside its bytes */
 #define UDP_ERRS_MAX 16u
 
@@ -21,6 +23,7 @@ struct udp_msg {
 	struct list_head link;
 	struct port_flow flow;
 	u32 len;
+	u32 covered; /* by the checksum, with the header */
 	s32 err; /* on the error queue */
 	struct inet_ctl ctl;
 	u8 data[];
@@ -40,8 +43,8 @@ struct udp_sock {
 };
 
 static struct kcache udp_cache = KCACHE("udp_sock", struct udp_sock);
-static struct spinlock udp_table_lock;
-static struct port_table udp_table;
+static struct spinlock udp_table_lock, udplite_table_lock;
+static struct port_table udp_table, udplite_table;
 static u64 udp_bytes; /* in all queues; atomic */
 
 static struct udp_sock *udp_of(struct socket *s)
@@ -70,23 +73,31 @@ const struct inet_proto udp_proto = {
 	.info = udp_info_fill,
 };
 
+const struct inet_proto udplite_proto = {
+	.number = IPPROTO_UDPLITE,
+	.lock = &udplite_table_lock,
+	.table = &udplite_table,
+	.free = udp_free,
+	.info = udp_info_fill,
+};
+
 /* ---- names ---- */
 
 static void udp_disconnect(struct inet_sock *i)
 {
 	u16 num;
 
-	spin_lock(&udp_table_lock);
+	spin_lock(i->proto->lock);
 	num = i->port.lport;
 	i->port.remote = i->family == AF_INET ? inet_any4 : inet_any6;
 	i->port.rport = 0;
 	if (!i->bound_addr)
 		i->port.local = i->port.remote;
 	if (!i->bound_port && num) {
-		port_remove(&udp_table, &i->port);
+		port_remove(i->proto->table, &i->port);
 		i->port.lport = 0;
 	}
-	spin_unlock(&udp_table_lock);
+	spin_unlock(i->proto->lock);
 }
 
 /* Destination of a datagram or connect. An AF_UNSPEC name of IPv6 is none (*port = 0). */
@@ -146,11 +157,11 @@ static int udp_connect(struct socket *s, const struct sock_addr *addr)
 		r = inet_autobind(s);
 	if (r)
 		return r;
-	spin_lock(&udp_table_lock);
+	spin_lock(i->proto->lock);
 	i->port.local = src;
 	i->port.remote = dst;
 	i->port.rport = port;
-	spin_unlock(&udp_table_lock);
+	spin_unlock(i->proto->lock);
 	return 0;
 }
 
@@ -187,7 +198,7 @@ static int send_flow(
 		r = inet_autobind(s);
 	if (r)
 		return r;
-	spin_lock(&udp_table_lock);
+	spin_lock(i->proto->lock);
 	f->src = i->port.local;
 	f->sport = i->port.lport;
 	f->net = i->port.net;
@@ -197,26 +208,46 @@ static int send_flow(
 	} else if (!i->bound_addr) {
 		f->src = inet_any4;
 	}
-	spin_unlock(&udp_table_lock);
+	spin_unlock(i->proto->lock);
 	if (!f->dport)
 		return -EDESTADDRREQ;
 	r = inet_send_ctl(s, m->scm, f, ctl);
 	return r ? r : udp_route(s, &f->dst, &f->src);
 }
 
-static struct udp_sock *find_receiver(const struct port_flow *f)
+static struct udp_sock *find_receiver(const struct inet_proto *p, const struct port_flow *f)
 {
 	struct port_entry *e;
 	struct udp_sock *u = NULL;
 
-	spin_lock(&udp_table_lock);
-	e = port_find(&udp_table, f, false);
+	spin_lock(p->lock);
+	e = port_find(p->table, f, false);
 	if (e)
 		u = container_of(e, struct udp_sock, in.port);
 	if (u && !ref_get_unless_zero(&u->in.ref))
 		u = NULL;
-	spin_unlock(&udp_table_lock);
+	spin_unlock(p->lock);
 	return u;
+}
+
+/*
+ * UDP-Lite: how much of a datagram and its header of eight bytes its checksum covers. Nothing gets damaged here, but receivers say how much they want
+ * covered, and do not hear the others; as Linux's udplite_sender_cscov and udp_queue_rcv_skb have it.
+ */
+static u32 lite_covered(const struct inet_sock *i, u32 len)
+{
+	u32 chosen = (u32)i->opt[IU_SEND_CSCOV];
+
+	return chosen && chosen < len + UDP_HEADER ? chosen : len + UDP_HEADER;
+}
+
+static bool lite_wanted(const struct inet_sock *to, const struct udp_msg *msg)
+{
+	s32 least = READ_ONCE(to->opt[IU_RECV_CSCOV]);
+
+	if (least < 0 || msg->covered == msg->len + UDP_HEADER)
+		return true;
+	return least && msg->covered >= (u32)least;
 }
 
 static void deliver(struct udp_sock *to, struct udp_msg *msg)
@@ -226,7 +257,7 @@ static void deliver(struct udp_sock *to, struct udp_msg *msg)
 
 	spin_lock(&to->in.lock);
 	room = to->queued + cost <= MAX(to->rcvbuf, cost) && !to->read_shut &&
-	       atomic_load(&udp_bytes) / PAGE_SIZE < stream_pages_max;
+	       atomic_load(&udp_bytes) / PAGE_SIZE < stream_pages_max && lite_wanted(&to->in, msg);
 	if (room) {
 		list_add_tail(&to->queue, &msg->link);
 		to->queued += cost;
@@ -264,8 +295,9 @@ static void unreachable(struct udp_sock *u, struct udp_msg *msg)
 
 static void send_out(struct udp_sock *u, struct udp_msg *msg)
 {
-	struct udp_sock *to = find_receiver(&msg->flow);
+	struct udp_sock *to = find_receiver(u->in.proto, &msg->flow);
 
+	msg->covered = lite_covered(&u->in, msg->len);
 	if (!to) {
 		unreachable(u, msg);
 		return;
@@ -535,9 +567,9 @@ static void udp_release(struct socket *s)
 	struct udp_sock *u = udp_of(s);
 	struct list_head *lists[] = { &u->queue, &u->errors };
 
-	spin_lock(&udp_table_lock);
-	port_remove(&udp_table, &u->in.port);
-	spin_unlock(&udp_table_lock);
+	spin_lock(u->in.proto->lock);
+	port_remove(u->in.proto->table, &u->in.port);
+	spin_unlock(u->in.proto->lock);
 	/* Senders that found the socket before now give up. */
 	spin_lock(&u->in.lock);
 	u->read_shut = true;
@@ -584,7 +616,8 @@ int udp_create(struct socket *s)
 
 	if (!u)
 		return -ENOBUFS;
-	inet_init(&u->in, &udp_proto, s->family, s->net->ns.inum);
+	inet_init(&u->in, s->protocol == IPPROTO_UDPLITE ? &udplite_proto : &udp_proto, s->family,
+		s->net->ns.inum);
 	list_init(&u->queue);
 	list_init(&u->errors);
 	u->rcvbuf = s->rcvbuf;

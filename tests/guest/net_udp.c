@@ -330,6 +330,62 @@ static void test_mmsg(void)
 	close(b);
 }
 
+#define IPPROTO_UDPLITE_ 136
+#define SEND_CSCOV	 10
+#define RECV_CSCOV	 11
+
+static int lite(const char *host)
+{
+	struct name n = name_of(host, 0);
+	int fd = socket(n.sa.sa_family, SOCK_DGRAM, IPPROTO_UDPLITE_);
+
+	if (fd >= 0)
+		bind(fd, &n.sa, n.len);
+	return fd;
+}
+
+static void test_lite(const char *host)
+{
+	int a = lite(host), b = lite(host), u = bound(host, 0);
+	char buf[64];
+
+	ok(a >= 0 && b >= 0, "UDP-Lite sockets");
+	is(get_int(a, SOL_SOCKET, SO_PROTOCOL), IPPROTO_UDPLITE_);
+	is(send_to(a, "hello", host, port_of(b)), 5);
+	is(recv(b, buf, 64, 0), 5);
+	is(send_to(u, "udp", host, port_of(b)), 3);
+	is(recv(b, buf, 64, MSG_DONTWAIT), -EAGAIN);
+	is(get_int(a, IPPROTO_UDPLITE_, SEND_CSCOV), 0);
+	is(get_int(a, IPPROTO_UDPLITE_, RECV_CSCOV), 0);
+	is(set_int(a, IPPROTO_UDPLITE_, SEND_CSCOV, 3), 0);
+	is(get_int(a, IPPROTO_UDPLITE_, SEND_CSCOV), 8);
+	is(set_int(a, IPPROTO_UDPLITE_, SEND_CSCOV, 100000), 0);
+	is(get_int(a, IPPROTO_UDPLITE_, SEND_CSCOV), 65535);
+	is(set_int(a, IPPROTO_UDPLITE_, SEND_CSCOV, 20), 0);
+	is(get_int(u, IPPROTO_UDPLITE_, SEND_CSCOV), 0);
+	is(set_int(u, IPPROTO_UDPLITE_, SEND_CSCOV, 20), -ENOPROTOOPT);
+	/* 20 bytes of 8 + 14 are covered. */
+	is(send_to(a, "fourteen bytes", host, port_of(b)), 14);
+	is(recv(b, buf, 64, 0), 14);
+	is(set_int(b, IPPROTO_UDPLITE_, RECV_CSCOV, 21), 0);
+	is(send_to(a, "fourteen bytes", host, port_of(b)), 14);
+	is(recv(b, buf, 64, MSG_DONTWAIT), -EAGAIN);
+	is(send_to(a, "twelve bytes", host, port_of(b)), 12);
+	is(recv(b, buf, 64, 0), 12);
+	is(set_int(b, IPPROTO_UDPLITE_, RECV_CSCOV, 20), 0);
+	is(send_to(a, "fourteen bytes", host, port_of(b)), 14);
+	is(recv(b, buf, 64, 0), 14);
+	is(set_int(b, IPPROTO_UDPLITE_, RECV_CSCOV, 0), 0);
+	is(send_to(a, "fourteen bytes", host, port_of(b)), 14);
+	is(recv(b, buf, 64, MSG_DONTWAIT), -EAGAIN);
+	is(set_int(a, IPPROTO_UDPLITE_, SEND_CSCOV, 0), 0);
+	is(send_to(a, "fourteen bytes", host, port_of(b)), 14);
+	is(recv(b, buf, 64, 0), 14);
+	close(a);
+	close(b);
+	close(u);
+}
+
 int main(void)
 {
 	test_datagrams("127.0.0.1");
@@ -344,5 +400,7 @@ int main(void)
 	test_bind();
 	test_shutdown();
 	test_mmsg();
+	test_lite("127.0.0.1");
+	test_lite("::1");
 	return tap_end();
 }

@@ -59,8 +59,10 @@ static void put_socket(const struct inet_info *i, void *arg)
 	proc_printf(l->b, "\n");
 }
 
-static int show_inet(struct proc_buf *b, const struct proc_ctx *c, bool v6, bool udp)
+static int show_inet(
+	struct proc_buf *b, const struct proc_ctx *c, bool v6, const struct inet_proto *proto)
 {
+	bool udp = proto != &tcp_proto;
 	u32 net;
 	bool up;
 	struct inet_list l = { .b = b, .v6 = v6, .udp = udp };
@@ -75,28 +77,38 @@ static int show_inet(struct proc_buf *b, const struct proc_ctx *c, bool v6, bool
 	proc_pad(b, start, v6 ? 0 : udp ? 127 : 149);
 	proc_printf(b, "\n");
 	if (net_of(c, &net, &up))
-		inet_each(udp ? &udp_proto : &tcp_proto, net, v6, put_socket, &l);
+		inet_each(proto, net, v6, put_socket, &l);
 	return 0;
 }
 
 static int show_tcp(struct proc_buf *b, struct proc_ctx *c)
 {
-	return show_inet(b, c, false, false);
+	return show_inet(b, c, false, &tcp_proto);
 }
 
 static int show_tcp6(struct proc_buf *b, struct proc_ctx *c)
 {
-	return show_inet(b, c, true, false);
+	return show_inet(b, c, true, &tcp_proto);
 }
 
 static int show_udp(struct proc_buf *b, struct proc_ctx *c)
 {
-	return show_inet(b, c, false, true);
+	return show_inet(b, c, false, &udp_proto);
 }
 
 static int show_udp6(struct proc_buf *b, struct proc_ctx *c)
 {
-	return show_inet(b, c, true, true);
+	return show_inet(b, c, true, &udp_proto);
+}
+
+static int show_udplite(struct proc_buf *b, struct proc_ctx *c)
+{
+	return show_inet(b, c, false, &udplite_proto);
+}
+
+static int show_udplite6(struct proc_buf *b, struct proc_ctx *c)
+{
+	return show_inet(b, c, true, &udplite_proto);
 }
 
 static int show_raw(struct proc_buf *b, struct proc_ctx *c)
@@ -136,26 +148,29 @@ static void count_all(
 
 static int show_sockstat(struct proc_buf *b, struct proc_ctx *c)
 {
-	struct inet_count t, u;
+	struct inet_count t, u, l;
 
 	count_all(c, &tcp_proto, false, &t);
 	count_all(c, &udp_proto, false, &u);
+	count_all(c, &udplite_proto, false, &l);
 	proc_printf(b,
 		"sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem 0\nUDP: inuse %u mem 0\n"
-		"UDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n",
-		t.in_use + u.in_use, t.in_use, t.closed, t.timewait, t.in_use + t.closed, u.in_use);
+		"UDPLITE: inuse %u\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n",
+		t.in_use + u.in_use + l.in_use, t.in_use, t.closed, t.timewait, t.in_use + t.closed,
+		u.in_use, l.in_use);
 	return 0;
 }
 
 static int show_sockstat6(struct proc_buf *b, struct proc_ctx *c)
 {
-	struct inet_count t, u;
+	struct inet_count t, u, l;
 
 	count_all(c, &tcp_proto, true, &t);
 	count_all(c, &udp_proto, true, &u);
+	count_all(c, &udplite_proto, true, &l);
 	proc_printf(b,
-		"TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
-		t.in_use, u.in_use);
+		"TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse %u\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
+		t.in_use, u.in_use, l.in_use);
 	return 0;
 }
 
@@ -298,6 +313,8 @@ const struct proc_entry proc_net_table[] = {
 	PROC_FILE("tcp6", show_tcp6),
 	PROC_FILE("udp", show_udp),
 	PROC_FILE("udp6", show_udp6),
+	PROC_FILE("udplite", show_udplite),
+	PROC_FILE("udplite6", show_udplite6),
 	PROC_FILE("unix", show_unix),
 	{ .name = NULL },
 };
