@@ -23,6 +23,7 @@
 #include "kernel/cpus.h"
 #include "kernel/errno.h"
 #include "kernel/idle.h"
+#include "kernel/loadavg.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/waitq.h"
@@ -273,6 +274,8 @@ static void sched_insert(u32 cpu, struct thread *t, bool woken)
 	struct percpu *pc = &percpu[cpu];
 	struct runq *rq = &pc->runq;
 
+	if (t->task)
+		load_wake();
 	if (cpus_pending())
 		t->queued_at = clock_monotonic();
 	spin_lock(&rq->lock);

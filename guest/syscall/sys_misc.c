@@ -6,8 +6,8 @@
 #include <linux/sysinfo.h>
 #include <linux/time.h>
 
-#include "fs/proc/proc.h"
 #include "kernel/clock.h"
+#include "kernel/loadavg.h"
 #include "kernel/random.h"
 #include "lib/string.h"
 #include "mm/page.h"
@@ -58,13 +58,16 @@ s64 sys_sysinfo(struct task *t, const struct sysargs *a)
 {
 	struct page_stats s;
 	struct sysinfo info;
+	u64 loads[LOAD_COUNT];
 
 	page_stats(&s);
 	memset(&info, 0, sizeof(info));
 	info.uptime = (s64)(time_shown(CLOCK_BOOTTIME, clock_monotonic()) / NSEC_PER_SEC);
 	info.totalram = s.total * PAGE_SIZE;
 	info.freeram = s.free * PAGE_SIZE;
-	info.loads[0] = info.loads[1] = info.loads[2] = (u64)proc_running() << SI_LOAD_SHIFT;
+	load_get(loads);
+	for (u32 i = 0; i < LOAD_COUNT; i++)
+		info.loads[i] = loads[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);
 	info.procs = (u16)MIN(pid_count(), 65535u);
 	info.mem_unit = 1;
 	return copy_to_user(a->a[0], &info, sizeof(info));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <sys/timex.h>
@@ -351,6 +352,45 @@ static void test_adjtimex(void)
 	ok(clock_adjtime(CLOCK_REALTIME, &tx) >= 0, "clock_adjtime too");
 }
 
+static double load_average(void)
+{
+	FILE *f = fopen("/proc/loadavg", "r");
+	double load = -1;
+
+	if (f && fscanf(f, "%lf", &load) != 1)
+		load = -1;
+	if (f)
+		fclose(f);
+	return load;
+}
+
+/* The averages rise while a process runs, and are the same in both places. */
+static void test_load(void)
+{
+	double load = 0, apart = 1;
+	struct sysinfo si;
+	pid_t child = fork();
+
+	if (!child) {
+		for (volatile long spin = 0;; spin++)
+			;
+	}
+	for (int i = 0; i < 30 && load < 0.05; i++) {
+		usleep(500000);
+		load = load_average();
+	}
+	ok(load >= 0.05, "the load average rises");
+	for (int i = 0; i < 20 && (apart < -0.011 || apart > 0.011);
+		i++) { /* a sample may come in between */
+		load = load_average();
+		sysinfo(&si);
+		apart = (double)si.loads[0] / (1 << SI_LOAD_SHIFT) - load;
+	}
+	ok(apart >= -0.011 && apart <= 0.011, "sysinfo has the same");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 int main(void)
 {
 	test_clocks();
@@ -362,5 +402,6 @@ int main(void)
 	test_usage();
 	test_cpu_limit();
 	test_adjtimex();
+	test_load();
 	return tap_end();
 }

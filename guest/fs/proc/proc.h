@@ -167,9 +167,6 @@ extern const struct proc_entry proc_net_table[], proc_sys_net_table[], sysfs_net
 /* sysctl.c: set a parameter by its dotted name, for the agent. 0, -ENOENT, -EROFS (it cannot be changed), -EINVAL. */
 int sysctl_set(const char *name, const char *value);
 
-/* Tasks that run or want to, now. */
-u32 proc_running(void);
-
 void proc_init(void);
 void sysfs_init(void);
 

@@ -8,6 +8,7 @@
 
 #include "fs/fdtable.h"
 #include "kernel/clock.h"
+#include "kernel/loadavg.h"
 #include "keys/keys.h"
 #include "lib/printf.h"
 #include "task/internal.h"
@@ -59,23 +60,21 @@ static bool count_group(struct group *g, void *arg)
 	return true;
 }
 
-u32 proc_running(void)
-{
-	struct count n = { 0 };
-
-	group_for_each_in(&pid_ns_root, count_group, &n);
-	return n.running;
-}
-
 static int root_loadavg(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct count n = { 0 };
+	u64 avg[LOAD_COUNT];
 
 	(void)c;
 	group_for_each_in(&pid_ns_root, count_group, &n);
-	/* No running average is kept: what runs now stands in all three places. */
-	proc_printf(b, "%u.00 %u.00 %u.00 %u/%u %d\n", n.running, n.running, n.running, n.running,
-		n.tasks, READ_ONCE(pid_ns_current()->last));
+	load_get(avg);
+	for (u32 i = 0; i < LOAD_COUNT; i++) {
+		u64 v = avg[i] + (1UL << LOAD_SHIFT) / 200;
+
+		proc_printf(b, "%lu.%02lu ", v >> LOAD_SHIFT,
+			(v & ((1UL << LOAD_SHIFT) - 1)) * 100 >> LOAD_SHIFT);
+	}
+	proc_printf(b, "%u/%u %d\n", n.running, n.tasks, READ_ONCE(pid_ns_current()->last));
 	return 0;
 }
 
