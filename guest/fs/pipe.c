@@ -11,12 +11,57 @@
 #include "fs/internal.h"
 #include "fs/poll.h"
 #include "mm/reclaim.h"
-#include "task/task.h"
+#include "task/internal.h"
 
 u64 pipe_max_size = 1UL << 20;
+u64 pipe_user_soft = PIPE_DEFAULT_SLOTS * 1024, pipe_user_hard;
 
 static struct mutex pipe_table_lock; /* protects: inode->pipe, pipe->users */
 static const struct file_ops pipe_ops;
+
+/* ---- how many pages of pipes one user may have: pipe(7), /proc/sys/fs/pipe-user-pages-* ---- */
+static bool pipe_privileged(void)
+{
+	return fs_capable(CAP_SYS_RESOURCE) || fs_capable(CAP_SYS_ADMIN);
+}
+
+static bool pipe_over(u64 limit, s64 pages)
+{
+	return limit && pages > (s64)limit;
+}
+
+/* n pages more, or less. The user's new sum. */
+static s64 pipe_charge(struct pipe *p, s64 n)
+{
+	return p->user ? atomic_add(&p->user->pipe_pages, n) : 0;
+}
+
+/* How large a new pipe is, charged to the user. 0 = he may not have it. */
+static u32 pipe_first_size(struct pipe *p)
+{
+	u32 n = PIPE_DEFAULT_SLOTS;
+	s64 pages;
+
+	while (n > 1 && n * PAGE_SIZE > READ_ONCE(pipe_max_size) && !fs_capable(CAP_SYS_RESOURCE))
+		n /= 2;
+	pages = pipe_charge(p, n);
+	if (pipe_over(READ_ONCE(pipe_user_soft), pages) && !pipe_privileged()) {
+		pages = pipe_charge(p, PIPE_LEAST_SLOTS - (s64)n);
+		n = PIPE_LEAST_SLOTS;
+	}
+	if (pipe_over(READ_ONCE(pipe_user_hard), pages) && !pipe_privileged()) {
+		pipe_charge(p, -(s64)n);
+		return 0;
+	}
+	return n;
+}
+
+static void pipe_uncharge(struct pipe *p)
+{
+	pipe_charge(p, -(s64)p->nslots);
+	if (p->user)
+		user_put(p->user);
+}
 
 static struct pipe *pipe_alloc(void)
 {
@@ -24,9 +69,15 @@ static struct pipe *pipe_alloc(void)
 
 	if (!p)
 		return NULL;
-	p->nslots = PIPE_DEFAULT_SLOTS;
-	p->slots = kzalloc(p->nslots * sizeof(*p->slots));
+	if (task_current() && cred_current()->user) {
+		p->user = cred_current()->user;
+		user_ref(p->user);
+	}
+	p->nslots = pipe_first_size(p);
+	if (p->nslots)
+		p->slots = kzalloc(p->nslots * sizeof(*p->slots));
 	if (!p->slots) {
+		pipe_uncharge(p);
 		kfree(p);
 		return NULL;
 	}
@@ -41,6 +92,7 @@ static void pipe_free(struct pipe *p)
 		page_put(pipe_slot(p, p->tail)->page);
 	if (p->spare)
 		page_put(p->spare);
+	pipe_uncharge(p);
 	kfree(p->slots);
 	kfree(p);
 }
@@ -345,7 +397,7 @@ int pipe_create(u32 flags, struct file **rd, struct file **wr)
 	if (!p) {
 		file_put(*rd);
 		file_put(*wr);
-		return -ENOMEM;
+		return -ENFILE;
 	}
 	inode_put((*wr)->inode);
 	inode_get((*rd)->inode);
@@ -380,11 +432,26 @@ s64 pipe_get_size(struct file *f)
 	return p ? (s64)(p->nslots * PAGE_SIZE) : -EBADF;
 }
 
+/* The pipe gets n slots: 0, or -EPERM when that is more than its user may have. */
+static int pipe_recharge(struct pipe *p, u32 n)
+{
+	s64 change = (s64)n - p->nslots, pages = pipe_charge(p, change);
+
+	if (change > 0 && !pipe_privileged() &&
+		(pipe_over(READ_ONCE(pipe_user_hard), pages) ||
+			pipe_over(READ_ONCE(pipe_user_soft), pages))) {
+		pipe_charge(p, -change);
+		return -EPERM;
+	}
+	return 0;
+}
+
 s64 pipe_set_size(struct file *f, u64 bytes)
 {
 	struct pipe *p = pipe_of(f);
 	struct pipe_slot *slots;
 	u32 n = 1, used;
+	int err;
 
 	if (!p)
 		return -EBADF;
@@ -400,10 +467,11 @@ s64 pipe_set_size(struct file *f, u64 bytes)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
 	used = p->head - p->tail;
-	if (used > n) {
+	err = used > n ? -EBUSY : pipe_recharge(p, n);
+	if (err) {
 		mutex_unlock(&p->lock);
 		kfree(slots);
-		return -EBUSY;
+		return err;
 	}
 	for (u32 i = 0; i < used; i++)
 		slots[i] = *pipe_slot(p, p->tail + i);

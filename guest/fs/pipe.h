@@ -7,7 +7,10 @@
 #include "mm/page.h"
 
 #define PIPE_DEFAULT_SLOTS 16u /* 64 KiB */
+#define PIPE_LEAST_SLOTS   2u /* of a user who has many */
 extern u64 pipe_max_size; /* bytes without CAP_SYS_RESOURCE: /proc/sys/fs/pipe-max-size */
+extern u64 pipe_user_soft,
+	pipe_user_hard; /* pages of one user: /proc/sys/fs/pipe-user-pages-*; 0 = no limit */
 #define PIPE_HARD_MAX (1UL << 31)
 #define PIPE_ATOMIC   4096u /* PIPE_BUF */
 
@@ -28,6 +31,7 @@ struct pipe {
 	u32 r_counter, w_counter; /* opens so far, for fifo open */
 	u32 users; /* files and fifo openers that keep it alive; lock: pipe_table_lock */
 	struct page *spare; /* last emptied page, to save the allocator */
+	struct user_acct *user; /* charged for nslots: reference; NULL = the kernel */
 };
 
 struct pipe *pipe_of(struct file *f); /* NULL when f is no pipe */

@@ -19,7 +19,7 @@ struct user_acct {
 	struct ref ref;
 	struct list_head link;
 	u32 uid;
-	s64 nproc, nsignals, mq_bytes, ninotify; /* atomic */
+	s64 nproc, nsignals, mq_bytes, ninotify, pipe_pages; /* atomic */
 };
 
 struct cred {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <sys/eventfd.h>
@@ -250,6 +251,38 @@ static void test_splice(void)
 	}
 }
 
+/* A user without privileges gets small pipes beyond a number of pages. Over the first limit of Linux: 1024 pipes of 16 pages. */
+static void test_user_limit(void)
+{
+	static int p[1100][2];
+	struct rlimit lim = { 4096, 4096 };
+	int status, n = 0, size;
+	pid_t child = fork();
+
+	if (!child) {
+		setrlimit(RLIMIT_NOFILE, &lim);
+		if (setresgid(12345, 12345, 12345) || setresuid(12345, 12345, 12345))
+			_exit(1);
+		for (n = 0; n < 1024; n++) {
+			if (pipe(p[n]) || fcntl(p[n][0], F_GETPIPE_SZ) != 65536)
+				_exit(2);
+		}
+		if (pipe(p[n]) || fcntl(p[n][0], F_GETPIPE_SZ) != 8192)
+			_exit(3);
+		if (fcntl(p[n][0], F_SETPIPE_SZ, 65536) != -1 || errno != EPERM)
+			_exit(4);
+		if (fcntl(p[0][0], F_SETPIPE_SZ, 4096) != 4096)
+			_exit(5);
+		size = fcntl(p[n][0], F_SETPIPE_SZ, 16384);
+		_exit(size == 16384 ? 0 : 6);
+	}
+	is(waitpid(child, &status, 0), child);
+	is(status, 0);
+	ok(access("/proc/sys/fs/pipe-user-pages-soft", R_OK) == 0 ||
+			access("/proc/self", R_OK) != 0,
+		"the limit is in /proc");
+}
+
 int main(void)
 {
 	scratch();
@@ -261,5 +294,6 @@ int main(void)
 	test_fifo();
 	test_reopen();
 	test_splice();
+	test_user_limit();
 	return tap_end();
 }

@@ -260,6 +260,12 @@ static const struct proc_entry inotify_table[] = {
 static const struct proc_tunable pipe_size_tunable = {
 	.val = &pipe_max_size, .min = PAGE_SIZE, .max = PIPE_HARD_MAX
 };
+static const struct proc_tunable pipe_soft_tunable = {
+	.val = &pipe_user_soft, .min = 0, .max = INT64_MAX
+};
+static const struct proc_tunable pipe_hard_tunable = {
+	.val = &pipe_user_hard, .min = 0, .max = INT64_MAX
+};
 static const struct proc_tunable lease_tunable = {
 	.val = &lease_break_time, .min = 0, .max = INT_MAX
 };
@@ -274,6 +280,8 @@ static const struct proc_entry fs_table[] = {
 	PROC_DIR("mqueue", proc_mqueue_table),
 	PROC_TUNABLE("nr_open", &nr_open_tunable),
 	PROC_TUNABLE("pipe-max-size", &pipe_size_tunable),
+	PROC_TUNABLE("pipe-user-pages-hard", &pipe_hard_tunable),
+	PROC_TUNABLE("pipe-user-pages-soft", &pipe_soft_tunable),
 	PROC_FILE("protected_fifos", show_zero),
 	PROC_FILE("protected_hardlinks", show_zero),
 	PROC_FILE("protected_regular", show_zero),
