@@ -5,6 +5,7 @@
 #include "fs/pipe.h"
 #include "fs/poll.h"
 #include "lib/string.h"
+#include "mm/reclaim.h"
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "task/task.h"
@@ -273,7 +274,7 @@ static s64 file_to_pipe(struct file *in, u64 *pos, struct pipe *p, u64 len, bool
 		mutex_unlock(&p->lock);
 		if (ret)
 			break;
-		page = page_alloc(0, GFP_USER);
+		page = mm_buffer_page();
 		if (!page)
 			return done ? done : -ENOMEM;
 		uio_init_kernel(&u, &iov, page_va(page), MIN(PAGE_SIZE, len - (u64)done));

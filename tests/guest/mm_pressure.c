@@ -61,8 +61,18 @@ static int tcp_pair(int p[2])
 	return close(l);
 }
 
+static ssize_t by_sendfile(int to, int fd)
+{
+	return sendfile(to, fd, NULL, 1 << 20);
+}
+
+static ssize_t by_splice(int to, int fd)
+{
+	return splice(fd, NULL, to, NULL, 1 << 20, 0);
+}
+
 /* A file of the memory's size through `to` to a thread that reads it. */
-static void send_file(const char *what, int from, int to)
+static void send_file(const char *what, int from, int to, ssize_t (*move)(int to, int fd))
 {
 	pthread_t reader;
 	off_t sum = 0;
@@ -72,7 +82,7 @@ static void send_file(const char *what, int from, int to)
 
 	is(ftruncate(fd, size), 0);
 	pthread_create(&reader, NULL, drain, &from);
-	while ((n = sendfile(to, fd, NULL, 1 << 20)) > 0)
+	while ((n = move(to, fd)) > 0)
 		sum += n;
 	ok(!n && sum == size, what);
 	close(to);
@@ -99,11 +109,13 @@ int main(void)
 	for (long i = 0; i < READERS; i++)
 		pthread_create(&t[i], NULL, read_file, (void *)i);
 	is(tcp_pair(p), 0);
-	send_file("tcp", p[0], p[1]);
+	send_file("tcp", p[0], p[1], by_sendfile);
 	is(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
-	send_file("unix", p[0], p[1]);
+	send_file("unix", p[0], p[1], by_sendfile);
 	is(pipe(p), 0);
-	send_file("pipe", p[0], p[1]);
+	send_file("pipe", p[0], p[1], by_sendfile);
+	is(pipe(p), 0);
+	send_file("splice", p[0], p[1], by_splice);
 	for (long i = 0; i < READERS; i++)
 		pthread_join(t[i], NULL);
 	return tap_end();
