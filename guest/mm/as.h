@@ -88,6 +88,7 @@ struct as {
 	u32 membarrier; /* atomic: MEMBARRIER_CMD_REGISTER_* bits that were asked for */
 	bool no_random; /* personality ADDR_NO_RANDOMIZE */
 	bool dumpable;
+	bool exact; /* mincore was asked: faults make no page present but their own; atomic */
 	struct aio_ctx *aio; /* contexts of asynchronous I/O, fs/aio.c */
 };
 

@@ -4,7 +4,7 @@
  *
  * On the slower backend a fault costs about 9 us plus 7.5 us for a new entry, but only 1.2 us a page when entries are written in a batch, marked
  * accessed and dirty. So every fault maps more than it was asked for, as long as memory is plentiful: a block around the address, and a
- * growing run ahead of a sequential toucher.
+ * growing run ahead of a sequential toucher. Not in an address space that has asked mincore: it would see them.
  */
 #include "mm/fault.h"
 
@@ -85,7 +85,7 @@ u32 fault_window(struct fault *f, uaddr_t *start)
 	u32 n;
 
 	*start = f->addr;
-	if (!mm_plenty())
+	if (!mm_plenty() || READ_ONCE(f->as->exact))
 		return 1;
 	if (READ_ONCE(v->fault_next) == f->addr) {
 		n = (u32)MIN(MIN(READ_ONCE(v->fault_pages) * 2UL, longest), left);

@@ -263,7 +263,12 @@ int as_msync(struct as *as, uaddr_t start, u64 len, int flags)
 	return ret ? ret : hole ? -ENOMEM : 0;
 }
 
-/* ---- mincore ---- */
+/*
+ * ---- mincore ----
+ *
+ * A fault of anonymous memory makes pages around its own present, too, which is cheaper than more faults, and which mincore would show. Who asks once
+ * gets no more of those: the first answer may count neighbours of pages that were touched before, later ones are exact.
+ */
 
 static u8 mincore_page(struct vma *v, uaddr_t va)
 {
@@ -284,6 +289,7 @@ int as_mincore(struct as *as, uaddr_t start, u64 len, uaddr_t vec)
 		return -EINVAL;
 	if ((len && !aligned) || __builtin_add_overflow(start, aligned, &end) || end > USER_TOP)
 		return -ENOMEM;
+	WRITE_ONCE(as->exact, true);
 	while (start < end) {
 		u8 out[128];
 		u32 n = 0;

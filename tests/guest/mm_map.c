@@ -193,6 +193,39 @@ static void test_madvise(void)
 	munmap(p, 16 * PAGE);
 }
 
+/* "0010": which pages are there. */
+static const char *present(const char *p, int n)
+{
+	static char text[33];
+	unsigned char vec[32];
+
+	if (mincore((void *)(uintptr_t)p, (size_t)n * PAGE, vec))
+		return "none";
+	for (int i = 0; i < n; i++)
+		text[i] = vec[i] & 1 ? '1' : '0';
+	text[n] = 0;
+	return text;
+}
+
+/* A process that has asked once sees no pages but those that it touched. */
+static void test_mincore(void)
+{
+	char *p = map(16, RW, ANON), *s = map(16, RW, MAP_SHARED | MAP_ANONYMOUS);
+
+	ok(!strcmp(present(p, 16), "0000000000000000"), "nothing is there at first");
+	p[8 * PAGE] = 1;
+	ok(!strcmp(present(p, 16), "0000000010000000"), "one page was written to");
+	ok(p[3 * PAGE] == 0 && !strcmp(present(p, 16), "0001000010000000"), "one was read");
+	p[9 * PAGE] = 1;
+	p[10 * PAGE] = 1;
+	ok(!strcmp(present(p, 16), "0001000011100000"), "a sequence of pages");
+	ok(!strcmp(present(s, 16), "0000000000000000"), "nothing of shared memory");
+	s[5 * PAGE] = 1;
+	ok(!strcmp(present(s, 16), "0000010000000000"), "one page of it");
+	munmap(p, 16 * PAGE);
+	munmap(s, 16 * PAGE);
+}
+
 static void test_mlock(void)
 {
 	char *p = map(4, RW, ANON);
@@ -267,6 +300,7 @@ int main(void)
 	test_mremap();
 	test_brk();
 	test_madvise();
+	test_mincore();
 	test_mlock();
 	test_stack();
 	test_large();
