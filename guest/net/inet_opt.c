@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Socket options of the levels IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP and IPPROTO_UDPLITE. Most are numbers that are checked, kept and read back: on loopback,
- * where bytes arrive at once and peers do not get lost, NODELAY, CORK, keep-alive and their like have nothing to change.
+ * where bytes arrive at once and peers do not get lost, NODELAY, keep-alive and their like have nothing to change.
  */
 #include <linux/tcp.h>
 
@@ -175,6 +175,8 @@ int inet_setsockopt(struct socket *s, int level, int opt, uaddr_t val, u32 len)
 	else if (v < d->min || v > d->max)
 		return -EINVAL;
 	i->opt[d->index] = v;
+	if ((d->index == IT_CORK && !v) || (d->index == IT_NODELAY && v))
+		s->ops->options_changed(s);
 	return 0;
 }
 

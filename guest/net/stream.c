@@ -28,9 +28,28 @@ static void stream_page_free(void *page)
 	atomic_sub(&stream_pages, 1);
 }
 
+/* Bytes inside, shown or not. */
+static u64 stream_fill(const struct stream *r)
+{
+	u64 tail = atomic_load(&r->tail);
+
+	return atomic_load(&r->head) - tail;
+}
+
+bool stream_show(struct stream *r, u64 end)
+{
+	u64 old = atomic_load(&r->shown);
+
+	while (old < end) {
+		if (atomic_cas(&r->shown, &old, end))
+			return true;
+	}
+	return false;
+}
+
 static bool stream_over_limit(const struct stream *r)
 {
-	return atomic_load(&stream_pages) >= stream_pages_max && stream_used(r);
+	return atomic_load(&stream_pages) >= stream_pages_max && stream_fill(r);
 }
 
 int stream_init(struct stream *r, u32 cap)
@@ -53,7 +72,7 @@ void stream_fini(struct stream *r)
 
 bool stream_writable(const struct stream *r)
 {
-	return (r->cap - stream_used(r)) * 3 >= r->cap && !stream_over_limit(r);
+	return (r->cap - stream_fill(r)) * 3 >= r->cap && !stream_over_limit(r);
 }
 
 static void **stream_slot(struct stream *r, u64 pos)
@@ -80,7 +99,7 @@ s64 stream_write(struct stream *r, struct uio *u)
 	s64 done = 0;
 
 	while (u->left) {
-		u64 off = r->head % PAGE_SIZE, n = MIN(r->cap - stream_used(r), PAGE_SIZE - off);
+		u64 off = r->head % PAGE_SIZE, n = MIN(r->cap - stream_fill(r), PAGE_SIZE - off);
 		u8 *page;
 		size_t got;
 
@@ -101,7 +120,7 @@ s64 stream_write(struct stream *r, struct uio *u)
 
 int stream_reserve(struct stream *r)
 {
-	if (stream_used(r) >= r->cap || (!(r->head % PAGE_SIZE) && stream_over_limit(r)))
+	if (stream_fill(r) >= r->cap || (!(r->head % PAGE_SIZE) && stream_over_limit(r)))
 		return 0;
 	return stream_head_page(r) ? 1 : -ENOBUFS;
 }
@@ -113,12 +132,13 @@ void stream_put_marked(struct stream *r, u8 byte)
 	page[r->head % PAGE_SIZE] = byte;
 	atomic_store(&r->stop, r->head);
 	atomic_store(&r->head, r->head + 1);
+	stream_show(r, r->head);
 }
 
-/* Where a reader that is at pos must stop. The head is read first: a mark is set before the head passes it. */
+/* Where a reader that is at pos must stop. What is shown is read first: a mark is set before it is shown. */
 static u64 stream_end(const struct stream *r, u64 pos)
 {
-	u64 end = atomic_load(&r->head), stop = atomic_load(&r->stop);
+	u64 end = atomic_load(&r->shown), stop = atomic_load(&r->stop);
 
 	return stop >= pos ? MIN(end, stop) : end;
 }

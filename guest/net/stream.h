@@ -15,6 +15,7 @@
 
 struct stream {
 	u64 head; /* bytes ever written; atomic */
+	u64 shown; /* of these, what the reader may have: stream_show; atomic, only grows */
 	u64 tail; /* bytes ever read; atomic */
 	u64 stop; /* the marked byte, STREAM_NO_STOP = none; atomic */
 	u32 cap; /* most bytes inside */
@@ -33,20 +34,32 @@ int stream_init(struct stream *r, u32 cap);
 /* Nobody uses it any more. A zeroed ring is fine. */
 void stream_fini(struct stream *r);
 
+/* Bytes for the reader. */
 static inline u64 stream_used(const struct stream *r)
 {
-	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) -
+	return __atomic_load_n(&r->shown, __ATOMIC_ACQUIRE) -
 	       __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
 }
+
+/* Bytes that were written and not shown yet. */
+static inline u64 stream_held(const struct stream *r)
+{
+	u64 shown = __atomic_load_n(&r->shown, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) - shown;
+}
+
+/* The reader may have all up to byte `end`. Any context. True: some were new to it. */
+bool stream_show(struct stream *r, u64 end);
 
 /* Would a poll for writing succeed: a third of the room is free (and the memory of all rings is not used up). */
 bool stream_writable(const struct stream *r);
 
-/* Appends what fits. Bytes; 0: full; -EFAULT or -ENOBUFS when nothing was taken. wlock held. */
+/* Appends what fits, not shown yet. Bytes; 0: full; -EFAULT or -ENOBUFS when nothing was taken. wlock held. */
 s64 stream_write(struct stream *r, struct uio *u);
 /* Room for one byte more: 1, 0 = full, -ENOBUFS. wlock held. */
 int stream_reserve(struct stream *r);
-/* Appends a byte, for which there is room, as the marked one; an older mark is forgotten. Does not sleep. wlock held. */
+/* Appends a byte, for which there is room, as the marked one, and shows all; an older mark is forgotten. Does not sleep. wlock held. */
 void stream_put_marked(struct stream *r, u8 byte);
 /* Gives what is there, up to the mark, without removing it. `skip`: how many bytes to pass over. Bytes; 0: none there; -EFAULT. rlock held. */
 s64 stream_peek(struct stream *r, struct uio *u, u64 skip);

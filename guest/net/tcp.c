@@ -59,6 +59,7 @@ struct tcp_sock *tcp_alloc(u32 family, u32 net)
 	list_init(&t->pending);
 	list_init(&t->waiting);
 	list_init(&t->link);
+	tcp_cork_init(t);
 	return t;
 }
 
@@ -75,6 +76,7 @@ static void tcp_release(struct socket *s)
 
 	inet_set_file(&t->in, NULL);
 	if (tcp_connected(t)) {
+		tcp_uncork(t);
 		tcp_attempt_leave(t);
 		tcp_end_close(t->conn, t->side, s->linger_on && !s->linger_sec);
 	} else {
@@ -117,6 +119,8 @@ static int tcp_shutdown(struct socket *s, int how)
 	case TCP_ESTABLISHED:
 		if (t->conn->reset)
 			return -ENOTCONN;
+		if (wr)
+			tcp_uncork(t);
 		shutdown_connected(t, rd, wr);
 		return 0;
 	case TCP_LISTEN:
@@ -199,10 +203,14 @@ static bool tcp_atmark(struct socket *s)
 	return tcp_connected(tcp_of(s)) && tcp_urg_at_mark(tcp_of(s));
 }
 
-/* What the peer has in its ring is received, and acknowledged. */
+/* What the peer may read is received, and acknowledged. */
 static s64 tcp_outq(struct socket *s)
 {
-	return READ_ONCE(tcp_of(s)->state) == TCP_LISTEN ? -EINVAL : 0;
+	struct tcp_sock *t = tcp_of(s);
+
+	if (READ_ONCE(t->state) == TCP_LISTEN)
+		return -EINVAL;
+	return tcp_connected(t) ? (s64)stream_held(&tcp_peer(t)->rx) : 0;
 }
 
 static bool tcp_listening(struct socket *s)
@@ -255,6 +263,8 @@ static void tcp_options_changed(struct socket *s)
 	t->rcvbuf = s->rcvbuf_set ? s->rcvbuf : 0;
 	t->rcvlowat = s->rcvlowat;
 	t->in_line = s->oobinline;
+	if (tcp_connected(t) && (!t->in.opt[IT_CORK] || t->in.opt[IT_NODELAY]))
+		tcp_uncork(t);
 }
 
 static int tcp_getname(struct socket *s, struct sock_addr *out, bool peer)

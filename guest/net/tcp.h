@@ -9,6 +9,7 @@
 #ifndef NET_TCP_H
 #define NET_TCP_H
 
+#include "kernel/timer.h"
 #include "net/inet.h"
 #include "net/stream.h"
 
@@ -52,6 +53,7 @@ struct tcp_sock {
 	u32 sndbuf, rcvbuf; /* asked for with setsockopt, 0 = default */
 	u32 rcvlowat;
 	bool in_line; /* SO_OOBINLINE */
+	struct ktimer cork; /* shows what is held back, in the end */
 	/* listening; lock: in.lock */
 	u32 backlog, npending;
 	struct list_head pending; /* ends to accept */
@@ -123,6 +125,13 @@ bool tcp_urg_at(const struct tcp_end *own, u64 pos);
 u64 tcp_urg_readable(struct socket *s);
 u64 tcp_urg_inq(struct socket *s);
 bool tcp_urg_at_mark(struct tcp_sock *t); /* SIOCATMARK; connected */
+
+/* tcp_cork.c: bytes that are held back (TCP_CORK, MSG_MORE) until there are enough for a segment, somebody asks, or some time has passed */
+void tcp_cork_init(struct tcp_sock *t);
+/* Bytes were written to the peer's ring; more: others follow; full: there was no room for all. True: the reader has new ones. The peer's wlock held. */
+bool tcp_cork_written(struct tcp_sock *t, bool more, bool full);
+/* All that is held goes out. Connected. */
+void tcp_uncork(struct tcp_sock *t);
 
 /* tcp_data.c */
 s64 tcp_send(struct socket *s, struct sock_msg *m);

@@ -37,9 +37,10 @@ static void send_into_void(struct tcp_sock *t, struct uio *u)
 	waitq_wake(&t->in.wq, INT_MAX, POLLIN | POLLHUP | POLLERR | TELL_ERR);
 }
 
-static s64 send_some(struct tcp_sock *t, struct uio *u, bool urgent)
+static s64 send_some(struct tcp_sock *t, struct uio *u, u32 flags)
 {
 	struct tcp_end *to = tcp_peer(t);
+	bool urgent = flags & MSG_OOB, news;
 	s64 n = send_check(t);
 	u32 tries = 0;
 
@@ -54,11 +55,12 @@ static s64 send_some(struct tcp_sock *t, struct uio *u, bool urgent)
 	do
 		n = urgent ? tcp_urg_write(t, u) : stream_write(&to->rx, u);
 	while (n == -ENOBUFS && tries++ < SEND_TRIES && mm_reclaim(RECLAIM_PAGES));
+	news = n > 0 && tcp_cork_written(t, flags & MSG_MORE, u->left);
 	mutex_unlock(&to->rx.wlock);
 	urgent = urgent && n > 0 && !u->left;
 	if (urgent)
 		tcp_urg_tell(t);
-	if (n > 0)
+	if (news || urgent)
 		waitq_wake(&to->sock->in.wq, 1,
 			POLLIN | POLLRDNORM | (urgent ? POLLPRI : 0) | TELL_IN);
 	return n;
@@ -99,7 +101,7 @@ static s64 send_loop(struct socket *s, struct sock_msg *m)
 	s64 done = 0, n;
 
 	for (;;) {
-		n = send_some(t, m->uio, m->flags & MSG_OOB);
+		n = send_some(t, m->uio, m->flags);
 		if (n < 0)
 			return done ? done : n;
 		done += n;

@@ -172,7 +172,7 @@ u64 tcp_urg_readable(struct socket *s)
 		return stream_used(&own->rx);
 	spin_lock(&t->conn->lock);
 	begin = urg_begin(own);
-	n = atomic_load(&own->rx.head) - begin;
+	n = atomic_load(&own->rx.shown) - begin;
 	if (own->urg && own->urg_pos == begin && !s->oobinline)
 		n--;
 	spin_unlock(&t->conn->lock);
@@ -187,7 +187,7 @@ u64 tcp_urg_inq(struct socket *s)
 
 	spin_lock(&t->conn->lock);
 	begin = urg_begin(own);
-	end = atomic_load(&own->rx.head);
+	end = atomic_load(&own->rx.shown);
 	if (own->urg && !s->oobinline)
 		end = own->urg_pos;
 	spin_unlock(&t->conn->lock);

@@ -370,13 +370,22 @@ static u8 pattern(u64 pos)
 	return (u8)(pos * 31 >> 3);
 }
 
-/* Random reads, peeks, writes and discards against the pattern of all bytes ever written. */
+/* Writes, and shows it. */
+static s64 write_shown(struct stream *s, struct uio *u)
+{
+	s64 r = stream_write(s, u);
+
+	stream_show(s, s->head);
+	return r;
+}
+
+/* Random reads, peeks, writes and discards against the pattern of all bytes ever written, of which some are not shown at first. */
 START_TEST(test_stream)
 {
 	static const u32 caps[] = { 1, 4096, 10000, 262144 };
 	static u8 buf[300000];
 	struct stream s = { 0 };
-	u64 wrote = 0, got = 0, bad = 0;
+	u64 wrote = 0, shown = 0, got = 0, bad = 0;
 
 	srand(3);
 	ck_assert_int_eq(stream_init(&s, caps[_i]), 0);
@@ -387,13 +396,21 @@ START_TEST(test_stream)
 		u64 used = stream_used(&s);
 		s64 r;
 
-		ck_assert_uint_eq(used, wrote - got);
+		ck_assert_uint_eq(used, shown - got);
+		ck_assert_uint_eq(stream_held(&s), wrote - shown);
 		if (rand() % 2) {
 			for (size_t i = 0; i < n; i++)
 				buf[i] = pattern(wrote + i);
 			r = stream_write(&s, &u);
-			ck_assert_int_eq(r, (s64)MIN(n, caps[_i] - used));
+			ck_assert_int_eq(r, (s64)MIN(n, caps[_i] - (wrote - got)));
 			wrote += (u64)r;
+			if (rand() % 3) {
+				u64 end = rand() % 2 ? wrote : shown + (wrote - shown) / 2;
+
+				ck_assert(stream_show(&s, end) == (end > shown));
+				ck_assert(!stream_show(&s, shown));
+				shown = end;
+			}
 		} else if (rand() % 4) {
 			u64 skip = rand() % 2 ? 0 : used / 2;
 			bool peek = rand() % 2;
@@ -425,10 +442,10 @@ START_TEST(test_stream_faults)
 
 	ck_assert_int_eq(stream_init(&s, 100000), 0);
 	fault_after = 0;
-	ck_assert_int_eq(stream_write(&s, &u), -EFAULT);
+	ck_assert_int_eq(write_shown(&s, &u), -EFAULT);
 	ck_assert_uint_eq(stream_used(&s), 0);
 	fault_after = 5000;
-	ck_assert_int_eq(stream_write(&s, &u), 5000);
+	ck_assert_int_eq(write_shown(&s, &u), 5000);
 	u = uio_of(&iov, buf, sizeof(buf));
 	fault_after = 4500;
 	ck_assert_int_eq(stream_read(&s, &u), 4500);
@@ -439,9 +456,9 @@ START_TEST(test_stream_faults)
 	stream_discard(&s, 500);
 	no_memory = true;
 	u = uio_of(&iov, buf, 10000);
-	ck_assert_int_ge(stream_write(&s, &u), 1); /* the page that is there and the spare one */
+	ck_assert_int_ge(write_shown(&s, &u), 1); /* the page that is there and the spare one */
 	u = uio_of(&iov, buf, 10000);
-	ck_assert_int_eq(stream_write(&s, &u), -ENOBUFS);
+	ck_assert_int_eq(write_shown(&s, &u), -ENOBUFS);
 	no_memory = false;
 	stream_fini(&s);
 	no_leak();
@@ -457,11 +474,11 @@ START_TEST(test_stream_mark)
 	struct uio u = uio_of(&iov, buf, PAGE_SIZE);
 
 	ck_assert_int_eq(stream_init(&s, sizeof(buf)), 0);
-	ck_assert_int_eq(stream_write(&s, &u), PAGE_SIZE);
+	ck_assert_int_eq(write_shown(&s, &u), PAGE_SIZE);
 	ck_assert_int_eq(stream_reserve(&s), 1);
 	stream_put_marked(&s, 'U');
 	u = uio_of(&iov, buf, PAGE_SIZE);
-	ck_assert_int_eq(stream_write(&s, &u), PAGE_SIZE);
+	ck_assert_int_eq(write_shown(&s, &u), PAGE_SIZE);
 	u = uio_of(&iov, out, sizeof(out));
 	ck_assert_int_eq(stream_peek(&s, &u, 0), PAGE_SIZE);
 	u = uio_of(&iov, out, sizeof(out));
@@ -475,7 +492,7 @@ START_TEST(test_stream_mark)
 	ck_assert_int_eq(stream_read(&s, &u), PAGE_SIZE + 1);
 	ck_assert_uint_eq(out[0], 'U');
 	u = uio_of(&iov, buf, sizeof(buf));
-	ck_assert_int_eq(stream_write(&s, &u), sizeof(buf));
+	ck_assert_int_eq(write_shown(&s, &u), sizeof(buf));
 	ck_assert_int_eq(stream_reserve(&s), 0);
 	stream_discard(&s, sizeof(buf));
 	stream_fini(&s);
@@ -496,7 +513,7 @@ START_TEST(test_stream_limit)
 		struct uio u = uio_of(&iov, buf, sizeof(buf));
 
 		ck_assert_int_eq(stream_init(&s[i], sizeof(buf)), 0);
-		ck_assert_int_ge(stream_write(&s[i], &u), (s64)PAGE_SIZE);
+		ck_assert_int_ge(write_shown(&s[i], &u), (s64)PAGE_SIZE);
 		ck_assert(!stream_writable(&s[i]));
 	}
 	ck_assert_int_eq(pages, 10 + 3);
