@@ -41,6 +41,14 @@
 
 #define SOL_NETLINK 270
 
+/* <linux/icmp.h> and <linux/icmpv6.h> need a libc, too. */
+#define ICMP_ECHOREPLY	    0
+#define ICMP_ECHO	    8
+#define ICMPV6_ECHO_REQUEST 128
+#define ICMPV6_ECHO_REPLY   129
+#define ICMP_FILTER	    1
+#define ICMPV6_FILTER	    1
+
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
 

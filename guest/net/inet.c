@@ -220,7 +220,7 @@ static int inet_create(struct socket *s)
 			return -EPROTONOSUPPORT;
 		return udp_create(s);
 	case SOCK_RAW:
-		return ns_capable(s->net->ns.owner, CAP_NET_RAW) ? -EPROTONOSUPPORT : -EPERM;
+		return raw_create(s);
 	default:
 		return -ESOCKTNOSUPPORT;
 	}

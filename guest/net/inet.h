@@ -153,6 +153,7 @@ void inet_recv_ctl(const struct inet_sock *i, const struct port_flow *f, const s
 /* ---- protocols ---- */
 extern const struct inet_proto tcp_proto, udp_proto, udplite_proto;
 int tcp_create(struct socket *s);
+int raw_create(struct socket *s);
 int udp_create(struct socket *s); /* UDP or UDP-Lite, by s->protocol */
 /* TCP_INFO. */
 struct tcp_info;
