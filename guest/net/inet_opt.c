@@ -8,8 +8,9 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/net_ns.h"
 
-#define LO_MTU	   65535
+#define LO_MTU	   65535u /* what a header can say */
 #define MSS_CLOSED 536
 #define MSS_LO	   32741
 
@@ -189,7 +190,7 @@ static bool has_peer(const struct inet_sock *i)
 static int get_special(struct socket *s, int level, int opt, struct sock_optval *out)
 {
 	struct inet_sock *i = inet_of(s);
-	s32 mtu = LO_MTU;
+	s32 mtu = (s32)MIN(READ_ONCE(s->net->lo_mtu), LO_MTU);
 
 	if (!level_valid(i, level)) /* Linux has another error for this than setsockopt gives */
 		return level == (int)i->proto->number || i->family == AF_INET6 ? -ENOPROTOOPT

@@ -7,10 +7,12 @@
 #include "task/user_ns.h"
 
 #define PRIVILEGED_PORTS 1024
+#define LO_MTU		 65536u
 
 struct net_ns net_ns_root = {
 	.ns = { .ref = { 1 }, .kind = NS_NET, .inum = NS_INUM_NET, .owner = &user_ns_root },
 	.lo_up = true,
+	.lo_mtu = LO_MTU,
 	.privileged_ports = PRIVILEGED_PORTS,
 };
 
@@ -26,6 +28,7 @@ int net_ns_create(struct user_ns *owner, struct net_ns **out)
 		return -ENOMEM;
 	}
 	ns_init(&ns->ns, NS_NET, owner);
+	ns->lo_mtu = LO_MTU;
 	ns->privileged_ports = PRIVILEGED_PORTS;
 	*out = ns;
 	return 0;

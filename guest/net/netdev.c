@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ioctls of interfaces. All that can be changed from inside is whether one is up. */
+/* The ioctls of interfaces. All that can be changed from inside is whether one is up, and its MTU. */
 #include "net/netdev.h"
 
 #include <linux/capability.h>
@@ -13,7 +13,8 @@
 #include "net/net_ns.h"
 #include "task/user_ns.h"
 
-#define IF_NAME_SIZE 16u
+#define IF_NAME_SIZE   16u
+#define IPV6_MTU_LEAST 1280
 
 /* struct ifreq of the user ABI. */
 struct user_ifreq {
@@ -88,9 +89,6 @@ static s64 get_one(const struct netdev *d, u32 cmd, struct user_ifreq *r)
 	case SIOCGIFFLAGS:
 		r->flags = (s16)d->flags;
 		return 0;
-	case SIOCGIFMTU:
-		r->number = (s32)d->mtu;
-		return 0;
 	case SIOCGIFINDEX:
 		r->number = d->index;
 		return 0;
@@ -112,7 +110,7 @@ static s64 get_one(const struct netdev *d, u32 cmd, struct user_ifreq *r)
 	}
 }
 
-static s64 ioctl_one(const struct netdev *devs, u32 cmd, uaddr_t arg)
+static s64 ioctl_one(const struct net_ns *net, u32 cmd, uaddr_t arg)
 {
 	struct user_ifreq r;
 	const struct netdev *d;
@@ -120,8 +118,10 @@ static s64 ioctl_one(const struct netdev *devs, u32 cmd, uaddr_t arg)
 
 	if (get_user(r, arg))
 		return -EFAULT;
-	d = find_name(devs, r.name);
-	ret = d ? get_one(d, cmd, &r) : -ENODEV;
+	d = find_name(devs_of(net), r.name);
+	ret = !d ? -ENODEV : cmd == SIOCGIFMTU ? 0 : get_one(d, cmd, &r);
+	if (cmd == SIOCGIFMTU)
+		r.number = (s32)READ_ONCE(net->lo_mtu);
 	if (!ret && copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
 	return ret;
@@ -183,6 +183,23 @@ static s64 ioctl_set_flags(struct net_ns *net, uaddr_t arg)
 	return 0;
 }
 
+/* Kept and shown. Below what IPv6 wants, where Linux takes the addresses away, it stays as it is. */
+static s64 ioctl_set_mtu(struct net_ns *net, uaddr_t arg)
+{
+	struct user_ifreq r;
+
+	if (get_user(r, arg))
+		return -EFAULT;
+	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
+		return -EPERM;
+	if (!find_name(devs_of(net), r.name))
+		return -ENODEV;
+	if (r.number < IPV6_MTU_LEAST)
+		return -EINVAL;
+	WRITE_ONCE(net->lo_mtu, (u32)r.number);
+	return 0;
+}
+
 s64 netdev_ioctl(struct net_ns *net, u32 cmd, uaddr_t arg)
 {
 	switch (cmd) {
@@ -201,15 +218,16 @@ s64 netdev_ioctl(struct net_ns *net, u32 cmd, uaddr_t arg)
 	case SIOCGIFINDEX:
 	case SIOCGIFTXQLEN:
 	case SIOCGIFMAP:
-		return ioctl_one(devs_of(net), cmd, arg);
+		return ioctl_one(net, cmd, arg);
 	case SIOCSIFFLAGS:
 		return ioctl_set_flags(net, arg);
+	case SIOCSIFMTU:
+		return ioctl_set_mtu(net, arg);
 	case SIOCSIFADDR:
 	case SIOCSIFDSTADDR:
 	case SIOCSIFBRDADDR:
 	case SIOCSIFNETMASK:
 	case SIOCSIFMETRIC:
-	case SIOCSIFMTU:
 	case SIOCSIFHWADDR:
 	case SIOCSIFNAME:
 	case SIOCSIFTXQLEN:

@@ -19,7 +19,6 @@ struct netdev {
 	const char *name;
 	s32 index;
 	u32 flags; /* IFF_* */
-	u32 mtu;
 	u16 type; /* ARPHRD_* */
 	u32 txqlen;
 	u32 naddrs;

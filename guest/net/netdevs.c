@@ -9,8 +9,8 @@
 
 #define LO(up_flags, addresses) \
 	{ \
-		.name = "lo", .index = 1, .flags = up_flags, .mtu = 65536, \
-		.type = ARPHRD_LOOPBACK, .txqlen = 1000, .naddrs = addresses, \
+		.name = "lo", .index = 1, .flags = up_flags, .type = ARPHRD_LOOPBACK, \
+		.txqlen = 1000, .naddrs = addresses, \
 		.addrs = { \
 			{ AF_INET, { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } }, 8 }, \
 			{ AF_INET6, { { [15] = 1 } }, 128 }, \

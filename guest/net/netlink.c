@@ -173,6 +173,7 @@ static void request(const struct socket *s, const u8 *msg, struct rtnl_answer *a
 	struct rtnl_net net = {
 		.admin = ns_capable(s->net->ns.owner, CAP_NET_ADMIN),
 		.lo_up = READ_ONCE(s->net->lo_up),
+		.lo_mtu = READ_ONCE(s->net->lo_mtu),
 	};
 	const struct nl_sock *n = s->impl;
 	bool was = net.lo_up;

@@ -24,6 +24,7 @@ struct writer {
 	struct rtnl_answer *out;
 	const struct nlmsghdr *req;
 	const struct netdev *devs;
+	u32 mtu; /* of the loopback interface */
 	u32 portid;
 	u16 flags;
 	struct nlmsghdr *msg; /* the current one */
@@ -109,7 +110,7 @@ static void put_link(struct writer *w, const struct netdev *d)
 	put_u32(w, IFLA_TXQLEN, d->txqlen);
 	put_attr(w, IFLA_OPERSTATE, &state, 1);
 	put_attr(w, IFLA_LINKMODE, &mode, 1);
-	put_u32(w, IFLA_MTU, d->mtu);
+	put_u32(w, IFLA_MTU, w->mtu);
 	put_u32(w, IFLA_GROUP, 0);
 	put_u32(w, IFLA_PROMISCUITY, 0);
 	put_u32(w, IFLA_NUM_TX_QUEUES, 1);
@@ -394,6 +395,7 @@ void rtnl_request(const u8 *msg, u32 portid, struct rtnl_net *net, struct rtnl_a
 	struct writer w = { .out = out,
 		.req = h,
 		.devs = netdevs_of(net->lo_up),
+		.mtu = net->lo_mtu,
 		.portid = portid,
 		.flags = dump ? NLM_F_MULTI : 0 };
 	s32 r;

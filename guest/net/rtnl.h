@@ -24,6 +24,7 @@ struct rtnl_answer {
 struct rtnl_net {
 	bool admin; /* who asks may change it */
 	bool lo_up; /* may be changed by the request */
+	u32 lo_mtu;
 };
 
 /* Answers one request: `msg` holds h.nlmsg_len bytes, at least a header. */

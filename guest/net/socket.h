@@ -73,7 +73,7 @@ struct socket {
 	u32 sndbuf, rcvbuf; /* bytes, doubled as Linux reports them */
 	u64 rcvtimeo, sndtimeo; /* ns, 0 = for ever */
 	bool sndbuf_set, rcvbuf_set; /* by setsockopt */
-	bool passcred, reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
+	bool passcred, reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, no_check;
 	u32 linger_on, linger_sec, priority, rcvlowat;
 };
 

@@ -89,6 +89,9 @@ static int opt_set_int(struct socket *s, int opt, int v)
 	case SO_DONTROUTE:
 		s->dontroute = !!v;
 		return 0;
+	case SO_NO_CHECK:
+		s->no_check = !!v;
+		return 0;
 	case SO_RCVLOWAT:
 		s->rcvlowat = v < 0 ? INT_MAX : v ? (u32)v : 1;
 		return 0;
@@ -166,6 +169,8 @@ static s64 opt_get_int(struct socket *s, int opt)
 		return s->oobinline;
 	case SO_DONTROUTE:
 		return s->dontroute;
+	case SO_NO_CHECK:
+		return s->no_check;
 	case SO_ACCEPTCONN:
 		return s->ops->listening && s->ops->listening(s);
 	default:

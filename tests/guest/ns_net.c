@@ -310,10 +310,65 @@ static void test_clone(void)
 	is(status, 0);
 }
 
+static int mtu(int fd, unsigned long what, int value)
+{
+	struct ifreq r = { .ifr_name = "lo", .ifr_mtu = value };
+
+	return ioctl(fd, what, &r) ? -errno : r.ifr_mtu;
+}
+
+static int mtu_of_peer(void)
+{
+	struct name n = name_of("127.0.0.1", 9);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), v;
+
+	v = connect(fd, &n.sa, n.len) ? -errno : get_int(fd, IPPROTO_IP, IP_MTU);
+	close(fd);
+	return v;
+}
+
+/* In a namespace of its own: it has its MTU, and so have its connections. */
+static int set_mtu(void)
+{
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		return 1;
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (mtu(fd, SIOCGIFMTU, 0) != 65536 || lo_set(fd, IFF_UP) || mtu_of_peer() != 65535)
+		return 2;
+	if (mtu(fd, SIOCSIFMTU, -1) != -EINVAL)
+		return 3;
+	if (mtu(fd, SIOCSIFMTU, 1500) != 1500 || mtu(fd, SIOCGIFMTU, 0) != 1500)
+		return 4;
+	if (mtu_of_peer() != 1500)
+		return 5;
+	if (setgid(1000) || setuid(1000) || mtu(fd, SIOCSIFMTU, 2000) != -EPERM)
+		return 6;
+	return mtu(fd, SIOCGIFMTU, 0) == 1500 ? 0 : 7;
+}
+
+static void test_mtu(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), before = mtu(fd, SIOCGIFMTU, 0), status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(set_mtu());
+	waitpid(pid, &status, 0);
+	is(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+	is(mtu(fd, SIOCGIFMTU, 0), before);
+	is(get_int(fd, SOL_SOCKET, SO_NO_CHECK), 0);
+	is(set_int(fd, SOL_SOCKET, SO_NO_CHECK, 5), 0);
+	is(get_int(fd, SOL_SOCKET, SO_NO_CHECK), 1);
+	close(fd);
+}
+
 int main(void)
 {
 	test_separate();
 	test_user();
 	test_clone();
+	test_mtu();
 	return tap_end();
 }

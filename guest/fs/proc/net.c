@@ -334,7 +334,7 @@ SHOW_LO(lo_one, "%d", 1)
 SHOW_LO(lo_zero, "%d", 0)
 SHOW_LO(lo_flags, "0x%x", netdevs_of(true)[0].flags & ~0x40u) /* without IFF_RUNNING */
 SHOW_LO(lo_index, "%d", netdevs_of(true)[0].index)
-SHOW_LO(lo_mtu, "%u", netdevs_of(true)[0].mtu)
+SHOW_LO(lo_mtu, "%u", READ_ONCE(net_ns_current()->lo_mtu))
 SHOW_LO(lo_operstate, "%s", "unknown")
 SHOW_LO(lo_txqlen, "%u", netdevs_of(true)[0].txqlen)
 SHOW_LO(lo_type, "%u", netdevs_of(true)[0].type)
