@@ -127,14 +127,30 @@ void super_deactivate(struct super *sb)
 	super_put(sb);
 }
 
-void mount_put(struct mount *m)
+void mount_put_unused(struct mount *m)
 {
-	if (!m || !ref_put(&m->ref))
+	if (!ref_put(&m->ref))
 		return;
 	dentry_put(m->root);
 	super_deactivate(m->sb);
 	kfree(m->source);
 	kfree(container_of(m, struct mount_node, m));
+}
+
+void mount_put(struct mount *m)
+{
+	if (!m)
+		return;
+	if (unlikely(READ_ONCE(m->expiring)))
+		atomic_store(&m->expiring, false);
+	mount_put_unused(m);
+}
+
+void path_put_unused(struct path *p)
+{
+	dentry_put(p->dentry);
+	mount_put_unused(p->mnt);
+	*p = (struct path){ NULL, NULL };
 }
 
 void path_get(const struct path *p)
@@ -210,7 +226,7 @@ bool path_follow_up(struct path *p)
 	spin_unlock(&mount_lock);
 	if (!up.mnt)
 		return false;
-	path_put(p);
+	path_put_unused(p); /* to leave it is no use */
 	*p = up;
 	return true;
 }

@@ -30,7 +30,10 @@
 	(MNT_LOCK_RDONLY | MNT_LOCK_NOSUID | MNT_LOCK_NODEV | MNT_LOCK_NOEXEC | MNT_LOCK_ATIME)
 #define MNT_ATIMES (MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
 
-#define UMOUNT_DETACH 2u /* MNT_DETACH of umount2(2) */
+/* MNT_* of umount2(2). */
+#define UMOUNT_FORCE  1u
+#define UMOUNT_DETACH 2u
+#define UMOUNT_EXPIRE 4u
 
 struct mount {
 	struct ref ref;
@@ -44,6 +47,7 @@ struct mount {
 	u32 flags; /* MNT_*; atomic */
 	u32 id;
 	u32 writers; /* regular files open for writing; atomic */
+	bool expiring; /* umount2 with MNT_EXPIRE found it unused, and nobody used it since; atomic */
 	char *source; /* device name as given */
 	/* Propagation: changed under mount_tree_mutex and mount_lock. Only mounts of a tree are in groups, so these are no references. */
 	u32 group; /* number of its peer group; 0: not shared */
@@ -78,6 +82,9 @@ bool path_follow_up(struct path *p);
 struct mount *mount_create_internal(struct super *sb);
 void mount_get(struct mount *m);
 void mount_put(struct mount *m);
+/* As mount_put and path_put, without that counting as a use of the mount (MNT_EXPIRE). */
+void mount_put_unused(struct mount *m);
+void path_put_unused(struct path *p);
 struct mount_ns *mount_ns_current(void);
 bool mount_may(void); /* CAP_SYS_ADMIN over the current mount namespace */
 

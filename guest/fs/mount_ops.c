@@ -408,6 +408,16 @@ static bool mount_busy(struct mount *m)
 	return !list_empty(&m->children) || atomic_load(&m->ref.count) > 2 || mount_copies_busy(m);
 }
 
+/* MNT_EXPIRE: 0 when nobody has used the mount since the last call of this kind found it unused. */
+static int mount_expire(struct mount *m, u32 flags)
+{
+	if (!m->parent || (flags & (UMOUNT_FORCE | UMOUNT_DETACH)))
+		return -EINVAL;
+	if (mount_busy(m))
+		return -EBUSY;
+	return atomic_xchg(&m->expiring, true) ? 0 : -EAGAIN;
+}
+
 int mount_umount(struct path *target, u32 flags)
 {
 	struct mount *m = target->mnt;
@@ -418,11 +428,13 @@ int mount_umount(struct path *target, u32 flags)
 	if (m->flags & MNT_LOCKED)
 		return -EINVAL;
 	mutex_lock(&mount_tree_mutex);
-	if (!m->parent)
+	if (flags & UMOUNT_EXPIRE)
+		err = mount_expire(m, flags);
+	if (!err && !m->parent)
 		err = flags & UMOUNT_DETACH ? -EINVAL : -EBUSY;
-	else if (!(flags & UMOUNT_DETACH) && mount_busy(m))
+	if (!err && !(flags & UMOUNT_DETACH) && mount_busy(m))
 		err = -EBUSY;
-	else
+	if (!err)
 		mount_remove(m);
 	mutex_unlock(&mount_tree_mutex);
 	return err;

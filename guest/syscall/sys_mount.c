@@ -7,8 +7,6 @@
 
 #define MS_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
-#define UMOUNT_FORCE	 1u
-#define UMOUNT_EXPIRE	 4u
 #define UMOUNT_NOFOLLOW_ 8u
 
 static s64 mount_bind_from(const struct path *target, uaddr_t source, u64 flags)
@@ -101,8 +99,6 @@ s64 sys_umount2(struct task *t, const struct sysargs *a)
 	(void)t;
 	if (flags & ~(UMOUNT_FORCE | UMOUNT_DETACH | UMOUNT_EXPIRE | UMOUNT_NOFOLLOW_))
 		return -EINVAL;
-	if (flags & UMOUNT_EXPIRE)
-		return -EINVAL;
 	if (!mount_may())
 		return -EPERM;
 	ret = at_lookup(
@@ -110,7 +106,7 @@ s64 sys_umount2(struct task *t, const struct sysargs *a)
 	if (ret)
 		return ret;
 	ret = mount_umount(&target, flags);
-	path_put(&target);
+	path_put_unused(&target);
 	return ret;
 }
 

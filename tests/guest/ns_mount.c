@@ -393,6 +393,35 @@ static int ramfs(void)
 											      : 0;
 }
 
+static int expire_errno(unsigned flags)
+{
+	return umount2(at("b"), (int)flags) ? errno : 0;
+}
+
+/* A mount that nobody used between two calls goes at the second. */
+static int expire(void)
+{
+	struct stat st;
+	int fd;
+
+	if (mount("nsm", at("b"), "tmpfs", 0, NULL))
+		return 1;
+	if (expire_errno(MNT_EXPIRE | MNT_DETACH) != EINVAL)
+		return 2;
+	if (expire_errno(MNT_EXPIRE) != EAGAIN || stat(at("b"), &st))
+		return 3;
+	if (expire_errno(MNT_EXPIRE) != EAGAIN)
+		return 4; /* it was used */
+	fd = open(at("b"), O_RDONLY);
+	if (expire_errno(MNT_EXPIRE) != EBUSY || close(fd))
+		return 5;
+	if (expire_errno(MNT_EXPIRE) != EAGAIN || !mounted("b"))
+		return 6;
+	if (expire_errno(MNT_EXPIRE) || mounted("b"))
+		return 7;
+	return 0;
+}
+
 int main(void)
 {
 	alarm(250);
@@ -414,6 +443,7 @@ int main(void)
 	PART_AFTER(apart, pivot, "pivot_root refuses shared mounts");
 	PART_AFTER(apart, itself, "a copy below itself");
 	PART_AFTER(apart, ramfs, "ramfs");
+	PART_AFTER(apart, expire, "MNT_EXPIRE");
 	PART_AFTER(apart, limit, "the number of mounts has a limit");
 	rmdir(base);
 	return tap_end();

@@ -146,7 +146,7 @@ static int mounts_show(struct proc_buf *b, struct proc_ctx *c, mount_line_fn lin
 
 		if (at && *at == '/')
 			line(&w, v[i], at);
-		mount_put(v[i]);
+		mount_put_unused(v[i]); /* being listed is no use */
 	}
 	kfree(v);
 	kfree(w.buf);
