@@ -53,12 +53,12 @@ static s64 clock_read_dynamic(struct task *t, int clock, u64 *ns)
 	return 0;
 }
 
+/* Alarm clocks are those of a real-time clock that wakes a machine, which a guest has not: as in Linux without one, they cannot be read. */
 static s64 clock_read(struct task *t, int clock, u64 *ns)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
 		*ns = clock_realtime();
 		return 0;
@@ -66,7 +66,6 @@ static s64 clock_read(struct task *t, int clock, u64 *ns)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
 		*ns = time_shown(clock, clock_monotonic());
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
@@ -217,6 +216,8 @@ s64 sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;

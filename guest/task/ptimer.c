@@ -204,6 +204,9 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID:
 		break;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;
 	}
