@@ -20,6 +20,7 @@
 #define SWAPPED	  (1UL << 62)
 #define SHARED	  (1UL << 61)
 #define EXCLUSIVE (1UL << 56)
+#define DIRTY	  (1UL << 55) /* since the last clear_refs; Linux may say so of mappings that are new */
 #define NUMBER	  ((1UL << 55) - 1)
 
 static bool fails(long ret, int err)
@@ -78,7 +79,7 @@ static void test_entries(void)
 	p[0] = s[0] = 1;
 	ok((entry(p) & (PRESENT | SWAPPED | SHARED | EXCLUSIVE)) == (PRESENT | EXCLUSIVE),
 		"pagemap: a page of the program's own");
-	ok(entry(p + 2 * PAGE) == 0, "one that is not there");
+	ok((entry(p + 2 * PAGE) & ~DIRTY) == 0, "one that is not there");
 	ok((entry(s) & (PRESENT | SHARED)) == (PRESENT | SHARED), "one of shared memory");
 	mprotect(p, PAGE, PROT_NONE);
 	ok(entry(p) & PRESENT, "one that may not be touched is there");
@@ -96,7 +97,8 @@ static void test_entries(void)
 	ok(fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0400, "the file is its owner's");
 	ok(fails(pread(fd, v, 7, 0), EINVAL) && fails(pread(fd, v, 8, 4), EINVAL),
 		"it has entries of 8 bytes");
-	ok(pread(fd, v, 24, (off_t)((uintptr_t)p / PAGE * 8)) == 24 && (v[0] & PRESENT) && !v[2],
+	ok(pread(fd, v, 24, (off_t)((uintptr_t)p / PAGE * 8)) == 24 && (v[0] & PRESENT) &&
+			!(v[2] & ~DIRTY),
 		"several at once");
 	ok(pread(fd, v, 8, (off_t)((1UL << 47) / PAGE * 8)) == 0, "it ends with the address space");
 	ok(fails(pread(fd, out_of_reach, 8, (off_t)((uintptr_t)p / PAGE * 8)), EFAULT),

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "mm_tap.h"
+#include "release_tap.h"
 
 #define PAGE   4096UL
 #define RW     (PROT_READ | PROT_WRITE)
@@ -307,6 +308,12 @@ static void test_numa_maps(void)
 	munmap(p - PAGE, 6 * PAGE);
 }
 
+/* Linux 6.1 takes a page that is not there for one of zeroes. */
+static bool not_there(int status)
+{
+	return status == -ENOENT || (status == -EFAULT && linux_before(6, 5));
+}
+
 static void test_move_pages(void)
 {
 	char *p = mmap(NULL, 4 * PAGE, RW, ANON, -1, 0);
@@ -319,11 +326,11 @@ static void test_move_pages(void)
 	mprotect(p + 2 * PAGE, PAGE, PROT_NONE);
 	p[0] = p[PAGE] = 1;
 	ok(!syscall(SYS_move_pages, 0, 4UL, pages, NULL, status, 0) && status[0] == 0 &&
-			status[1] == 0 && status[2] == -ENOENT && status[3] == -EFAULT,
+			status[1] == 0 && not_there(status[2]) && status[3] == -EFAULT,
 		"move_pages says where pages are");
 	status[0] = status[2] = 77;
 	ok(!syscall(SYS_move_pages, getpid(), 3UL, pages, nodes, status, MPOL_MF_MOVE) &&
-			status[0] == 0 && status[2] == -ENOENT,
+			status[0] == 0 && not_there(status[2]),
 		"and moves them to where they are");
 	nodes[1] = 1;
 	ok(fails(syscall(SYS_move_pages, 0, 2UL, pages, nodes, status, MPOL_MF_MOVE), ENODEV),

@@ -18,12 +18,12 @@
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/timerfd.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tap.h"
+#include "release_tap.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -562,20 +562,10 @@ static int unprivileged(void)
 	return 0;
 }
 
-/* Until Linux 6.2 exec stayed, and no memory was shared once children were to be elsewhere. */
-static bool stays_at_exec(void)
-{
-	struct utsname u;
-	int major = 0, minor = 0;
-
-	uname(&u);
-	sscanf(u.release, "%d.%d", &major, &minor);
-	return !strstr(u.release, "casemate") && major * 100 + minor < 602;
-}
-
 int main(int argc, char **argv)
 {
-	bool old = stays_at_exec();
+	/* Until then exec stayed, and no memory was shared once children were to be elsewhere. */
+	bool old = linux_before(6, 2);
 
 	if (access("/proc/self", F_OK))
 		mount("proc", "/proc", "proc", 0, NULL);

@@ -14,7 +14,7 @@ tests="
 120 kvm/hostfs.sh
 120 kvm/selftest.sh
 120 kvm/agent.sh
-240 guest/guest.sh
+400 guest/guest.sh
 300 oci/microvm.sh
 300 oci/debian.sh
 400 oci/debug.sh
