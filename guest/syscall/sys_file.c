@@ -122,7 +122,8 @@ static s64 rw_vector(const struct sysargs *a, s64 off, u32 flags, bool write)
 
 	if (!f)
 		return -EBADF;
-	n = uvec_get(&v, a->a[1], a->a[2]);
+	/* before all else that may be wrong, as in Linux */
+	n = off >= 0 && (f->mode & FMODE_STREAM) ? -ESPIPE : uvec_get(&v, a->a[1], a->a[2]);
 	if (!n) {
 		n = rw_file(f, &v.uio, off, flags, write);
 		uvec_put(&v);

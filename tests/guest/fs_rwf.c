@@ -124,6 +124,7 @@ static void test_nowait_others(void)
 	is_since(old, pwritev2(p[1], &v, 1, -1, RWF_NOWAIT), 65536);
 	is_since(old, pwritev2(p[1], &v, 1, -1, RWF_NOWAIT), -EAGAIN);
 	is_since(old, read_flags(p[0], 1, -1, RWF_NOWAIT), 1);
+	is(pwritev2(p[0], &v, 1, 0, 0), -ESPIPE); /* nor may it be written to */
 	is(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
 	is_since(old, read_flags(s[0], 1, -1, RWF_NOWAIT), -EAGAIN);
 	is_since(old, write_flags(s[1], "x", -1, RWF_NOWAIT), 1);
