@@ -14,12 +14,12 @@ tests="
 120 kvm/hostfs.sh
 120 kvm/selftest.sh
 120 kvm/agent.sh
-400 guest/guest.sh
+600 guest/guest.sh
 300 oci/microvm.sh
 300 oci/debian.sh
 400 oci/debug.sh
 "
-limit=${CASEMATE_SVM_LIMIT:-1500}
+limit=${CASEMATE_SVM_LIMIT:-1800}
 patience=${CASEMATE_TEST_PATIENCE:-1}
 only=${CASEMATE_SVM_TESTS:-}
 for script in $only; do
