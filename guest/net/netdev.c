@@ -168,17 +168,24 @@ static s64 ioctl_conf(const struct netdev *devs, uaddr_t arg)
 	return put_user(used, arg);
 }
 
+/* What is to be changed of an interface that there is, by one who may. */
+static s64 ioctl_get_change(struct net_ns *net, uaddr_t arg, struct user_ifreq *r)
+{
+	if (get_user(*r, arg))
+		return -EFAULT;
+	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
+		return -EPERM;
+	return find_name(devs_of(net), r->name) ? 0 : -ENODEV;
+}
+
 /* An interface goes up or down; its other flags are what they are. */
 static s64 ioctl_set_flags(struct net_ns *net, uaddr_t arg)
 {
 	struct user_ifreq r;
+	s64 err = ioctl_get_change(net, arg, &r);
 
-	if (get_user(r, arg))
-		return -EFAULT;
-	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
-		return -EPERM;
-	if (!find_name(devs_of(net), r.name))
-		return -ENODEV;
+	if (err)
+		return err;
 	WRITE_ONCE(net->lo_up, (r.flags & NETDEV_UP) != 0);
 	return 0;
 }
@@ -187,13 +194,10 @@ static s64 ioctl_set_flags(struct net_ns *net, uaddr_t arg)
 static s64 ioctl_set_mtu(struct net_ns *net, uaddr_t arg)
 {
 	struct user_ifreq r;
+	s64 err = ioctl_get_change(net, arg, &r);
 
-	if (get_user(r, arg))
-		return -EFAULT;
-	if (!ns_capable(net->ns.owner, CAP_NET_ADMIN))
-		return -EPERM;
-	if (!find_name(devs_of(net), r.name))
-		return -ENODEV;
+	if (err)
+		return err;
 	if (r.number < IPV6_MTU_LEAST)
 		return -EINVAL;
 	WRITE_ONCE(net->lo_mtu, (u32)r.number);
