@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "cgroup_tap.h"
 #include "fs_tap.h"
 
 #define CGROUP2_MAGIC 0x63677270
@@ -41,28 +42,6 @@ static bool make_top(const char *mnt)
 {
 	snprintf(top, sizeof(top), "%s/casemate-test-%d", mnt, getpid());
 	return mkdir(top, 0755) == 0;
-}
-
-/* A directory of our own in the hierarchy, which is mounted where there is none that can be written to. */
-static bool find_top(void)
-{
-	char line[600], where[150], type[100];
-	FILE *f;
-
-	if (access("/proc/self", F_OK))
-		mount("proc", "/proc", "proc", 0, NULL);
-	f = fopen("/proc/mounts", "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %149s %99s", where, type) == 2 && !strcmp(type, "cgroup2") &&
-			make_top(where)) {
-			fclose(f);
-			return true;
-		}
-	}
-	if (f)
-		fclose(f);
-	mkdir("/cg", 0755);
-	return mount("none", "/cg", "cgroup2", 0, NULL) == 0 && make_top("/cg");
 }
 
 static ssize_t get(const char *name, char *buf, size_t size)
@@ -485,7 +464,7 @@ static void test_list(void)
 
 int main(void)
 {
-	if (!find_top()) {
+	if (!cgroup2_find(make_top)) {
 		perror("cgroup2");
 		return 1;
 	}

@@ -7,19 +7,28 @@
 #include <unistd.h>
 #include "tap.h"
 
+/* Exit status of a child, or -1: there is none (pid < 0), or it ended otherwise. */
+static inline int child_status(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
 /* `first`, if any, then fn in a child: the first result that is not 0, which says what failed, 0, or -1 when it ended otherwise. */
 static inline int in_child_after(int (*first)(void), int (*fn)(void))
 {
 	pid_t pid = fork();
-	int status;
+	int bad;
 
 	if (pid == 0) {
 		alarm(60);
-		status = first ? first() : 0;
-		_exit(status ? status : fn());
+		bad = first ? first() : 0;
+		_exit(bad ? bad : fn());
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
-									       : -1;
+	return child_status(pid);
 }
 
 static inline int in_child(int (*fn)(void))

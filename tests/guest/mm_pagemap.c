@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "child_tap.h"
 #include "mm_tap.h"
 
 #define PAGE	  4096UL
@@ -26,15 +27,6 @@
 static bool fails(long ret, int err)
 {
 	return ret == -1 && errno == err;
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
 }
 
 /* The entry of the page at p; ~0: it cannot be read. */
@@ -88,11 +80,11 @@ static void test_entries(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(without_rights());
-	ok(status_of(pid) == 0, "for others 0");
+	ok(child_status(pid) == 0, "for others 0");
 	pid = fork();
 	if (pid == 0)
 		_exit(!s[0] || (entry(s) & (PRESENT | EXCLUSIVE)) != PRESENT);
-	ok(status_of(pid) == 0, "a page that two map is not one's own");
+	ok(child_status(pid) == 0, "a page that two map is not one's own");
 	fd = open("/proc/self/pagemap", O_RDONLY);
 	ok(fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0400, "the file is its owner's");
 	ok(fails(pread(fd, v, 7, 0), EINVAL) && fails(pread(fd, v, 8, 4), EINVAL),

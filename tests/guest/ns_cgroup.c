@@ -14,40 +14,21 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "cgroup_tap.h"
+#include "child_tap.h"
 #include "fs_tap.h"
 
 #define NS_GET_NSTYPE _IO(0xb7, 3)
 
 static char mnt[200], top[300], a_dir[310];
 
-/* A directory of our own in the hierarchy, which is mounted where there is none that can be written to. */
+/* A directory of our own in the hierarchy. */
 static bool make_top(const char *where)
 {
 	snprintf(mnt, sizeof(mnt), "%s", where);
 	snprintf(top, sizeof(top), "%s/casemate-ns-%d", where, getpid());
 	snprintf(a_dir, sizeof(a_dir), "%s/a", top);
 	return mkdir(top, 0755) == 0 && mkdir(a_dir, 0755) == 0;
-}
-
-static bool find_top(void)
-{
-	char line[600], where[150], type[100];
-	FILE *f;
-
-	if (access("/proc/self", F_OK))
-		mount("proc", "/proc", "proc", 0, NULL);
-	f = fopen("/proc/mounts", "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %149s %99s", where, type) == 2 && !strcmp(type, "cgroup2") &&
-			make_top(where)) {
-			fclose(f);
-			return true;
-		}
-	}
-	if (f)
-		fclose(f);
-	mkdir("/cg", 0755);
-	return mount("none", "/cg", "cgroup2", 0, NULL) == 0 && make_top("/cg");
 }
 
 /* The path of the hierarchy of version 2 in /proc/PID/cgroup. */
@@ -116,15 +97,6 @@ static bool enter(const char *dir, pid_t pid)
 	return done;
 }
 
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
 /* fn in a child that is in the group `a`: its exit status, or -1. */
 static int in_a(int (*fn)(void))
 {
@@ -132,7 +104,7 @@ static int in_a(int (*fn)(void))
 
 	if (pid == 0)
 		_exit(enter(a_dir, 0) ? fn() : 99);
-	return status_of(pid);
+	return child_status(pid);
 }
 
 static uint64_t ns_number(const char *pid)
@@ -175,7 +147,7 @@ static int forked_view(void)
 		/* the root stays where it was */
 		_exit(strcmp(cgroup_of("self"), "/b") != 0);
 	}
-	status = status_of(pid);
+	status = child_status(pid);
 	snprintf(a_dir + strlen(a_dir), 4, "/b");
 	rmdir(a_dir);
 	return status;
@@ -202,7 +174,7 @@ static void test_outside_view(void)
 		"others see where it is from the root of theirs");
 	if (write(down[1], "", 1) != 1)
 		c = 1;
-	ok(status_of(pid) == 0 && c == 0, "which it does not change");
+	ok(child_status(pid) == 0 && c == 0, "which it does not change");
 	close(up[0]);
 	close(up[1]);
 	close(down[0]);
@@ -223,7 +195,7 @@ static int into_cgroup(void)
 	/* its root is the group that it is put into, not its maker's */
 	if (pid == 0)
 		_exit(strcmp(cgroup_of("self"), "/") || strcmp(cgroup_of(above), "/a"));
-	return status_of(pid);
+	return child_status(pid);
 }
 
 /* ---- mounts ---- */
@@ -325,14 +297,14 @@ static int removed_root(void)
 	}
 	if (read(up[0], &c, 1) != 1 || !enter(top, 0) || !enter(top, pid) || rmdir(a_dir))
 		return 2;
-	if (write(down[1], "", 1) != 1 || status_of(pid))
+	if (write(down[1], "", 1) != 1 || child_status(pid))
 		return 3;
 	return mkdir(a_dir, 0755);
 }
 
 int main(void)
 {
-	if (!find_top()) {
+	if (!cgroup2_find(make_top)) {
 		printf("1..0 # SKIP no cgroup2\n");
 		return 0;
 	}

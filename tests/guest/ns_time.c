@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "child_tap.h"
 #include "release_tap.h"
 
 #ifndef CLONE_NEWTIME
@@ -51,24 +51,6 @@ static double now_call(clockid_t clock)
 static bool near(double a, double b)
 {
 	return a - b < 60 && b - a < 60;
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static int in_child(int (*fn)(void))
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(fn());
-	return status_of(pid);
 }
 
 static uint64_t ns_number(const char *name)
@@ -453,7 +435,7 @@ static int vfork_exec(void)
 		execl(self, self, want, NULL);
 		_exit(97);
 	}
-	return status_of(pid) ? 1 : !stayed || !near(now(CLOCK_MONOTONIC), mono);
+	return child_status(pid) ? 1 : !stayed || !near(now(CLOCK_MONOTONIC), mono);
 }
 
 static void *thread_clock(void *arg)
@@ -483,7 +465,7 @@ static int clone3_new(void)
 		_exit(ns_number("time") == before ||
 			ns_number("time") != ns_number("time_for_children") ||
 			set_offsets("monotonic 1 1") != -EACCES);
-	if (status_of(pid) || ns_number("time_for_children") != before)
+	if (child_status(pid) || ns_number("time_for_children") != before)
 		return 1;
 	args.exit_signal = CLONE_NEWTIME | SIGCHLD;
 	args.flags = 0x40;

@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tap.h"
+#include "child_tap.h"
 
 #define DATA_SEL 0x2b
 
@@ -32,24 +32,6 @@
 static long trace(long request, pid_t pid, unsigned long addr, void *data)
 {
 	return syscall(SYS_ptrace, request, pid, addr, data);
-}
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-static int in_child(int (*fn)(void))
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(fn());
-	return status_of(pid);
 }
 
 /* ---- int $0x80 ---- */
@@ -319,7 +301,7 @@ static int selector_stays(unsigned sel)
 	}
 	if (pid == 0)
 		_exit(bad);
-	return bad | status_of(pid);
+	return bad | child_status(pid);
 }
 
 static int selectors_stay(void)
@@ -369,7 +351,7 @@ static int traced_segments(void)
 	if (trace(PTRACE_SETREGS, pid, 0, &r))
 		return 4;
 	trace(PTRACE_CONT, pid, 0, NULL);
-	return status_of(pid);
+	return child_status(pid);
 }
 
 /* ---- the counter ---- */
