@@ -54,12 +54,12 @@ struct thread *runq_last(const struct runq *rq, u32 cpu)
 	return n ? runq_entry(n) : NULL;
 }
 
-void runq_raise_floor(struct runq *rq)
+void runq_raise_floor(struct runq *rq, u64 running)
 {
 	struct rb_node *n = rb_first(&rq->tree);
-	u64 least = rq->running->vruntime;
+	u64 least = running;
 
-	if (n && runq_before(runq_entry(n), rq->running, 0))
+	if (n && (s64)(runq_entry(n)->vruntime - least) < 0)
 		least = runq_entry(n)->vruntime;
 	if ((s64)(least - rq->floor) > 0)
 		rq->floor = least;

@@ -28,8 +28,8 @@ void runq_remove(struct runq *rq, struct thread *t);
 /* The first, or last, that may run on cpu; NULL = none. */
 struct thread *runq_first(const struct runq *rq, u32 cpu);
 struct thread *runq_last(const struct runq *rq, u32 cpu);
-/* Bring the floor up to what runs and waits. */
-void runq_raise_floor(struct runq *rq);
+/* Bring the floor up to what waits and to the running thread, whose virtual runtime is `running` by now. */
+void runq_raise_floor(struct runq *rq, u64 running);
 /* t comes from a sleep: what it slept counts only up to a limit. */
 void runq_place_woken(const struct runq *rq, struct thread *t);
 /* t, on no queue, comes from the queue `from`: keep its distance to the others. */

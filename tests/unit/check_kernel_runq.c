@@ -90,15 +90,14 @@ START_TEST(test_floor)
 	setup(1000);
 	rq.running = &threads[0];
 	threads[0].vruntime = 900;
-	runq_raise_floor(&rq);
+	runq_raise_floor(&rq, 900);
 	ck_assert_uint_eq(rq.floor, 1000);
-	threads[0].vruntime = 5000;
-	runq_raise_floor(&rq);
+	/* what it has run without being charged counts */
+	runq_raise_floor(&rq, 5000);
 	ck_assert_uint_eq(rq.floor, 5000);
 	threads[1].vruntime = 6000;
 	runq_push(&rq, &threads[1]);
-	threads[0].vruntime = 9000;
-	runq_raise_floor(&rq);
+	runq_raise_floor(&rq, 9000);
 	ck_assert_uint_eq(rq.floor, 6000);
 }
 END_TEST
