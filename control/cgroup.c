@@ -270,7 +270,7 @@ static int cgroup_check_path(const char *path, struct cm_err *err)
 
 	if (*path != '/' && strchr(path, ':'))
 		return cm_err_set(err, 0,
-			"linux.cgroupsPath: '%s' is for systemd's cgroups, which are not supported",
+			"linux.cgroupsPath: '%s' is for systemd's cgroups, which need --systemd-cgroup",
 			path);
 	while ((p = strstr(p, "..")) != NULL) {
 		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
@@ -282,12 +282,12 @@ static int cgroup_check_path(const char *path, struct cm_err *err)
 	return 0;
 }
 
-int cm_cgroup_create(
-	struct cm_cgroup *cg, const struct cm_spec *spec, const char *id, struct cm_err *err)
+int cm_cgroup_locate(struct cm_cgroup *cg, const struct cm_spec *spec, const char *id,
+	const char *scope, struct cm_err *err)
 {
-	const char *path = spec->cgroups_path && *spec->cgroups_path ? spec->cgroups_path : id;
-	int r = cgroup_check_path(path, err);
-	unsigned made = 0;
+	const char *own = spec->cgroups_path && *spec->cgroups_path ? spec->cgroups_path : id;
+	const char *path = scope ? scope : own;
+	int r = scope ? 0 : cgroup_check_path(path, err);
 
 	memset(cg, 0, sizeof(*cg));
 	if (r == 0)
@@ -297,6 +297,16 @@ int cm_cgroup_create(
 	if (r == 0 && cg->n == 0 && spec->has_resources &&
 		cm_cgroup_limits_anything(&spec->resources))
 		r = cm_err_set(err, 0, "linux.resources: this host has no cgroups mounted");
+	if (r < 0)
+		cm_cgroup_fini(cg);
+	return r;
+}
+
+int cm_cgroup_make(struct cm_cgroup *cg, const struct cm_spec *spec, struct cm_err *err)
+{
+	unsigned made = 0;
+	int r = 0;
+
 	for (; r == 0 && made < cg->n; made++) {
 		r = cgroup_mkdir(&cg->dir[made]);
 		if (r < 0)

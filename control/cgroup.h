@@ -34,11 +34,14 @@ struct cm_cgroup {
 bool cm_cgroup_wanted(const struct cm_spec *spec);
 
 /*
- * Make the group and set its limits; id names it where the configuration does not. On failure nothing is left and err names the path in the
- * configuration or the file that refused.
+ * Where the group lies, and where this process is now; id names it where the configuration does not. scope: the path of the group that systemd makes for
+ * it, which counts instead (control/scope.h), or NULL. On failure err names the path in the configuration.
  */
-int cm_cgroup_create(
-	struct cm_cgroup *cg, const struct cm_spec *spec, const char *id, struct cm_err *err);
+int cm_cgroup_locate(struct cm_cgroup *cg, const struct cm_spec *spec, const char *id,
+	const char *scope, struct cm_err *err);
+
+/* Make the group and set its limits. On failure nothing is left, cg is as cm_cgroup_fini leaves it, and err names the file that refused. */
+int cm_cgroup_make(struct cm_cgroup *cg, const struct cm_spec *spec, struct cm_err *err);
 
 /* Move a process, with all its threads, into the group. */
 int cm_cgroup_join(const struct cm_cgroup *cg, pid_t pid, struct cm_err *err);

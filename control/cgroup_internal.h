@@ -17,5 +17,13 @@ int cm_cgroup_update_io(
 /* The first line of a file in a group. Its length or -errno. */
 ssize_t cm_cgroup_read(const char *dir, const char *file, char *buf, size_t size);
 bool cm_cgroup_limits_anything(const struct cm_spec_resources *res);
+/* What v1 says as shares, 2 .. 262144, as the weight of v2, 1 .. 10000: as systemd and the other runtimes do. */
+int64_t cm_cgroup_v2_weight(int64_t shares);
+
+/* Does a configuration ask for this limit? 0 is none, as in the other runtimes. */
+static inline bool cm_cgroup_is_set(int64_t v)
+{
+	return v != CM_SPEC_ABSENT && v != 0;
+}
 
 #endif

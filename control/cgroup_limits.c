@@ -13,20 +13,17 @@
 /* Sandbox process, VMM, file server and the used part of the I/O arena. */
 #define OVERHEAD_BYTES (24 * MIB)
 
-static bool is_set(int64_t v)
-{
-	return v != CM_SPEC_ABSENT && v != 0;
-}
-
 bool cm_cgroup_limits_anything(const struct cm_spec_resources *r)
 {
-	return is_set(r->memory_limit) || is_set(r->memory_reservation) || is_set(r->memory_swap) ||
-	       r->memory_swappiness != CM_SPEC_ABSENT || is_set(r->cpu_shares) ||
-	       is_set(r->cpu_quota) || is_set(r->cpu_period) || is_set(r->cpu_burst) ||
-	       is_set(r->cpu_idle) || is_set(r->cpu_rt_runtime) || is_set(r->cpu_rt_period) ||
-	       (r->cpus && *r->cpus) || (r->mems && *r->mems) || is_set(r->pids_limit) ||
-	       r->oom_disable || json_object_size(r->unified) > 0 || r->block_io || r->hugepages ||
-	       r->network || r->rdma;
+	return cm_cgroup_is_set(r->memory_limit) || cm_cgroup_is_set(r->memory_reservation) ||
+	       cm_cgroup_is_set(r->memory_swap) || r->memory_swappiness != CM_SPEC_ABSENT ||
+	       cm_cgroup_is_set(r->cpu_shares) || cm_cgroup_is_set(r->cpu_quota) ||
+	       cm_cgroup_is_set(r->cpu_period) || cm_cgroup_is_set(r->cpu_burst) ||
+	       cm_cgroup_is_set(r->cpu_idle) || cm_cgroup_is_set(r->cpu_rt_runtime) ||
+	       cm_cgroup_is_set(r->cpu_rt_period) || (r->cpus && *r->cpus) ||
+	       (r->mems && *r->mems) || cm_cgroup_is_set(r->pids_limit) || r->oom_disable ||
+	       json_object_size(r->unified) > 0 || r->block_io || r->hugepages || r->network ||
+	       r->rdma;
 }
 
 /* What a limit is made of, and where it stands in each kind of hierarchy. */
@@ -103,10 +100,11 @@ static int limits_v1(
 	int r = 0;
 
 	/* No limit of memory: none of both together either, which otherwise stays below it. */
-	if (now.memory_limit == -1 && !is_set(now.memory_swap) && cm_cgroup_has(d, "memory"))
+	if (now.memory_limit == -1 && !cm_cgroup_is_set(now.memory_swap) &&
+		cm_cgroup_has(d, "memory"))
 		(void)cm_cgroup_write(d, "memory.memsw.limit_in_bytes", "-1");
 	/* A higher limit of both has to come first. */
-	if (is_set(now.memory_swap) && cm_cgroup_has(d, "memory")) {
+	if (cm_cgroup_is_set(now.memory_swap) && cm_cgroup_has(d, "memory")) {
 		char text[32];
 
 		snprintf(text, sizeof(text), "%lld", (long long)now.memory_swap);
@@ -133,14 +131,19 @@ static int limits_v1(
 
 /* ---- v2: what is said differently there */
 
-/* 2 .. 262144 to 1 .. 10000, as systemd and the other runtimes do. False: nothing is asked for. */
-static bool v2_weight(const struct cm_spec_resources *res, char *text, size_t size)
+int64_t cm_cgroup_v2_weight(int64_t shares)
 {
-	int64_t s = res->cpu_shares < 2 ? 2 : res->cpu_shares;
+	int64_t s = shares < 2 ? 2 : shares;
 
 	s = s > 262144 ? 262144 : s;
-	snprintf(text, size, "%lld", (long long)(1 + (s - 2) * 9999 / 262142));
-	return is_set(res->cpu_shares);
+	return 1 + (s - 2) * 9999 / 262142;
+}
+
+/* False: nothing is asked for. */
+static bool v2_weight(const struct cm_spec_resources *res, char *text, size_t size)
+{
+	snprintf(text, size, "%lld", (long long)cm_cgroup_v2_weight(res->cpu_shares));
+	return cm_cgroup_is_set(res->cpu_shares);
 }
 
 /* before: what the file holds, NULL: it is new. A quota alone keeps the period, and the other way round, as on v1. */
@@ -152,13 +155,13 @@ static bool v2_cpu_max(
 
 	if (before)
 		(void)sscanf(before, "%23s %lld", quota, &period);
-	if (is_set(res->cpu_quota) && res->cpu_quota > 0)
+	if (cm_cgroup_is_set(res->cpu_quota) && res->cpu_quota > 0)
 		snprintf(quota, sizeof(quota), "%lld", (long long)res->cpu_quota);
-	else if (is_set(res->cpu_quota))
+	else if (cm_cgroup_is_set(res->cpu_quota))
 		snprintf(quota, sizeof(quota), "max");
 	snprintf(text, size, "%s %lld", quota,
-		is_set(res->cpu_period) ? (long long)res->cpu_period : period);
-	return is_set(res->cpu_quota) || is_set(res->cpu_period);
+		cm_cgroup_is_set(res->cpu_period) ? (long long)res->cpu_period : period);
+	return cm_cgroup_is_set(res->cpu_quota) || cm_cgroup_is_set(res->cpu_period);
 }
 
 static int v2_cpu(
@@ -188,10 +191,10 @@ static int v2_swap(
 	char text[32] = "max";
 	int r;
 
-	if (!is_set(res->memory_swap))
+	if (!cm_cgroup_is_set(res->memory_swap))
 		return 0;
 	if (res->memory_swap > 0) {
-		if (!is_set(res->memory_limit) || res->memory_limit < 0 ||
+		if (!cm_cgroup_is_set(res->memory_limit) || res->memory_limit < 0 ||
 			res->memory_swap < res->memory_limit)
 			return cm_err_set(err, 0,
 				"linux.resources.memory.swap: %lld is below the limit of memory",
@@ -278,9 +281,9 @@ static unsigned list_count(const char *list)
 /* How many a quota of microseconds per period keeps busy; 0: it is none. */
 static unsigned quota_count(int64_t quota, int64_t period)
 {
-	if (!is_set(quota) || quota < 0)
+	if (!cm_cgroup_is_set(quota) || quota < 0)
 		return 0;
-	period = is_set(period) && period > 0 ? period : 100000;
+	period = cm_cgroup_is_set(period) && period > 0 ? period : 100000;
 	quota = quota / period + (quota % period != 0);
 	return quota < CM_CPUS_MAX ? (unsigned)quota : CM_CPUS_MAX;
 }
@@ -327,7 +330,7 @@ uint64_t cm_cgroup_guest_memory(const struct cm_spec_resources *res, bool whole)
 {
 	int64_t limit = res->memory_limit;
 
-	if (!is_set(limit) || limit < 0)
+	if (!cm_cgroup_is_set(limit) || limit < 0)
 		return 0;
 	if (!whole)
 		return (uint64_t)limit;
@@ -339,7 +342,7 @@ uint32_t cm_cgroup_guest_pids(const struct cm_spec_resources *res)
 {
 	int64_t limit = res->pids_limit;
 
-	return is_set(limit) && limit > 0 && limit <= UINT32_MAX ? (uint32_t)limit : 0;
+	return cm_cgroup_is_set(limit) && limit > 0 && limit <= UINT32_MAX ? (uint32_t)limit : 0;
 }
 
 /* Files of the guest that `unified` may name; memory.max and pids.max go another way. */
@@ -362,7 +365,7 @@ static void guest_number(int64_t v, const char *file,
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", (long long)v);
-	if (is_set(v))
+	if (cm_cgroup_is_set(v))
 		add(arg, file, v < 0 ? "max" : text);
 }
 
@@ -391,13 +394,13 @@ const char *cm_cgroup_limits_host(const struct cm_spec_resources *res)
 		bool asks;
 		const char *name;
 	} members[] = {
-		{ is_set(res->memory_swap), "memory.swap" },
+		{ cm_cgroup_is_set(res->memory_swap), "memory.swap" },
 		{ res->memory_swappiness != CM_SPEC_ABSENT, "memory.swappiness" },
 		{ res->oom_disable, "memory.disableOOMKiller" },
-		{ is_set(res->cpu_burst), "cpu.burst" },
-		{ is_set(res->cpu_idle), "cpu.idle" },
-		{ is_set(res->cpu_rt_runtime), "cpu.realtimeRuntime" },
-		{ is_set(res->cpu_rt_period), "cpu.realtimePeriod" },
+		{ cm_cgroup_is_set(res->cpu_burst), "cpu.burst" },
+		{ cm_cgroup_is_set(res->cpu_idle), "cpu.idle" },
+		{ cm_cgroup_is_set(res->cpu_rt_runtime), "cpu.realtimeRuntime" },
+		{ cm_cgroup_is_set(res->cpu_rt_period), "cpu.realtimePeriod" },
 		{ res->cpus && *res->cpus, "cpu.cpus" },
 		{ res->mems && *res->mems, "cpu.mems" },
 		{ res->block_io != NULL, "blockIO" },

@@ -81,6 +81,7 @@ void cm_cli_vm_init(const struct cm_cli *cli, struct cm_sandbox_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->root = cli->root;
+	o->systemd = cli->systemd;
 	o->vm.memory = CM_CLI_MEMORY;
 	o->vm.cmdline = "";
 	o->bundle_fd = o->trace_fd = o->console_sock = -1;

@@ -16,6 +16,7 @@ struct cm_cli {
 	const char *log; /* file that gets error lines too; NULL = none */
 	bool log_json;
 	bool debug; /* show the log of VMM, file server and guest */
+	bool systemd; /* host cgroups are scopes of systemd (control/scope.h) */
 };
 
 /*

@@ -25,6 +25,7 @@
 #include "control/hooks.h"
 #include "control/member.h"
 #include "control/namespaces.h"
+#include "control/scope.h"
 #include "control/start.h"
 
 static const int run_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM,
@@ -69,6 +70,7 @@ struct run {
 	const struct cm_sandbox_options *o;
 	bool started, done;
 	bool hooks; /* its record has hooks, which this command runs */
+	char *scope; /* of systemd, that this command had made */
 	bool broken; /* what ended was not the program */
 	int terminal; /* that the program has; -1 = none */
 	int code; /* exit code, or -errno */
@@ -131,12 +133,35 @@ static int run_create_hooks(struct run *r, struct cm_err *err)
 	return ret;
 }
 
-static void run_hooked(struct run *r)
+/* The sandbox process may be where systemd cannot be reached. */
+static int run_scope(struct run *r, const struct cm_sandbox_msg *m, struct cm_err *err)
+{
+	const pid_t pids[2] = { m->value, (pid_t)strtol(m->text, NULL, 10) };
+	struct cm_spec *spec = r->o->spec;
+	struct cm_scope scope;
+	int ret = spec ? 0 : cm_spec_load(r->o->bundle_fd, &spec, err);
+
+	if (ret == 0)
+		ret = cm_scope_parse(&scope, spec->cgroups_path, r->o->id, err);
+	if (ret == 0) {
+		ret = cm_scope_start(
+			&scope, spec->has_resources ? &spec->resources : NULL, pids, err);
+		if (ret == 0)
+			r->scope = strdup(scope.unit);
+		cm_scope_fini(&scope);
+	}
+	if (spec != r->o->spec)
+		cm_spec_destroy(spec);
+	return ret;
+}
+
+/* What the sandbox process has asked for, which waits for the outcome. */
+static void run_asked(struct run *r, const struct cm_sandbox_msg *m)
 {
 	struct cm_err err = { 0 };
-	int ret = run_create_hooks(r, &err);
+	int ret = m->kind == CM_MSG_SCOPE ? run_scope(r, m, &err) : run_create_hooks(r, &err);
 
-	cm_sandbox_send(r->fd, CM_MSG_HOOKED, -ret, ret < 0 ? err.msg : NULL);
+	cm_sandbox_send(r->fd, CM_MSG_DONE, -ret, ret < 0 ? err.msg : NULL);
 }
 
 /* The end of a container with hooks: the sandbox process leaves its record. One that broke, or is to be kept, stays, and so do its hooks. */
@@ -185,10 +210,11 @@ static void run_message(struct run *r, const struct cm_sandbox_msg *m, struct cm
 			cm_console_raw(r->terminal);
 		break;
 	case CM_MSG_HOOKS:
-		run_hooked(r);
+	case CM_MSG_SCOPE:
+		run_asked(r, m);
 		break;
 	case CM_MSG_SIGNAL:
-	case CM_MSG_HOOKED:
+	case CM_MSG_DONE:
 	case CM_MSG_WINSIZE:
 		break;
 	}
@@ -254,7 +280,10 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 		run_leave(&r);
+		if (r.scope)
+			cm_scope_stop(r.scope);
 	}
+	free(r.scope);
 	cm_console_restore();
 	return r.code;
 }

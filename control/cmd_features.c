@@ -36,7 +36,7 @@ int cm_cmd_features(const struct cm_cli *cli, int argc, char **argv, struct cm_e
 		"rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "relatime",
 		"strictatime", "sync", "defaults", "linux", "namespaces", "pid", "ipc", "uts",
 		"mount", "capabilities", features_capabilities(), "cgroup", "v1", 0, "v2", 0,
-		"systemd", 0, "systemdUser", 0, "rdma", 0, "seccomp", "enabled", 0, "apparmor",
+		"systemd", 1, "systemdUser", 0, "rdma", 0, "seccomp", "enabled", 0, "apparmor",
 		"enabled", 0, "selinux", "enabled", 0);
 	return cm_cli_print_json(o, err);
 }

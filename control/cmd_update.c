@@ -11,6 +11,7 @@
 #include <string.h>
 #include "control/cgroup.h"
 #include "control/parse.h"
+#include "control/scope.h"
 #include "control/state.h"
 #include "control/update_guest.h"
 
@@ -167,6 +168,8 @@ static int update_host(
 		r = cm_cgroup_update(&cg, res, err);
 		cm_cgroup_fini(&cg);
 	}
+	if (r == 0 && st->scope)
+		r = cm_scope_update(st->scope, res, err);
 	return r;
 }
 

@@ -141,6 +141,16 @@ static int hook_run(const struct cm_spec_hook *hook, int in, int cwd, struct cm_
 	return status ? hook_failed(hook, status, text, err) : 0;
 }
 
+int cm_hooks_program(const struct cm_spec_hook *program, struct cm_err *err)
+{
+	cleanup_fd int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (in < 0 || root < 0)
+		return cm_err_set(err, errno, "'%s'", program->path);
+	return hook_run(program, in, root, err);
+}
+
 /* A file with the state, which never blocks the writer as a pipe would. */
 int cm_hooks_input(const struct cm_state *st, enum cm_status status, struct cm_err *err)
 {

@@ -21,6 +21,9 @@
 int cm_hooks_run(const struct cm_spec_hooks hooks[CM_HOOK_KINDS], enum cm_hook_kind kind,
 	const struct cm_state *st, enum cm_status status, int cwd, struct cm_err *err);
 
+/* Run any program of the host in the same way, in "/" and without input. 0, or -errno with the beginning of what it said. */
+int cm_hooks_program(const struct cm_spec_hook *program, struct cm_err *err);
+
 /* A descriptor from which st can be read as hooks get it, with this status. -errno. */
 int cm_hooks_input(const struct cm_state *st, enum cm_status status, struct cm_err *err);
 

@@ -3,6 +3,8 @@
 #ifndef CM_CONTROL_HOST_H
 #define CM_CONTROL_HOST_H
 
+#include "control/cgroup.h"
+#include "control/sandbox.h"
 #include "control/spec.h"
 #include "control/state.h"
 
@@ -11,6 +13,13 @@
  * was removed. Failures are told on standard error: the container is gone all the same.
  */
 void cm_host_leave(const struct cm_state *st);
+
+/*
+ * The cgroup that the configuration asks for, with the calling process in it; by --systemd-cgroup it is a scope, for which the command at the other end of
+ * cli_fd is asked. Into the record, too. Nothing is done where none is wanted.
+ */
+int cm_host_cgroup(const struct cm_sandbox_options *o, int cli_fd, const struct cm_spec *spec,
+	struct cm_state *st, struct cm_cgroup *cg, struct cm_err *err);
 
 /* The hooks of spec that other commands run later, into the record. */
 int cm_host_keep_hooks(struct cm_state *st, const struct cm_spec *spec, struct cm_err *err);

@@ -45,6 +45,7 @@ static void main_help(FILE *f)
 	      "  --root DIR         where the state is kept (default " CM_RUNSTATEDIR "/casemate)\n"
 	      "  --log FILE         write errors to FILE too\n"
 	      "  --log-format FMT   text or json\n"
+	      "  --systemd-cgroup   linux.cgroupsPath is slice:prefix:name, of systemd\n"
 	      "  --debug            show the log of the sandbox's processes\n"
 	      "  -h, --help         this text; COMMAND --help for a command's\n"
 	      "  -v, --version      version\n\n"
@@ -92,7 +93,8 @@ static int main_options(struct cm_cli *cli, int argc, char **argv, struct cm_err
 		case 'd':
 			cli->debug = true;
 			break;
-		case 's': /* engines pass it; cgroups of the host are not used */
+		case 's':
+			cli->systemd = true;
 			break;
 		case 'v':
 			exit(main_version());

@@ -99,20 +99,6 @@ static int member_record(struct member *m, struct cm_err *err)
 	return r < 0 ? r : cm_container_save(&m->c, err);
 }
 
-static int member_cgroup(struct member *m, struct cm_err *err)
-{
-	int r;
-
-	if (!cm_cgroup_wanted(m->spec))
-		return 0;
-	r = cm_cgroup_create(&m->cgroup, m->spec, m->o->id, err);
-	if (r == 0)
-		r = cm_cgroup_join(&m->cgroup, getpid(), err);
-	if (r == 0)
-		m->c.st.cgroups = cm_cgroup_json(&m->cgroup);
-	return r;
-}
-
 static int member_server(struct member *m, struct cm_err *err)
 {
 	bool readonly = m->o->overlay || m->spec->root_readonly;
@@ -263,7 +249,8 @@ static int member_setup(struct member *m, struct cm_err *err)
 	r = m->signal_fd < 0 ? m->signal_fd : member_connect(m, err);
 	if (r == 0)
 		r = member_record(m, err);
-	if (r == 0 && (member_cgroup(m, err) < 0 || member_server(m, err) < 0))
+	if (r == 0 && (cm_host_cgroup(m->o, m->cli_fd, m->spec, &m->c.st, &m->cgroup, err) < 0 ||
+			      member_server(m, err) < 0))
 		r = cm_err_wrap(err, "config.json");
 	if (r == 0)
 		r = cm_container_save(&m->c, err);

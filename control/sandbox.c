@@ -42,33 +42,6 @@
 #define SANDBOX_LOG_MAX (1u << 20) /* what a guest may make us write into a log */
 #define SANDBOX_BACKLOG 128 /* connections into the guest at a time */
 
-/* #syscalls:sandbox,member sendto recvfrom */
-int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text)
-{
-	struct cm_sandbox_msg m = { .kind = kind, .value = value };
-	size_t len;
-
-	snprintf(m.text, sizeof(m.text), "%s", text ? text : "");
-	len = offsetof(struct cm_sandbox_msg, text) + strlen(m.text) + 1;
-	return send(fd, &m, len, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-int cm_sandbox_receive(int fd, struct cm_sandbox_msg *m)
-{
-	ssize_t n;
-
-	memset(m, 0, sizeof(*m));
-	do {
-		n = recv(fd, m, sizeof(*m), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? -errno : 0;
-	if ((size_t)n < offsetof(struct cm_sandbox_msg, text))
-		return -EPROTO;
-	m->text[sizeof(m->text) - 1] = '\0';
-	return 1;
-}
-
 static int sandbox_signals(struct sandbox *s, struct cm_err *err)
 {
 	s->signal_fd = cm_process_detach("casemate-sandbo", err);

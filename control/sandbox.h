@@ -27,6 +27,7 @@ struct cm_sandbox_options {
 	struct cm_spec *spec; /* NULL: config.json of the bundle, parsed while the VMM starts */
 	struct cm_launch_options vm;
 	const char *core_dir; /* absolute: a core of a guest that died goes there; NULL = none */
+	bool systemd; /* its host cgroup is a scope of systemd (control/scope.h) */
 	bool pod; /* other containers will join it: paths of linux.namespaces are names for them */
 	bool overlay; /* writes stay in the guest */
 	bool create; /* the program waits for containerManager.StartRoot */
@@ -48,7 +49,8 @@ enum cm_sandbox_msg_kind {
 	CM_MSG_SIGNAL, /* command to sandbox; value: signal for the container's first process */
 	CM_MSG_TERMINAL, /* the program has the command's terminal: it must be raw */
 	CM_MSG_HOOKS, /* the record is written: the hooks that come before the program are to be run now */
-	CM_MSG_HOOKED, /* command to sandbox; value: 0 or errno, text: of the hook that failed */
+	CM_MSG_SCOPE, /* value: pid of the sandbox, text: that of its VMM, or empty; systemd is to be asked for their scope now */
+	CM_MSG_DONE, /* command to sandbox, what HOOKS and SCOPE wait for; value: 0 or errno, text: what failed */
 	CM_MSG_WINSIZE, /* command to sandbox: size of the terminal; value: rows << 16 | columns */
 };
 
@@ -63,6 +65,10 @@ struct cm_sandbox_msg {
 /* Send / receive a message. Receive: 0 = the peer is gone, -errno, 1 = *m is filled and terminated. */
 int cm_sandbox_send(int fd, enum cm_sandbox_msg_kind kind, int value, const char *text);
 int cm_sandbox_receive(int fd, struct cm_sandbox_msg *m);
+
+/* Ask the command for HOOKS or SCOPE and wait until it is done. 0, or -errno with what the command said. */
+int cm_sandbox_ask(
+	int fd, enum cm_sandbox_msg_kind kind, int value, const char *text, struct cm_err *err);
 
 /* Body of the forked process. fd: its end of the pair. Returns the exit code of the process. */
 int cm_sandbox_main(const struct cm_sandbox_options *o, int fd);

@@ -26,21 +26,10 @@ static void host_oom_score(pid_t pid, int score)
 
 static int host_cgroup(struct sandbox *s, struct cm_err *err)
 {
-	const struct cm_spec *spec = sandbox_root(s)->spec;
-	int r;
+	int r = cm_host_cgroup(s->o, s->cli_fd, sandbox_root(s)->spec, &s->c.st, &s->cgroup, err);
 
-	if (!cm_cgroup_wanted(spec))
-		return 0;
-	r = cm_cgroup_create(&s->cgroup, spec, s->o->id, err);
-	if (r == 0)
-		r = cm_cgroup_join(&s->cgroup, getpid(), err);
 	/* It was started before the configuration was read. */
-	if (r == 0)
-		r = cm_cgroup_join(&s->cgroup, s->l.vmm_pid, err);
-	if (r < 0)
-		return r;
-	s->c.st.cgroups = cm_cgroup_json(&s->cgroup);
-	return 0;
+	return r < 0 ? r : cm_cgroup_join(&s->cgroup, s->l.vmm_pid, err);
 }
 
 int sandbox_enter_host(struct sandbox *s, struct cm_err *err)
@@ -73,24 +62,11 @@ static bool host_has_create_hooks(const struct cm_spec *spec)
 /* The command runs them: this process may be in namespaces of its own. */
 int sandbox_create_hooks(struct sandbox *s, struct cm_err *err)
 {
-	struct cm_sandbox_msg m;
-
 	if (!host_has_create_hooks(sandbox_root(s)->spec))
 		return 0;
 	if (sandbox_save(s, err) < 0)
 		return -err->code;
-	cm_sandbox_send(s->cli_fd, CM_MSG_HOOKS, 0, NULL);
-	do {
-		if (cm_sandbox_receive(s->cli_fd, &m) <= 0)
-			return cm_err_set(err, EPIPE, "the command is gone");
-		if (m.kind == CM_MSG_SIGNAL)
-			return cm_err_set(err, 0, "interrupted by signal %d", m.value);
-	} while (m.kind != CM_MSG_HOOKED);
-	if (m.value == 0)
-		return 0;
-	cm_err_set(err, 0, "%s", m.text);
-	err->code = m.value;
-	return -m.value;
+	return cm_sandbox_ask(s->cli_fd, CM_MSG_HOOKS, 0, NULL, err);
 }
 
 void sandbox_leave_host(struct sandbox *s)

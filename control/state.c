@@ -60,6 +60,7 @@ void cm_state_fini(struct cm_state *st)
 	free(st->bundle);
 	free(st->rootfs);
 	free(st->sandbox);
+	free(st->scope);
 	json_decref(st->containers);
 	json_decref(st->annotations);
 	json_decref(st->hooks);
@@ -118,6 +119,8 @@ static char *state_text(const struct cm_state *st)
 	json_object_set_new(o, "version", json_integer(CM_STATE_VERSION));
 	json_object_set_new(o, "vmmPid", json_integer(st->vmm_pid));
 	json_object_set_new(o, "fsdPid", json_integer(st->fsd_pid));
+	if (st->scope)
+		json_object_set_new(o, "scope", json_string(st->scope));
 	if (st->hooks)
 		json_object_set(o, "hooks", st->hooks);
 	if (st->cgroups)
@@ -165,6 +168,7 @@ static enum cm_status status_of_name(const char *name)
 static int state_unpack(json_t *o, struct cm_state *st)
 {
 	const char *id, *status, *created, *bundle = NULL, *rootfs = NULL, *sandbox = NULL;
+	const char *scope = json_string_value(json_object_get(o, "scope"));
 	int version, pid, vmm, fsd, owner, exit_status = -1;
 	json_t *annotations = NULL;
 
@@ -193,8 +197,9 @@ static int state_unpack(json_t *o, struct cm_state *st)
 	st->bundle = bundle ? strdup(bundle) : NULL;
 	st->rootfs = rootfs ? strdup(rootfs) : NULL;
 	st->sandbox = sandbox ? strdup(sandbox) : NULL;
+	st->scope = scope ? strdup(scope) : NULL;
 	return st->id && (!bundle || st->bundle) && (!rootfs || st->rootfs) &&
-			       (!sandbox || st->sandbox)
+			       (!sandbox || st->sandbox) && (!scope || st->scope)
 		       ? 0
 		       : -ENOMEM;
 }

@@ -46,6 +46,7 @@ struct cm_state {
 	uid_t owner;
 	int exit_status; /* wait(2) encoding, -1 while unknown */
 	json_t *annotations; /* a reference, or NULL */
+	char *scope; /* the unit of systemd that its cgroup is; NULL = none */
 	json_t *hooks; /* those that are still to run, as in the configuration; a reference, or NULL */
 	json_t *cgroups; /* cm_cgroup_json; a reference, or NULL */
 	char *sandbox; /* id of the container whose sandbox this one lives in; NULL = its own */
