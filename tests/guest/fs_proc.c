@@ -232,10 +232,10 @@ static void test_sched(void)
 	prctl(PR_SET_NAME, "a name");
 	snprintf(want, sizeof(want), "a name (%d, #threads: 1)\n--------", getpid());
 	ok(has("/proc/self/sched", want), "sched: name, number, threads");
+	snprintf(want, sizeof(want), "\nprio %41s %20d\n", ":", 120 + getpriority(PRIO_PROCESS, 0));
 	ok(has("/proc/self/sched",
 		   "\npolicy                                       :                    0\n") &&
-			has("/proc/self/sched",
-				"\nprio                                         :                  120\n"),
+			has("/proc/self/sched", want),
 		"sched: policy and priority");
 	sched_setscheduler(0, SCHED_BATCH, &p);
 	setpriority(PRIO_PROCESS, 0, 5);
