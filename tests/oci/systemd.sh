@@ -94,6 +94,25 @@ refused() { # refused NAME TEXT: `run` fails with one line that has the text
 }
 where() { edit "c['linux']['cgroupsPath'] = '$1'"; }
 
+# podman, as it calls a runtime by default where there is systemd.
+engine_points() {
+	cat >"$tmp/runtime" <<R
+#!/bin/sh
+CASEMATE_LIBEXECDIR='$tmp/libexec' exec '$top_builddir/casemate' "\$@"
+R
+	chmod 755 "$tmp/runtime"
+	podman="timeout -k 5 $((60 * patience)) podman --root $tmp/podman/root --runroot $tmp/podman/run --storage-driver=vfs --cgroup-manager=systemd --events-backend=file --runtime $tmp/runtime"
+	tar -C "$bundle/rootfs" -c . | $podman import - image >/dev/null 2>&1
+	$podman run -d --name c --log-driver k8s-file --network=none --ulimit nofile=1024:4096 --ulimit nproc=4096:4096 --pids-limit 50 image /bin/sleep 1000 >"$tmp/out" 2>&1
+	is "$?:$(path_of "$($podman inspect -f '{{.State.Pid}}' c)")" "0:/machine.slice/libpod-$(cat "$tmp/out").scope" "podman with --cgroup-manager=systemd"
+	is "$(show "libpod-$(cat "$tmp/out").scope" TasksMax)" 114 "... its limits"
+	is "$($podman exec c /bin/echo inside 2>&1)" inside "... exec"
+	$podman rm -f -t 0 c >/dev/null 2>&1
+	wait_for 5 is_gone "libpod-$(cat "$tmp/out").scope"
+	ok $? "... rm -f takes the scope along"
+	umount "$tmp/podman/root/overlay" 2>/dev/null
+}
+
 points() {
 	setup_bundle
 	cp "$top_builddir/casemate-vmm" "$top_builddir/casemate-fsd" "$tmp/libexec/"
@@ -159,6 +178,12 @@ points() {
 	refused "systemd's form without --systemd-cgroup" "need --systemd-cgroup"
 	cm="timeout -k 5 $((60 * patience)) env DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere $casemate --systemd-cgroup --root $tmp/state"
 	refused "no systemd to ask" "systemd: '/usr/bin/busctl': exit status 1"
+	if command -v podman >/dev/null && command -v conmon >/dev/null; then
+		engine_points
+	else
+		n=$((n + 1))
+		echo "ok $n - podman # SKIP it is not installed"
+	fi
 	is "$(state_entries)" "" "nothing is left"
 	no_leftover
 	ok $? "no process is left"
