@@ -27,5 +27,11 @@
 #define PVM_MAGIC	 0x4d5650
 /* Privilege from the address; CR3 bit 12 cleared at exceptions and at SYSCALL; fault address in the shared page. */
 #define PVM_OPTIONS 0x17
+/* Besides, where the hypervisor has them: user mode is entered by an interrupt instruction with an IRET frame at RSP, without an exit. */
+#define PVM_OPTIONS_RETURN 0x48
+#define PVM_INT_RETURN	   0x17
+/* pvm's services for kernels, number in RAX; the self-test alone tries one, from user mode. */
+#define PVM_INT_CALL   0x1b
+#define PVM_CALL_WRMSR 4099
 
 #endif

@@ -36,7 +36,8 @@ _start:
 	shl	$12, %eax
 	lea	pvm_pages(%rax), %rax
 	movabs	$IMAGE_TO_GPA, %rcx
-	lea	PVM_OPTIONS(%rax, %rcx), %rax
+	add	%rcx, %rax
+	or	pvm_options, %rax
 	mov	%rax, %rdx
 	shr	$32, %rdx
 	mov	$PVM_MSR_PAGE, %ecx

@@ -15,6 +15,8 @@ bool arch_pvm;
 struct cpuid_regs arch_cpuid1;
 u64 arch_trap_cycles;
 struct pvm_page pvm_pages[CM_MAX_CPUS] __aligned(4096);
+u64 pvm_options = PVM_OPTIONS;
+bool pvm_fast_return;
 
 static bool irq_vmmcall; /* AMD's hypercall instruction, not Intel's */
 
@@ -113,6 +115,24 @@ void irq_handle(u32 vector)
 	lapic_eoi();
 }
 
+/*
+ * The way into user mode that is no exit. A hypervisor that does not know it refuses the options, or forgets them; they are asked for here and not in the
+ * entry code, where a refusal would be taken for another platform.
+ */
+static void pvm_try_fast_return(u64 features)
+{
+	u64 page = image_pa(&pvm_pages[0]), want = PVM_OPTIONS | PVM_OPTIONS_RETURN, got = 0;
+
+	if ((features & PVM_OPTIONS_RETURN) != PVM_OPTIONS_RETURN)
+		return;
+	pvm_fast_return = msr_write_safe(PVM_MSR_PAGE, page | want) == 0 &&
+			  msr_read_safe(PVM_MSR_PAGE, &got) == 0 && got == (page | want);
+	if (pvm_fast_return)
+		pvm_options = want;
+	else
+		(void)msr_write_safe(PVM_MSR_PAGE, page | PVM_OPTIONS);
+}
+
 /* The entry code made the handshake, if any; whether it took is seen from what must have changed. */
 void platform_init(void)
 {
@@ -131,6 +151,7 @@ void platform_init(void)
 	if (cpu_read_cs() != USER_CS)
 		panic("pvm: ring 0 is still interpreted after the handshake (cs %#x, features %#lx)",
 			cpu_read_cs(), features);
+	pvm_try_fast_return(features);
 	irq_enable();
 	if (!irq_enabled())
 		panic("pvm: the interrupt flag of the shared page does not hold (features %#lx)",

@@ -67,6 +67,8 @@ extern struct pvm_page pvm_pages[CM_MAX_CPUS];
 extern struct cpuid_regs arch_cpuid1; /* leaf 1 of the boot CPU: asking traps */
 extern u64 arch_trap_cycles; /* TSC cycles of a trap (CPUID), as the boot CPU saw it */
 extern bool arch_pvm; /* platform: set by the entry code, never changed */
+extern u64 pvm_options; /* what a starting vCPU asks of pvm */
+extern bool pvm_fast_return; /* user mode is entered by PVM_INT_RETURN */
 extern u64 boot_stacks[CM_MAX_CPUS]; /* stack pointer of a starting vCPU */
 
 static inline struct pcpu *pcpu_this(void)

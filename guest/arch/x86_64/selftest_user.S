@@ -3,6 +3,8 @@
  * The self-test's user programs: position independent, copied to a user page. System calls: 0 = returns rdi + 1 by SYSRET; 1 = exit with
  * result rdi; 2 = as 0, but by IRET and with rcx = rdi + 2, r11 = rdi + 3. An exception goes on at r12 with rax = vector << 32 | error.
  */
+#include "arch/x86_64/asm.h"
+
 	.section .rodata
 	.balign 16
 	.globl selftest_user
@@ -245,6 +247,23 @@ st_probe:
 1:	cmp	$38, %esi
 	jne	1f
 	vmcall
+	jmp	8f
+1:	cmp	$39, %esi
+	jne	1f
+	mov	%rsp, %rax			/* the kernel's way into user mode, with a kernel frame */
+	pushq	$0x18
+	push	%rax
+	pushq	$0x202
+	pushq	$0x10
+	push	%rdi
+	int	$PVM_INT_RETURN
+1:	cmp	$40, %esi
+	jne	1f
+	mov	$PVM_CALL_WRMSR, %eax
+	mov	$0xc0000082, %edi
+	mov	$0xc0000082, %ecx
+	int	$PVM_INT_CALL
+1:
 8:	xor	%eax, %eax
 9:	pushfq
 	andq	$~0x40500, (%rsp)

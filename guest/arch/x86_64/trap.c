@@ -15,11 +15,14 @@
 #define RFLAGS_FIXED 0x202UL
 /* What SYSRETQ cannot restore or must not. */
 #define RFLAGS_NO_SYSRET (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF)
+/* What only the trampoline's IRETQ is known to restore. A frame of a fault always has RF. */
+#define RFLAGS_NO_FAST (RFLAGS_TF | RFLAGS_NT)
 
 enum trap_return {
 	TRAP_SYSRET = 0,
 	TRAP_IRET = 1,
-	TRAP_TRAMPOLINE = 2
+	TRAP_TRAMPOLINE = 2,
+	TRAP_INT = 3
 };
 
 struct ex_entry {
@@ -268,6 +271,10 @@ u32 trap_exit(struct regs *r)
 	}
 	sched_leave_kernel();
 	percpu_account_system();
+	if (pvm_fast_return && !(r->rflags & RFLAGS_NO_FAST)) {
+		trap_sanitize(r);
+		return TRAP_INT;
+	}
 	if (likely(r->rcx == r->rip && r->r11 == r->rflags &&
 		    !(r->rflags & ~(RFLAGS_USER | RFLAGS_FIXED)) && (r->rflags & RFLAGS_IF) &&
 		    !(r->rflags & RFLAGS_NO_SYSRET)))

@@ -153,6 +153,12 @@ ret_to_user:
 	POP_REGS
 	mov	32(%rsp), %rsp
 	sysretq
+1:	cmp	$3, %eax
+	jne	1f
+	POP_REGS
+	add	$8, %rsp
+	int	$PVM_INT_RETURN
+	ud2
 1:	cmp	$1, %eax
 	jne	2f
 	POP_REGS
