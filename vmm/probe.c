@@ -205,13 +205,17 @@ static void probe_costs(const struct probe *p)
 		[PROBE_MARK_CPUID] = "cpuid",
 		[PROBE_MARK_MSR] = "rdmsr",
 		[PROBE_MARK_SYSCALL] = "syscall_sysret",
+		[PROBE_MARK_RETURN] = "syscall_return",
 	};
-	unsigned i;
+	unsigned i, next;
 
-	for (i = 0; i < PROBE_MARK_END; i++) {
-		if (!names[i])
-			continue;
-		printf("cost.%s_us=%.3f\n", names[i], (p->mark[i + 1] - p->mark[i]) / PROBE_ROUNDS);
+	for (i = 0; i < PROBE_MARK_END; i = next) {
+		/* A mark that the guest left out stays 0. */
+		for (next = i + 1; next < PROBE_MARK_END && p->mark[next] == 0; next++)
+			;
+		if (names[i])
+			printf("cost.%s_us=%.3f\n", names[i],
+				(p->mark[next] - p->mark[i]) / PROBE_ROUNDS);
 	}
 	if (p->tsc_khz > 0)
 		printf("cost.timer_late_us=%.3f\n", p->late * 1e3 / p->tsc_khz);

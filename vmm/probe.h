@@ -19,7 +19,8 @@
 #define PROBE_MARK_MSR	   2
 #define PROBE_MARK_TIMER   3
 #define PROBE_MARK_SYSCALL 4
-#define PROBE_MARK_END	   5
+#define PROBE_MARK_RETURN  5 /* only where pvm has the way into user mode that is no exit */
+#define PROBE_MARK_END	   6
 
 #ifndef __ASSEMBLER__
 #include "common/err.h"

@@ -150,11 +150,45 @@ probe_timer_entry:
 probe_syscall:
 	test %eax, %eax
 	jnz 5f
+	test $2, %r15
+	jnz probe_return
 	sysretq
-5:	mov $PROBE_MARK_END, %eax
+probe_return:
+	lea probe_stack(%rip), %rsp
+	push $0x2b
+	push %rsp
+	push %r11
+	push $0x33
+	push %rcx
+	int $0x17
+	ud2
+
+	/* The loop is over; once more with the other way back, where the hypervisor has it. */
+5:	cmp $1, %r15
+	jne 6f
+	mov $0x4b564d12, %ecx
+	rdmsr
+	not %eax
+	test $0x48, %eax
+	jnz 6f
+	mov $0x4b564d10, %ecx
+	rdmsr
+	or $0x48, %eax
+	mov %eax, %ebx
+	wrmsr
+	rdmsr
+	cmp %eax, %ebx
+	jne 6f
+	mov $PROBE_MARK_RETURN, %eax
 	outl %eax, $PROBE_PORT_MARK
-6:	hlt
-	jmp 6b
+	or $2, %r15
+	mov $(PROBE_USER + probe_user - probe_guest), %ecx
+	mov $0x202, %r11d
+	jmp probe_return
+6:	mov $PROBE_MARK_END, %eax
+	outl %eax, $PROBE_PORT_MARK
+8:	hlt
+	jmp 8b
 
 probe_user:
 	mov $PROBE_ROUNDS, %r12d
