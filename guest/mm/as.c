@@ -113,6 +113,7 @@ struct as *as_create(void)
 		return NULL;
 	}
 	ref_init(&as->ref);
+	ref_init(&as->shell);
 	as->lock.lock.rank = 35;
 	as->pt_lock.rank = 65;
 	as->limit_as = as->limit_data = as->limit_memlock = ~0UL;
@@ -143,7 +144,18 @@ static void as_destroy(struct as *as)
 	vma_free_list(&dead);
 	if (as->exe)
 		file_put(as->exe);
-	kfree(as);
+	as_drop(as);
+}
+
+void as_hold(struct as *as)
+{
+	ref_get(&as->shell);
+}
+
+void as_drop(struct as *as)
+{
+	if (ref_put(&as->shell))
+		kfree(as);
 }
 
 void as_get(struct as *as)

@@ -61,6 +61,8 @@ extern u64 as_max_vmas; /* /proc/sys/vm/max_map_count */
 
 struct as {
 	struct ref ref; /* tasks that use it */
+	struct ref
+		shell; /* the structure itself: one of all users together, the others of as_hold */
 	struct rwsem
 		lock; /* protects: vmas and everything below but rss and the page table; rank 35 */
 	struct spinlock pt_lock; /* protects: entries of the page table; rank 65 */
@@ -96,6 +98,12 @@ struct as *as_create(void); /* NULL = no memory; random layout, no limits but an
 struct as *as_fork(struct as *src, int *err); /* copy-on-write copy; src is the current one */
 void as_get(struct as *as);
 void as_put(struct as *as); /* the last one tears it down: may sleep */
+/*
+ * Keep the structure and its locks, not what is in it: for who must not be the one that tears it down. The caller knows that it is alive, or still
+ * has VMAs. as_drop never sleeps.
+ */
+void as_hold(struct as *as);
+void as_drop(struct as *as);
 
 /* Layout for exec: choose mmap_base; the result is the page-aligned end of the stack. no_random: fixed. Before anything is mapped. */
 uaddr_t as_layout(struct as *as, bool no_random);

@@ -5,6 +5,9 @@
  * A pass runs with m->lock and, nested, one address space's pt_lock at a time, so it can neither flush TLBs nor free pages: it notes what
  * to do, up to a limit, and does it after unlocking. When the limit stopped it, another pass follows; entries that are done
  * already are skipped by their state.
+ *
+ * Callers have mappings pinned. A pass must not end an address space, then: with it may go the last name of a file, and the end of a mapping waits for
+ * its pins, those of the caller too.
  */
 #include "mm/rmap.h"
 
@@ -21,7 +24,7 @@ struct rmap_pass {
 	bool again; /* the limit stopped the pass */
 	u32 nspaces, npages;
 	struct {
-		struct as *as; /* reference */
+		struct as *as; /* held */
 		uaddr_t lo, hi; /* changed entries lie in here */
 	} space[RMAP_SPACES];
 	struct page *pages[RMAP_PAGES]; /* references of removed entries */
@@ -99,7 +102,8 @@ static void rmap_vma(struct rmap_pass *r, struct vma *v)
 	lo = v->start + ((first - v->pgoff) << PAGE_SHIFT);
 	hi = v->start + ((end - v->pgoff) << PAGE_SHIFT);
 	/* an address space at its end has nobody left whose TLB could matter */
-	if (rmap_range(r, v->as, &lo, &hi) && ref_get_unless_zero(&v->as->ref)) {
+	if (rmap_range(r, v->as, &lo, &hi) && atomic_load(&v->as->ref.count) > 0) {
+		as_hold(v->as);
 		r->space[r->nspaces].as = v->as;
 		r->space[r->nspaces].lo = lo;
 		r->space[r->nspaces++].hi = hi;
@@ -128,7 +132,7 @@ static void rmap_run(struct mapping *m, struct rmap_pass *r)
 		for (u32 i = 0; i < r->npages; i++)
 			page_put(r->pages[i]);
 		for (u32 i = 0; i < r->nspaces; i++)
-			as_put(r->space[i].as);
+			as_drop(r->space[i].as);
 	} while (r->again);
 }
 

@@ -374,6 +374,35 @@ START_TEST(test_truncation_unmaps)
 }
 END_TEST
 
+static struct as *ending;
+
+/* Its last user goes. Whoever is in the middle of a flush must not be the one that closes its files. */
+static void end_address_space(void)
+{
+	int files = the_file.ref.count;
+
+	fake_tlb_hook = NULL;
+	as_put(ending);
+	must(the_file.ref.count == files - 1);
+}
+
+START_TEST(test_reverse_map_ends_no_address_space)
+{
+	s64 at;
+
+	ending = as_create();
+	at = as_mmap(ending, 0, PAGE_SIZE, RW, MAP_SHARED, &the_file, 0);
+	must(at > 0);
+	fake_as = ending;
+	put8((uaddr_t)at, 1);
+	fake_as = as;
+	fake_tlb_hook = end_address_space;
+	rmap_wrprotect(&file_map, 0, 1);
+	must(fake_tlb_hook == NULL);
+	must(the_file.ref.count == 1);
+}
+END_TEST
+
 START_TEST(test_unmap_of_many_spaces)
 {
 	struct as *others[20];
@@ -667,6 +696,7 @@ int main(void)
 	tcase_add_test(tc, test_private_file_copies);
 	tcase_add_test(tc, test_shared_file_dirty_tracking);
 	tcase_add_test(tc, test_truncation_unmaps);
+	tcase_add_test(tc, test_reverse_map_ends_no_address_space);
 	tcase_add_test(tc, test_unmap_of_many_spaces);
 	tcase_add_test(tc, test_fork_small_is_copied);
 	tcase_add_test(tc, test_fork_large_is_shared);

@@ -27,6 +27,7 @@ struct fake_root {
 struct as *fake_as;
 unsigned long fake_tlb_flushes, fake_faults;
 int fake_last_fault;
+void (*fake_tlb_hook)(void);
 static struct fake_root *roots[64];
 
 #define FAKE_PT_CHECK(cond) \
@@ -123,6 +124,8 @@ void tlb_flush(struct pgtable *pt, u64 cpumask, uaddr_t start, uaddr_t end)
 	(void)cpumask;
 	FAKE_PT_CHECK(!fake_spin_held && start < end);
 	fake_tlb_flushes++;
+	if (fake_tlb_hook)
+		fake_tlb_hook();
 }
 
 /* ---- user memory ---- */

@@ -7,6 +7,7 @@
 
 extern struct as *fake_as; /* the current one: user copies go through it */
 extern unsigned long fake_tlb_flushes, fake_faults;
+extern void (*fake_tlb_hook)(void); /* what others do while a flush is under way; NULL = nothing */
 extern int fake_last_fault; /* what mm_fault answered last */
 
 #endif
