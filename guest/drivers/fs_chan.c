@@ -31,6 +31,7 @@ struct fs_chan {
 	bool dead; /* the device failed, or is stopped: everything is answered with -EIO */
 	u32 opening; /* how often it was closed */
 	bool open, registered, lost; /* started; its interrupt is ours; it did not stop */
+	bool stopping; /* its registers are the stopper's */
 	struct waitq room; /* submitters that wait for descriptors */
 	paddr_t dax_base;
 	u64 dax_len;
@@ -129,20 +130,41 @@ static void fs_chan_reap(struct fs_chan *ch)
 	fs_chan_run_callbacks(&later);
 }
 
-static void fs_chan_interrupt(void *arg)
+/* The same, and see whether the device failed: always, or when it would have had something to finish and has nothing. */
+static void fs_chan_check(struct fs_chan *ch, bool always)
 {
-	struct fs_chan *ch = arg;
 	struct list_head later = LIST_HEAD_INIT(later);
 	u64 flags = spin_lock_irq(&ch->lock);
+	u32 reaped = fs_chan_reap_locked(ch, &later);
+	bool doubt = always || (!reaped && ch->ring[FS_CHAN_REQUEST].in_flight);
 
-	/* An interrupt without completions although some are due may be the device's cry for a reset. */
-	if (!fs_chan_reap_locked(ch, &later) && !ch->dead && ch->ring[FS_CHAN_REQUEST].in_flight &&
-		virtio_needs_reset(&ch->dev))
+	if (doubt && !ch->dead && !ch->stopping && virtio_needs_reset(&ch->dev))
 		fs_chan_die_locked(ch, &later);
 	spin_unlock_irq(&ch->lock, flags);
 	waitq_wake_all(&ch->room);
 	fs_chan_run_callbacks(&later);
 }
+
+/* An interrupt without completions although some are due may be the device's cry for a reset. */
+static void fs_chan_interrupt(void *arg)
+{
+	fs_chan_check(arg, false);
+}
+
+/*
+ * Sleep until cond, which an interrupt brings about. That may be lost with the server: one that is killed while it polls has doorbells off for good, so
+ * that nobody hears of a request that comes after the device's cry; and the cry may have come with an answer to another. Who waits for long looks.
+ */
+#define fs_chan_wait_event(ch, wq, cond) \
+	do { \
+		u64 cw_step_ = FS_CHAN_LOOK_NS, cw_due_ = clock_monotonic() + cw_step_; \
+\
+		while (wait_event_deadline(wq, cond, cw_due_)) { \
+			fs_chan_check(ch, true); \
+			cw_step_ = MIN(cw_step_ * 2, FS_CHAN_LOOK_MAX_NS); \
+			cw_due_ = clock_monotonic() + cw_step_; \
+		} \
+	} while (0)
 
 /* ---- submission ---- */
 
@@ -180,7 +202,7 @@ static u64 fs_chan_add(struct fs_chan *ch, enum fs_chan_queue q, struct fs_req *
 		ring_add(&ch->ring[q], buf, req->nout, req->nin, req)) {
 		fs_chan_publish(ch, q, flags);
 		fs_chan_reap(ch);
-		wait_event(&ch->room, fs_chan_has_room(ch, q, n));
+		fs_chan_wait_event(ch, &ch->room, fs_chan_has_room(ch, q, n));
 		fs_chan_reap(ch);
 		flags = spin_lock_irq(&ch->lock);
 	}
@@ -262,7 +284,7 @@ static int fs_chan_sleep(struct fs_chan *ch, struct fs_req *req)
 {
 	u64 flags;
 
-	wait_event(&req->wq, atomic_load(&req->complete));
+	fs_chan_wait_event(ch, &req->wq, atomic_load(&req->complete));
 	/* Who completed it may still be waking: it holds the lock while it touches the request. */
 	flags = spin_lock_irq(&ch->lock);
 	spin_unlock_irq(&ch->lock, flags);
@@ -375,6 +397,7 @@ int fs_chan_open(const char *tag, struct fs_chan **out)
 	if (r)
 		return r;
 	ch->dead = false;
+	ch->stopping = false;
 	ch->open = true;
 	*out = ch;
 	return 0;
@@ -383,8 +406,10 @@ int fs_chan_open(const char *tag, struct fs_chan **out)
 void fs_chan_close(struct fs_chan *ch)
 {
 	struct list_head later = LIST_HEAD_INIT(later);
-	u64 flags;
+	u64 flags = spin_lock_irq(&ch->lock);
 
+	ch->stopping = true;
+	spin_unlock_irq(&ch->lock, flags);
 	ch->lost = virtio_stop(&ch->dev) < 0;
 	flags = spin_lock_irq(&ch->lock);
 	fs_chan_end_locked(ch, &later);

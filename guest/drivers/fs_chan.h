@@ -22,6 +22,8 @@ struct fs_chan;
 #define FS_CHAN_POLL_NS	    250000UL /* at most */
 #define FS_CHAN_POLL_MIN_NS 3000UL
 #define FS_CHAN_PROBE	    8u
+#define FS_CHAN_LOOK_NS	    50000000UL /* asleep for so long, one looks whether the device failed */
+#define FS_CHAN_LOOK_MAX_NS 800000000UL /* then after twice the time, up to this */
 #define FS_REQ_SEGS	    8
 
 enum fs_chan_queue {

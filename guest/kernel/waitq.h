@@ -4,6 +4,7 @@
  * sleeper uses the wait_event macros, which queue first and test after, so no wake-up is lost. Wakers may be interrupt handlers.
  *
  * wait_event(wq, cond)                          sleeps until cond, not interruptible (short, guaranteed waits only: I/O)
+ * wait_event_deadline(wq, cond, deadline)       the same, but 0, or -ETIMEDOUT at CLOCK_MONOTONIC `deadline` ns
  * wait_event_intr(wq, cond)                     0, or -ERESTARTSYS when a signal is pending
  * wait_event_intr_deadline(wq, cond, deadline)  0, -ERESTARTSYS, or -ETIMEDOUT at CLOCK_MONOTONIC `deadline` ns (WAIT_FOREVER = none)
  * wait_event_intr_exclusive(wq, cond, deadline) the same for one of several that can do the job: waitq_wake(wq, 1, key) wakes one of them. Who
@@ -71,6 +72,7 @@ void wait_finish(struct waitq *wq, struct waiter *w);
 		we_ret_; \
 	})
 #define wait_event(wq, cond)			((void)wait_event_common(wq, cond, false, WAIT_FOREVER, false))
+#define wait_event_deadline(wq, cond, dl)	wait_event_common(wq, cond, false, dl, false)
 #define wait_event_intr(wq, cond)		wait_event_common(wq, cond, true, WAIT_FOREVER, false)
 #define wait_event_intr_deadline(wq, cond, dl)	wait_event_common(wq, cond, true, dl, false)
 #define wait_event_intr_exclusive(wq, cond, dl) wait_event_common(wq, cond, true, dl, true)

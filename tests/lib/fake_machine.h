@@ -61,7 +61,11 @@ extern bool fake_fsd_asleep; /* does not look at its rings */
 extern bool fake_fsd_prompt; /* has answered when the doorbell's exit is over */
 extern bool fake_fsd_mute; /* serves, but forgets interrupts */
 extern unsigned int fake_fsd_served[2], fake_fsd_kicks;
+/* One request of those that wait, though it sleeps. */
+void fake_fsd_serve_once(void);
+/* Killed: now, or in the middle of a poll, in which it wants no doorbells. */
 void fake_fsd_die(void);
+void fake_fsd_die_polling(void);
 
 /* A host client on the vsock listening socket; a listener for connections of the guest. Non-blocking. */
 int fake_vsock_connect(void);

@@ -5,6 +5,7 @@
 #include "tests/lib/fake_machine.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,12 +167,6 @@ void fake_fsd_serve(fake_fsd_fn fn)
 	fsd.fn = fn;
 }
 
-void fake_fsd_die(void)
-{
-	close(fsd.sock);
-	fsd.sock = -1;
-}
-
 static void fsd_control(void)
 {
 	struct cm_fsdev_msg m;
@@ -184,12 +179,12 @@ static void fsd_control(void)
 	}
 }
 
-static void fsd_queue(unsigned int i)
+static void fsd_queue(unsigned int i, unsigned int max)
 {
 	static uint8_t in[65536], out[65536];
 	bool pushed = false;
 
-	while (vq_pop(&fsd.q[i], &fsd.chain) > 0) {
+	while (max-- && vq_pop(&fsd.q[i], &fsd.chain) > 0) {
 		uint32_t n = 0;
 		size_t len = vq_chain_read(&fsd.chain, 0, in, sizeof(in));
 
@@ -207,6 +202,25 @@ static void fsd_queue(unsigned int i)
 	}
 }
 
+void fake_fsd_die(void)
+{
+	fake_fsd_asleep = true;
+	close(fsd.sock);
+	fsd.sock = -1;
+}
+
+void fake_fsd_die_polling(void)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		vq_doorbell_off(&fsd.q[i]);
+	fake_fsd_die();
+}
+
+void fake_fsd_serve_once(void)
+{
+	fsd_queue(1, 1);
+}
+
 int fake_host_step(int ms)
 {
 	int n = eventloop_step(loop, ms);
@@ -215,8 +229,8 @@ int fake_host_step(int ms)
 	fsd_control();
 	if (!fake_fsd_asleep) {
 		fake_fsd_kicks += read(fsd.kick, &count, sizeof(count)) > 0;
-		fsd_queue(0);
-		fsd_queue(1);
+		fsd_queue(0, UINT_MAX);
+		fsd_queue(1, UINT_MAX);
 	}
 	return n;
 }

@@ -310,6 +310,94 @@ START_TEST(dead_server_fails_everything)
 }
 END_TEST
 
+static void call_of_the_dead(void *arg)
+{
+	u8 *page = arena_alloc(1);
+	struct fs_req req;
+
+	fill(&req, page, 8, 8, 1);
+	ck_assert_int_eq(fs_chan_call(chan, &req), 0);
+	fake_fsd_die_polling();
+	/* The device's cry is over before anything is asked. */
+	for (int i = 0; i < 10; i++)
+		fake_yield();
+	dying_call(arg);
+}
+
+/* A server that dies while it polls leaves its doorbells off: the device does not hear of a request. */
+START_TEST(server_that_died_idle_fails_what_comes)
+{
+	fake_thread(call_of_the_dead, NULL);
+	fake_expect(1);
+	fake_run();
+}
+END_TEST
+
+static u32 answered, unanswered;
+
+static void one_of_two(void *arg)
+{
+	u8 *page = arena_alloc(1);
+	struct fs_req req;
+
+	fill(&req, page, 8, 8, 1);
+	if (fs_chan_call(chan, &req))
+		unanswered++;
+	else
+		answered++;
+	fake_done();
+}
+
+static void answer_and_die(void *arg)
+{
+	fake_fsd_serve_once();
+	fake_fsd_die();
+	fake_done();
+}
+
+/* An interrupt that brings an answer may be the device's cry as well: nobody else tells of it. */
+START_TEST(death_behind_an_answer_fails_the_rest)
+{
+	answered = unanswered = 0;
+	fake_fsd_asleep = true;
+	fake_thread(one_of_two, NULL);
+	fake_thread(one_of_two, NULL);
+	fake_thread(answer_and_die, NULL);
+	fake_expect(3);
+	fake_run();
+	ck_assert_uint_eq(answered, 1);
+	ck_assert_uint_eq(unanswered, 1);
+}
+END_TEST
+
+static void forget_until_it_fails(void *arg)
+{
+	for (u32 i = 0; i < 200; i++) {
+		struct fs_req *req = calloc(1, sizeof(*req));
+
+		req->seg[0] = (struct fs_seg){ arena_alloc(1), 64 };
+		req->nout = 1;
+		req->done = forget_callback;
+		fs_chan_submit(chan, FS_CHAN_HIPRIO, &req, 1);
+	}
+	ck_assert_uint_eq(batch_done, 200);
+	fake_done();
+}
+
+/* Those who wait for room are told too, where nobody waits for an answer. */
+START_TEST(death_ends_the_wait_for_room)
+{
+	batch_done = 0;
+	fake_fsd_die_polling();
+	for (int i = 0; i < 10; i++)
+		fake_host_step(0);
+	(void)fake_host_raised();
+	fake_thread(forget_until_it_fails, NULL);
+	fake_expect(1);
+	fake_run();
+}
+END_TEST
+
 static void reopen(void *arg)
 {
 	u8 *page = arena_alloc(1);
@@ -454,6 +542,9 @@ int main(void)
 	tcase_add_test(tc, batch_larger_than_the_ring);
 	tcase_add_test(tc, forgets_need_no_waiter);
 	tcase_add_test(tc, dead_server_fails_everything);
+	tcase_add_test(tc, server_that_died_idle_fails_what_comes);
+	tcase_add_test(tc, death_behind_an_answer_fails_the_rest);
+	tcase_add_test(tc, death_ends_the_wait_for_room);
 	tcase_add_test(tc, close_and_open_again);
 	tcase_add_loop_test(tc, device_that_lies, 0, ARRAY_SIZE(lies));
 	tcase_add_test(tc, same_answer_twice);
