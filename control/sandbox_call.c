@@ -32,7 +32,8 @@ int64_t sandbox_signal(
 		.pid = pid,
 		.mode = mode,
 	};
-	bool whole = pid == 0 && mode != CM_RPC_SIGNAL_FOREGROUND;
+	bool whole = pid == 0 && mode != CM_RPC_SIGNAL_FOREGROUND, first;
+	int64_t id;
 
 	if (!sandbox_container_is_up(k))
 		return -ESRCH;
@@ -43,9 +44,14 @@ int64_t sandbox_signal(
 	}
 	if (q.signo == SIGKILL && whole)
 		sandbox_unpause(s);
-	if (q.signo == SIGKILL && whole && !k->kill_deadline)
+	/* Who kills again does not have to wait longer. */
+	first = q.signo == SIGKILL && whole && !k->kill_deadline;
+	id = cm_rpc_client_request(&s->rpc, CM_RPC_SIGNAL, &q, sizeof(q));
+	if (first) {
 		k->kill_deadline = sandbox_now_ms() + CALL_KILL_MS;
-	return cm_rpc_client_request(&s->rpc, CM_RPC_SIGNAL, &q, sizeof(q));
+		k->kill_id = id > 0 ? id : 0;
+	}
+	return id;
 }
 
 static void call_signal(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
@@ -406,12 +412,17 @@ static struct cm_urpc_client *reply_client(struct sandbox *s, int64_t id)
 	return NULL;
 }
 
-/* A guest that takes a kill is not stuck: what remains is its work. */
-static void call_dying(struct sandbox *s)
+/* A guest that takes a kill is not stuck: what remains is its work. id: of the request that it took. */
+static void call_dying(struct sandbox *s, int64_t id)
 {
 	for (int i = 0; i < CM_RPC_CONTAINERS; i++) {
-		if (s->table[i].id && s->table[i].kill_deadline)
-			s->table[i].kill_deadline = sandbox_now_ms() + CALL_DYING_MS;
+		struct sandbox_container *k = &s->table[i];
+
+		if (!k->id || k->kill_id != id)
+			continue;
+		k->kill_id = 0;
+		if (k->kill_deadline)
+			k->kill_deadline = sandbox_now_ms() + CALL_DYING_MS;
 	}
 }
 
@@ -422,7 +433,7 @@ void sandbox_call_reply(struct sandbox *s, const struct cm_rpc_frame *f)
 	if (sandbox_usage_reply(s, f) || sandbox_freeze_reply(s, f))
 		return;
 	if (f->hdr.type == (CM_RPC_SIGNAL | CM_RPC_REPLY))
-		call_dying(s);
+		call_dying(s, f->hdr.id);
 	if (f->hdr.type == (CM_RPC_EXEC | CM_RPC_REPLY))
 		call_executed(s, c && c->call >= CALL_EXEC ? c : NULL, f);
 	else if (c && c->call == CALL_DUMP)

@@ -65,6 +65,7 @@ struct sandbox_container {
 	int wait_status; /* wait(2) encoding, once stopped */
 	bool oom_killed;
 	long kill_deadline; /* ms: by then a SIGKILL must have shown effect; 0 = none */
+	int64_t kill_id; /* open SIGNAL that set it: its reply gives the guest more time, once; 0 = none */
 };
 
 /* Did the guest make it, and is its program not at its end? */

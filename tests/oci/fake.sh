@@ -61,6 +61,18 @@ ok $? "... and can be killed all the same"
 wait_for 1 is_status a stopped
 ok $? "... state says stopped"
 $cm delete a
+
+# ---- a guest that takes every SIGKILL and ends nothing has 30 s from the first one on
+run a --detach --guest-cmdline undying </dev/null >/dev/null 2>&1
+killed=$(date +%s)
+while is_status a running && [ $(($(date +%s) - killed)) -lt $((50 * patience)) ]; do
+	$cm kill a KILL
+	sleep 4
+done 2>/dev/null
+took=$(($(date +%s) - killed))
+ok "$([ $took -ge 28 ] && [ $took -lt $((45 * patience)) ]; echo $?)" "guest that takes kills and goes on: the sandbox ends, more kills do not put that off ($took s)"
+is "$(field a status)" stopped "... state says stopped"
+$cm delete a
 wait_for 2 no_leftover
 is "$(leftover)$(state_entries)" "" "nothing is left of them"
 plan

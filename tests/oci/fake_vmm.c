@@ -10,7 +10,7 @@
  * and, when the program runs:
  *   reset      end the control connection and live on                    noise      send no frame
  *   half       send half a frame, and nothing any more                   replay     answer START once more
- *   hangup     as reset, when asked to signal
+ *   hangup     as reset, when asked to signal                            undying    take a SIGKILL, and nothing ends
  *   unasked    answer what was never asked                               othertype  answer a signal as if it were something else
  */
 #include <config.h>
@@ -213,6 +213,8 @@ static void serve_frame(int fd, int listener, const char *mode)
 		}
 		if (strcmp(mode, "othertype") == 0)
 			q.type = CM_RPC_WINSIZE;
+		if (strcmp(mode, "undying") == 0 && sig.signo == SIGKILL)
+			sig.signo = 0;
 		reply(fd, &q, kill(child, sig.signo) < 0 ? errno : 0, NULL, 0);
 		break;
 	default:
