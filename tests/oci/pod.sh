@@ -218,19 +218,8 @@ $cm delete q
 kill -9 "$(field b pid)"
 wait_for 10 stopped b
 is "$(field b status) $(field a status)" "stopped running" "who kills a container's process kills it alone"
-said=$(python3 "$top_srcdir/tests/oci/busy_sandbox.py" "$tmp/state/b" "$casemate" --root "$tmp/state" delete b)
-# A known fault, not found yet: once in ten runs on a busy machine a container whose file server was killed does not end in the guest.
-case "$said" in *"Connection timed out")
-	n=$((n + 1))
-	echo "ok $n - delete waits for a sandbox that cannot forget it yet # SKIP the guest did not end the container: $said"
-	for i in p a b; do $cm delete --force $i; done
-	wait_for 5 no_leftover
-	is "$(state_entries)$(leftover)" "" "nothing is left"
-	plan
-	exit 0
-	;;
-esac
-is "$said" "asked 3 times, record kept, 0" "delete waits for a sandbox that cannot forget it yet"
+is "$(python3 "$top_srcdir/tests/oci/busy_sandbox.py" "$tmp/state/b" "$casemate" --root "$tmp/state" delete b)" \
+	"asked 3 times, record kept, 0" "delete waits for a sandbox that cannot forget it yet"
 is "$($cm state b 2>&1 | grep -c 'does not exist')" 1 "delete of what was killed so"
 container b p /bin/sh -c 'while :; do cat /bin/busybox >/tmp/x; done'
 kill -9 "$(recorded b fsdPid)"
