@@ -3,58 +3,14 @@
 # casemate-fsd, its root directory (with `tree` in /bin), config.json, a directory to work in.
 import json, os, random, signal, socket, stat, subprocess, sys, threading, time
 
-from rpc_wire import Connection
+from rpc_caller import bad, call, check, connect, connection, good, patience, shell as run
 
 path, fsd, rootfs, config, work = (os.path.abspath(a) for a in sys.argv[1:])
-patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
 small = "CASEMATE_TEST_EMULATED" in os.environ
 spec = json.load(open(config))
-directory, name = os.path.split(path)
-os.chdir(directory)
+directory = os.path.dirname(path)
+connect(path)
 ENOENT, ESRCH, EBADF, EAGAIN, EBUSY, EISDIR, EINVAL, EBADMSG, EOPNOTSUPP, ETIMEDOUT, EUCLEAN = 2, 3, 9, 11, 16, 21, 22, 74, 95, 110, 117
-
-
-def check(good, text):
-    print(("ok " if good else "not ok: ") + text, flush=True)
-
-
-def call(method, arg=None, fds=()):
-    return Connection(name, 60 * patience).call(method, arg, fds)
-
-
-def good(method, arg=None, fds=(), text=""):
-    r = call(method, arg, fds)
-    check(r and r["success"], "%s %s%s" % (method, text, "" if r and r["success"] else ": %r" % r))
-    return r and r["result"]
-
-
-def bad(method, arg, errno, text, fds=()):
-    r = call(method, arg, fds)
-    right = r is not None and not r["success"] and r["errno"] == errno and r["err"]
-    check(right, "%s %s is refused%s" % (method, text, ": " + r["err"] if right else ": %r" % r))
-
-
-number = 0
-
-
-def run(script):
-    """Output and status of a shell in the root container's files, with all capabilities."""
-    global number
-    number += 1
-    r, w = os.pipe()
-    cid = "s%d" % number
-    reply = call("Lifecycle.StartContainer", {"container_id": cid, "filename": "/bin/sh", "argv": ["sh", "-c", script], "envv": ["PATH=/bin"], "donated_fds": [1, 2]}, [w, w])
-    os.close(w)
-    text = b""
-    while reply["success"]:
-        part = os.read(r, 65536)
-        if not part:
-            break
-        text += part
-    os.close(r)
-    status = call("containerManager.Wait", cid)["result"] if reply["success"] else -1
-    call("containerManager.DestroySubcontainer", cid)
-    return text.decode(errors="replace"), status
 
 
 def link(p):
@@ -295,7 +251,7 @@ os.close(fd)
 check(run("cat /mnt/removed/dir/sub/x3 /mnt/removed/size500 | wc -c")[0] == "503\n" and umount("/mnt/removed")["success"], "... it can be read")
 pid = [int(p) for p in os.listdir("/proc") if p.isdigit() and link("/proc/%s/exe" % p) == fsd][0]
 os.kill(pid, signal.SIGSTOP)
-c = Connection(name, 60 * patience)
+c = connection()
 c.send(json.dumps({"method": "containerManager.Mount", "arg": dict(ask, Destination="/mnt/hangs"), "deadline_ms": 500}).encode(), [image()])
 r = c.receive()
 check(r["errno"] == ETIMEDOUT, "a file server that hangs takes no image: %r" % r["err"])

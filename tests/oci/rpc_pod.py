@@ -3,42 +3,14 @@
 # directory, config.json.
 import json, os, random, select, socket, subprocess, sys, threading, time
 
-from rpc_wire import Connection
+from rpc_caller import bad, call, check, connect, good, patience
 
 path, fsd, rootfs, config = sys.argv[1:]
-patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
 spec = json.load(open(config))
 fsd, rootfs = os.path.abspath(fsd), os.path.abspath(rootfs)
-directory, name = os.path.split(path)
-os.chdir(directory)
+connect(path, "containerManager.")
 ENOENT, ESRCH, EAGAIN, EEXIST, EINVAL, ENOSPC, EPIPE, EOPNOTSUPP, EALREADY = 2, 3, 11, 17, 22, 28, 32, 95, 114
 children = []
-
-
-def check(good, text):
-    print(("ok " if good else "not ok: ") + text, flush=True)
-
-
-def call(method, arg=None, fds=(), wait=True):
-    c = Connection(name, 60 * patience)
-    try:
-        c.send(json.dumps({"method": "containerManager." + method, "arg": arg}).encode(), fds)
-    except (BrokenPipeError, ConnectionResetError):
-        return None
-    return c.receive() if wait else None
-
-
-def good(method, arg, fds=(), text=""):
-    r = call(method, arg, fds)
-    check(r and r["success"], "%s %s%s" % (method, text, "" if r and r["success"] else ": %r" % r))
-    return r and r["result"]
-
-
-def bad(method, arg, errno, text, fds=()):
-    r = call(method, arg, fds)
-    right = r is not None and not r["success"] and r["errno"] == errno and r["err"]
-    check(right, "%s %s is refused%s" % (method, text, "" if right else ": %r" % r))
-    return r and r["err"]
 
 
 def program(*args, **more):
@@ -214,7 +186,7 @@ bad("Resume", "pa", EINVAL, "of one that goes on")
 good("Pause", "pa")
 # Nothing is started in one that is paused; all that asks about it is answered.
 for method, arg in (("containerManager.ExecuteAsync", {"CID": "pa", "argv": ["/bin/true"]}), ("Proc.Exec", {"CID": "pa", "argv": ["/bin/true"]}), ("containerManager.ExecuteAsync", {"CID": "pa", "Process": {"args": ["/bin/true"], "cwd": "/"}})):
-    r = Connection(name, 60 * patience).call(method, arg)
+    r = call(method, arg)
     check(r["errno"] == EAGAIN and "paused" in r["err"], "%s in a paused container is refused" % method)
 works = (("containerManager.Processes", "pa"), ("containerManager.Event", "pa"), ("containerManager.State", "pa"), ("containerManager.ContainerRuntimeState", "pa"), ("Usage.Collect", {"ContainerID": "pa"}),
          ("containerManager.ProcfsDump", "pa"), ("casemate.Process", "pa"), ("casemate.Limit", {"CID": "pa", "Pids": 100}), ("containerManager.Signal", {"CID": "pa", "Signo": 0}),
@@ -222,10 +194,10 @@ works = (("containerManager.Processes", "pa"), ("containerManager.Event", "pa"),
          ("Cgroups.WriteControlFiles", {"args": [{"file": {"controller": "cpu", "path": "/pa", "name": "cpu.weight"}, "value": "50"}]}),
          ("containerManager.Mount", {"ContainerID": "pa", "Source": "none", "Destination": "/tmp", "FsType": "tmpfs"}), ("Fs.Umount", {"container_id": "pa", "target": "/tmp", "flags": 0}))
 for method, arg in works:
-    r = Connection(name, 60 * patience).call(method, arg)
+    r = call(method, arg)
     check(r["success"] and "'is_error': True" not in str(r), "%s of a paused container%s" % (method, "" if r["success"] else ": %r" % r))
 out_r, out_w = os.pipe()
-r = Connection(name, 60 * patience).call("Fs.Read", {"container_id": "pa", "path": "/bin/busybox", "offset": 1, "size": 3}, [out_w])
+r = call("Fs.Read", {"container_id": "pa", "path": "/bin/busybox", "offset": 1, "size": 3}, [out_w])
 check(r["success"] and r["result"] == 3 and os.read(out_r, 10) == b"ELF", "Fs.Read of a file of a paused container")
 os.close(out_r)
 os.close(out_w)
@@ -250,13 +222,13 @@ limited = program(*loop)
 limited["linux"]["resources"] = {"memory": {"limit": 100 << 20}}
 with Server() as fds:
     good("StartSubcontainer", {"CID": "mem", "Spec": limited, "Conf": {}}, fds, "with a limit of memory")
-read = Connection(name, 20 * patience).call("Cgroups.ReadControlFiles", {"args": [{"file": {"controller": "memory", "path": "/mem", "name": "memory.max"}}]})
+read = call("Cgroups.ReadControlFiles", {"args": [{"file": {"controller": "memory", "path": "/mem", "name": "memory.max"}}]})
 check(read["result"]["results"][0]["value"] == "%d\n" % (100 << 20), "... which it has whole: %r" % read)
 usage = [good("Event", cid)["event"]["data"]["memory"]["usage"]["usage"] for cid in ("mem", "r")]
 check(0 < usage[0] < usage[1], "... Event counts its own: %r" % usage)
-collect = [Connection(name, 20 * patience).call("Usage.Collect", arg)["result"]["Total"] for arg in ({"ContainerID": "mem"}, {})]
+collect = [call("Usage.Collect", arg)["result"]["Total"] for arg in ({"ContainerID": "mem"}, {})]
 check(0 < collect[0] < collect[1], "... so does Usage.Collect with ContainerID: %r" % collect)
-check(Connection(name, 20 * patience).call("Usage.Collect", {"ContainerID": "x"})["errno"] == ENOENT, "... of an unknown container it is refused")
+check(call("Usage.Collect", {"ContainerID": "x"})["errno"] == ENOENT, "... of an unknown container it is refused")
 good("DestroySubcontainer", "mem")
 
 # ---- as many as there may be

@@ -3,28 +3,12 @@
 # file system has busybox in /bin, users in /etc/passwd and groups in /etc/group.
 import json, os, socket, sys, time
 
+from rpc_caller import call, check, connect, good, patience, read_all
 from rpc_events import Events
-from rpc_wire import Connection
 
 path = sys.argv[1]
-patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
-directory, name = os.path.split(path)
-os.chdir(directory)
+connect(path)
 ENOENT, ESRCH, EBADF, EACCES, EAGAIN, EEXIST, ENODEV, ENOTDIR, EINVAL, ENOSPC = 2, 3, 9, 13, 11, 17, 19, 20, 22, 28
-
-
-def check(good, text):
-    print(("ok " if good else "not ok: ") + text, flush=True)
-
-
-def call(method, arg=None, fds=()):
-    return Connection(name, 60 * patience).call(method, arg, fds)
-
-
-def good(method, arg=None, fds=(), text=""):
-    r = call(method, arg, fds)
-    check(r and r["success"], "%s %s%s" % (method, text, "" if r and r["success"] else ": %r" % r))
-    return r and r["result"]
 
 
 number = 0
@@ -52,16 +36,10 @@ def output(script, **arg):
     if not reply["success"]:
         os.close(r)
         return repr(reply), -1
-    text = b""
-    while True:
-        part = os.read(r, 65536)
-        if not part:
-            break
-        text += part
-    os.close(r)
+    text = read_all(r).decode()
     status = call("containerManager.Wait", cid)["result"]
     destroy(cid)
-    return text.decode(), status
+    return text, status
 
 
 def bad(errno, text, fds=(), **arg):
@@ -156,7 +134,7 @@ check(reply["success"] and call("containerManager.Wait", cid)["result"] == 0, "1
 destroy(cid)
 
 # ---- events, state, signals
-events = Events(name, 20 * patience)
+events = Events(os.path.basename(path), 20 * patience)
 check(events.given, "an event channel")
 before = time.time()
 reply, cid = start(filename="/bin/sh", argv=["sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.1; done"], envv=path_env, secret_envv=["SECRET=swordfish"])

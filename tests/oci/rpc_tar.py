@@ -1,63 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fs.TarRootfsUpperLayer: the archive against what was done in the container, read by Python and by tar(1). Arguments: socket of a created container with
 # an overlay, its root directory. Lines "ok NAME", "not ok: NAME".
-import hashlib, io, json, os, subprocess, sys, tarfile, threading, time
+import io, json, os, subprocess, sys, tarfile, threading, time
 
-from rpc_wire import Connection
+from rpc_caller import call, check, connect, connection, patience, read_all, shell
 
 path, rootfs = sys.argv[1:]
-patience = int(os.environ.get("CASEMATE_TEST_PATIENCE", "1"))
 rootfs = os.path.abspath(rootfs)
-directory, name = os.path.split(path)
-os.chdir(directory)
+connect(path)
 EINVAL, ENOENT, EPIPE = 22, 2, 32
 
 
-def check(good, text):
-    print(("ok " if good else "not ok: ") + text, flush=True)
-
-
-def call(method, arg=None, fds=()):
-    return Connection(name, 60 * patience).call(method, arg, fds)
-
-
 def run(script):
-    """As user 0 with all capabilities, which a container of its own has."""
-    r, w = os.pipe()
-    reply = call("Lifecycle.StartContainer", {"container_id": "s", "filename": "/bin/sh", "argv": ["sh", "-ec", script], "envv": ["PATH=/bin"], "donated_fds": [1, 2]}, [w, w])
-    os.close(w)
-    text = b""
-    while reply["success"]:
-        part = os.read(r, 65536)
-        if not part:
-            break
-        text += part
-    os.close(r)
-    status = call("containerManager.Wait", "s")["result"]
-    call("containerManager.DestroySubcontainer", "s")
-    if not reply["success"] or status != 0:
-        print("# %r: %r %r" % (script, reply, text), flush=True)
-    return text.decode()
+    text, status = shell(script, "-ec")
+    if status != 0:
+        print("# %r: %d %r" % (script, status, text), flush=True)
+    return text
 
 
 def archive():
     r, w = os.pipe()
     out = []
-
-    def read():
-        while True:
-            part = os.read(r, 1 << 20)
-            if not part:
-                return
-            out.append(part)
-
-    t = threading.Thread(target=read, daemon=True)
+    t = threading.Thread(target=lambda: out.append(read_all(r)), daemon=True)
     t.start()
     reply = call("Fs.TarRootfsUpperLayer", {"ContainerID": "r"}, [w])
     os.close(w)
     t.join()
-    os.close(r)
-    data = b"".join(out)
+    data = out[0]
     check(reply["success"] and reply["result"] == len(data) and len(data) % 512 == 0, "an archive of %d bytes%s" % (len(data), "" if reply["success"] else ": %r" % reply))
     return data
 
@@ -128,7 +97,7 @@ os.close(r)
 check(call("Fs.TarRootfsUpperLayer", {"ContainerID": "r"}, [w])["errno"] == EPIPE, "a pipe without reader")
 os.close(w)
 r, w = os.pipe()
-c = Connection(name, 60)
+c = connection()
 c.send(json.dumps({"method": "Fs.TarRootfsUpperLayer", "arg": {"ContainerID": "r"}}).encode(), [w])
 time.sleep(0.3)
 c.s.close()
