@@ -21,6 +21,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "common/cleanup.h"
 #include "common/seccomp.h"
@@ -30,7 +31,8 @@
 #include "control/state.h"
 #include "control/urpc.h"
 
-#define EXEC_FAILED 255 /* exit code when nothing was started, as runc's */
+#define EXEC_FAILED  255 /* exit code when nothing was started, as runc's */
+#define EXEC_LOOK_NS 20000000 /* between two looks whether a paused container goes on */
 
 static const char help[] =
 	"usage: casemate exec [OPTIONS] ID COMMAND [ARGUMENTS]\n"
@@ -49,7 +51,8 @@ static const char help[] =
 	"  -g, --additional-gids N  add a supplementary group\n"
 	"  -c, --cap CAP_NAME     add a capability\n"
 	"  --no-new-privs         no more rights by set-user-ID programs\n"
-	"  --preserve-fds N       descriptors 3 to N+2 are the command's too\n";
+	"  --preserve-fds N       descriptors 3 to N+2 are the command's too\n"
+	"  --ignore-paused        in a paused container: wait until it goes on\n";
 
 enum exec_option {
 	EXEC_CONSOLE = 0x100,
@@ -58,7 +61,7 @@ enum exec_option {
 	EXEC_CWD,
 	EXEC_NNP,
 	EXEC_PRESERVE,
-	EXEC_IGNORED
+	EXEC_PATIENT
 };
 
 static const struct option longs[] = {
@@ -75,7 +78,7 @@ static const struct option longs[] = {
 	{ "cap", required_argument, NULL, 'c' },
 	{ "no-new-privs", no_argument, NULL, EXEC_NNP },
 	{ "preserve-fds", required_argument, NULL, EXEC_PRESERVE },
-	{ "ignore-paused", no_argument, NULL, EXEC_IGNORED },
+	{ "ignore-paused", no_argument, NULL, EXEC_PATIENT },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -85,6 +88,7 @@ struct exec {
 	const char *id;
 	const char *pid_file, *internal_pid_file, *console;
 	bool detach;
+	bool patient; /* waits for a paused container */
 	struct cm_exec_words words;
 	struct cm_preserve preserve;
 	json_t *process;
@@ -113,7 +117,8 @@ static int exec_option(struct exec *x, int c, struct cm_err *err)
 		return 0;
 	case EXEC_PRESERVE:
 		return cm_preserve_option(&x->preserve, optarg, err);
-	case EXEC_IGNORED:
+	case EXEC_PATIENT:
+		x->patient = true;
 		return 0;
 	case 'p':
 		x->words.file = optarg;
@@ -341,6 +346,25 @@ static int exec_detach(struct exec *x, struct cm_err *err)
 	return -err->code;
 }
 
+/* runc's process would stand still in the frozen group until then, and its command wait for it. */
+static int exec_await(const struct exec *x, struct cm_err *err)
+{
+	const struct timespec pause = { .tv_nsec = EXEC_LOOK_NS };
+	struct cm_state st;
+
+	for (;;) {
+		bool paused;
+
+		if (cm_state_load(x->cli->root, x->id, &st, err) < 0)
+			return -err->code;
+		paused = st.status == CM_PAUSED;
+		cm_state_fini(&st);
+		if (!paused)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *err)
 {
 	int c;
@@ -356,6 +380,8 @@ static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *er
 		return -err->code;
 	x->id = argv[optind];
 	x->words.argv = argv + optind + 1;
+	if (x->patient && exec_await(x, err) < 0)
+		return -err->code;
 	if (cm_cli_need(x->cli, x->id, "exec in", 1u << CM_CREATED | 1u << CM_RUNNING, err) < 0)
 		return -err->code;
 	x->process = cm_exec_process(x->cli->root, x->id, &x->words, err);

@@ -182,8 +182,15 @@ refused "... ps too" "that is paused" $cm ps p
 refused "... and another pause" "cannot pause container 'p' that is paused" $cm pause p
 $cm kill p USR1
 is "$?" 0 "... a signal is taken"
+$cm exec --ignore-paused p /bin/sh -c 'echo waited; exit 4' >"$tmp/waited" 2>&1 </dev/null &
+waiter=$!
+sleep 0.5
+is "$(cat "$tmp/waited")$(kill -0 $waiter && echo waits):$(field p status)" "waits:paused" "... exec --ignore-paused waits"
 $cm resume p
 is "$?:$(field p status)" "0:running" "resume"
+rc=0
+wait $waiter || rc=$?
+is "$rc:$(cat "$tmp/waited")" "4:waited" "... its program runs then"
 wait_for 5 grep -q usr1 "$tmp/out"
 is "$(grep -c usr1 "$tmp/out")" 1 "... the program goes on, and gets the signal"
 refused "resume of what is not paused is refused" "cannot resume container 'p' that is running" $cm resume p
@@ -194,9 +201,15 @@ is "$(resume)/$(field p status)" "True /paused" "... one resume is not enough"
 is "$(resume)/$(field p status)" "True /running" "... two are"
 is "$(resume)" "False container 'p' cannot go from running to running" "... three are too many"
 $cm pause p
+$cm exec --ignore-paused p /bin/sleep 1000 >"$tmp/waited" 2>&1 </dev/null &
+waiter=$!
+sleep 0.5
 $cm kill p KILL
 wait_for 10 is_status p stopped
 is "$(field p status):$(field p exitStatus)" stopped:9 "a paused container can be killed"
+rc=0
+wait $waiter || rc=$?
+ok "$([ $rc = 255 ] || [ $rc = 137 ]; echo $?)" "... exec --ignore-paused ends then: $rc $(cat "$tmp/waited")"
 $cm delete p
 create p
 $cm start p
