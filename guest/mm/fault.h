@@ -8,6 +8,7 @@
 #define FAULT_FORCE \
 	8u /* access by a debugger: protection counts only as far as it could be changed */
 #define FAULT_AROUND	64u /* pages of a file mapped around a fault */
+#define FAULT_READ	32u /* pages of a file read around a fault, unless it is text */
 #define FAULT_MAX	64u /* anonymous pages mapped by one fault, at most */
 #define FAULT_COW_BLOCK 4u /* pages copied together */
 

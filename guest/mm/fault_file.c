@@ -76,14 +76,22 @@ static void fault_fill_ahead(struct fault *f)
 	}
 }
 
-/* A program goes everywhere in its text: a missing page of it is read together with all that a fault maps. */
-static void fault_read_text(const struct fault *f, uaddr_t start, u32 n)
+/*
+ * A missing page of a private mapping is read together with its neighbours: a request costs more than what it carries. A program goes everywhere in
+ * its text, so there it is all that a fault maps; elsewhere a block as Linux reads it.
+ */
+static void fault_read_block(const struct fault *f)
 {
 	struct mapping *m = f->vma->mapping;
+	bool text = f->vma->flags & VMA_EXEC;
+	uaddr_t start;
+	u32 n;
 
-	if ((f->vma->flags & VMA_EXEC) && !mapping_has_page(m, fault_index(f->vma, f->addr)) &&
-		mm_plenty())
-		mapping_read_ahead(m, fault_index(f->vma, start), n);
+	if ((!text && (f->vma->flags & VMA_SHARED)) || !mm_plenty() ||
+		mapping_has_page(m, fault_index(f->vma, f->addr)))
+		return;
+	start = fault_block(f, text ? FAULT_AROUND : FAULT_READ, &n);
+	mapping_read_ahead(m, fault_index(f->vma, start), n);
 }
 
 /* Read faults, and write faults on shared mappings. */
@@ -100,7 +108,7 @@ static int fault_shared(struct fault *f)
 
 	if (memory && (f->vma->flags & VMA_SHARED) && mm_plenty())
 		fault_fill_ahead(f);
-	fault_read_text(f, start, n);
+	fault_read_block(f);
 	ret = mapping_get_page(m, fault_index(f->vma, f->addr), &p);
 	if (ret)
 		return fault_errno(ret);
@@ -133,8 +141,10 @@ static int fault_private_write(struct fault *f)
 	u32 n, asked;
 	uaddr_t start = fault_block(f, mm_plenty() ? FAULT_COW_BLOCK : 1, &n);
 	pte_t *slot;
-	int ret = mapping_get_page(m, fault_index(f->vma, f->addr), &p);
+	int ret;
 
+	fault_read_block(f);
+	ret = mapping_get_page(m, fault_index(f->vma, f->addr), &p);
 	if (ret)
 		return fault_errno(ret);
 	asked = (u32)((f->addr - start) >> PAGE_SHIFT);
