@@ -2,8 +2,9 @@
 /*
  * containerManager.ExecuteAsync: one more process in the container.
  *
- * Two forms of the argument: gVisor's ExecArgs (filename, argv, envv, wd, KUID, KGID, ...), and ours, which has the member Process, an OCI
- * process object. What the object leaves out of capabilities, rlimits and noNewPrivileges is as the container's first process has it.
+ * Three forms of the argument: gVisor's ExecArgs (filename, argv, envv, wd, KUID, KGID, ...), and two of ours. One has the member Process, an OCI
+ * process object; what that leaves out of capabilities, rlimits and noNewPrivileges is as the container's first process has it. The other has the
+ * member Words, which says what is different from that process (exec_process.h). With Wait the answer is followed by another one: the status.
  * Descriptors: none, or three for standard input, output and error (with a terminal: to read from, to write to, ignored), and after those one for each
  * number in donated_fds.
  */
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "control/exec_process.h"
 #include "control/rpc_start.h"
 
 #define EXEC_LIVE 40 /* processes at a time, the first not counted: three streams each */
@@ -85,22 +87,38 @@ static json_t *exec_from_process(const struct sandbox_container *k, const json_t
 	return p;
 }
 
+/* The other one of ours. */
+static json_t *exec_from_words(
+	const struct sandbox_container *k, const json_t *words, struct cm_err *err)
+{
+	json_t *p = NULL;
+
+	if (!json_is_array(json_object_get(words, "args")))
+		cm_err_set(err, EINVAL, "Words: args is missing");
+	else if (!(p = cm_exec_process(json_object_get(k->spec->doc, "process"), words)))
+		cm_err_set(err, ENOMEM, "process");
+	return p;
+}
+
 static int exec_spec(const struct sandbox_container *k, const json_t *arg, struct cm_spec **spec,
 	struct cm_err *err)
 {
 	const json_t *process = json_object_get(arg, "Process");
+	const json_t *words = json_object_get(arg, "Words");
 	json_t *name = json_object_get(arg, "filename"), *p, *doc;
 
 	if (process && !json_is_object(process))
 		return cm_err_set(err, 0, "Process: not an object");
-	p = process ? exec_from_process(k, process) : exec_from_args(arg, err);
+	p = process ? exec_from_process(k, process)
+	    : words ? exec_from_words(k, words, err)
+		    : exec_from_args(arg, err);
 	if (!p)
 		return process ? cm_err_set(err, ENOMEM, "process") : -err->code;
 	doc = json_pack("{s:s, s:{s:s}, s:o}", "ociVersion", "1.0.2", "root", "path", "rootfs",
 		"process", p);
 	if (!doc)
 		return cm_err_set(err, ENOMEM, "process");
-	if (!process && json_string_length(name) > 0)
+	if (!process && !words && json_string_length(name) > 0)
 		json_object_set(doc, "filename", name);
 	if (cm_spec_from_json(doc, spec, err) < 0)
 		return -err->code;
@@ -191,6 +209,7 @@ static void exec_call(
 	}
 	if (json_is_true(json_object_get(arg, "Owned")))
 		c->owns = p->id;
+	c->waits = kind == CALL_EXEC && json_is_true(json_object_get(arg, "Wait"));
 	c->container = k->number;
 	call_await(c, kind, p->request);
 }
@@ -203,6 +222,24 @@ void call_execute(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg
 void call_execute_wait(struct sandbox *s, struct cm_urpc_client *c, const json_t *arg)
 {
 	exec_call(s, c, arg, CALL_EXEC_WAIT);
+}
+
+/* It runs: the answer, or what the caller waits for now. */
+static void exec_answer(struct cm_urpc_client *c, const struct sandbox_proc *p)
+{
+	bool waits = c->waits;
+
+	if (c->call == CALL_EXEC)
+		cm_urpc_reply(c, 0, NULL, json_integer(p->pid));
+	else
+		waits = true;
+	if (!waits)
+		return;
+	c->busy = true;
+	c->call = CALL_WAIT_PID;
+	c->key = p->pid;
+	c->container = p->container;
+	c->deadline = 0;
 }
 
 void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_rpc_frame *f)
@@ -233,12 +270,8 @@ void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_
 	p->pid = st.pid;
 	cm_spec_destroy(p->spec);
 	p->spec = NULL;
-	if (c && !p->unwanted && c->call == CALL_EXEC_WAIT) {
-		c->call = CALL_WAIT_PID;
-		c->key = p->pid;
-		c->deadline = 0;
-	} else if (c && !p->unwanted)
-		cm_urpc_reply(c, 0, NULL, json_integer(p->pid));
+	if (c && !p->unwanted)
+		exec_answer(c, p);
 	else /* nobody would ever know of it */
 		sandbox_signal(s, k, SIGKILL, p->pid, CM_RPC_SIGNAL_PID);
 }

@@ -28,6 +28,7 @@
 #include "control/console.h"
 #include "control/exec_process.h"
 #include "control/seccomp_exec.h"
+#include "control/spec.h"
 #include "control/state.h"
 #include "control/urpc.h"
 
@@ -89,9 +90,10 @@ struct exec {
 	const char *pid_file, *internal_pid_file, *console;
 	bool detach;
 	bool patient; /* waits for a paused container */
+	const char *process_file;
 	struct cm_exec_words words;
 	struct cm_preserve preserve;
-	json_t *process;
+	json_t *process; /* of the file, or what the words say */
 	bool terminal;
 	int tty; /* terminal whose size counts; -1 = none */
 	int fd; /* connection to the sandbox */
@@ -121,7 +123,7 @@ static int exec_option(struct exec *x, int c, struct cm_err *err)
 		x->patient = true;
 		return 0;
 	case 'p':
-		x->words.file = optarg;
+		x->process_file = optarg;
 		return 0;
 	case 't':
 		x->words.tty = true;
@@ -185,9 +187,9 @@ static int exec_start(struct exec *x, struct cm_err *err)
 	cm_console_size(x->tty, &rows, &cols);
 	for (unsigned i = 0; i < x->preserve.n; i++)
 		fds[n++] = x->preserve.fd[i];
-	arg = json_pack("{s:s, s:O, s:b, s:i, s:i, s:o}", "CID", x->id, "Process", x->process,
-		"Owned", 1, "Rows", (int)rows, "Columns", (int)cols, "donated_fds",
-		cm_preserve_numbers(&x->preserve));
+	arg = json_pack("{s:s, s:O, s:b, s:b, s:i, s:i, s:o}", "CID", x->id,
+		x->process_file ? "Process" : "Words", x->process, "Owned", 1, "Wait", 1, "Rows",
+		(int)rows, "Columns", (int)cols, "donated_fds", cm_preserve_numbers(&x->preserve));
 	x->fd = cm_urpc_open(x->cli->root, x->id, err);
 	if (x->fd < 0) {
 		json_decref(arg);
@@ -249,6 +251,14 @@ static int exec_seal(struct cm_err *err)
 	return CM_SECCOMP_INSTALL(seccomp_filter_exec, err);
 }
 
+/* A short command is over before this one is sealed. */
+static bool exec_is_over(const struct exec *x)
+{
+	struct pollfd p = { x->fd, POLLIN, 0 };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 /* Wait for the end: the exit code, or -errno. */
 static int exec_wait(const struct exec *x, struct cm_err *err)
 {
@@ -256,9 +266,6 @@ static int exec_wait(const struct exec *x, struct cm_err *err)
 	json_t *result;
 	int status;
 
-	if (cm_urpc_send(x->fd, "containerManager.WaitPID",
-		    json_pack("{s:s, s:i}", "CID", x->id, "PID", x->pid), NULL, 0, err) < 0)
-		return -err->code;
 	for (;;) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return cm_err_set(err, errno, "wait for the process");
@@ -301,7 +308,7 @@ static int exec_run(struct exec *x, struct cm_err *err)
 		close(x->parent_fd);
 		exec_close_streams();
 	}
-	if (r == 0)
+	if (r == 0 && !exec_is_over(x))
 		r = exec_seal(err);
 	if (r == 0)
 		r = exec_wait(x, err);
@@ -365,6 +372,21 @@ static int exec_await(const struct exec *x, struct cm_err *err)
 	}
 }
 
+/* The file's process object, or what the words say of one. */
+static json_t *exec_process(const struct exec *x, struct cm_err *err)
+{
+	json_t *p;
+
+	if (!x->process_file)
+		return cm_exec_words_json(&x->words, err);
+	p = cm_spec_load_object(x->process_file, err);
+	if (!p)
+		cm_err_wrap(err, "--process");
+	else if (x->words.tty)
+		json_object_set_new(p, "terminal", json_true());
+	return p;
+}
+
 static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *err)
 {
 	int c;
@@ -373,8 +395,8 @@ static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *er
 		if (exec_option(x, c, err) < 0)
 			return -err->code;
 	}
-	if (c == -2 || cm_cli_id_words(x->cli, argc, argv, x->words.file ? 1 : 2,
-			       x->words.file ? 1 : argc, err) < 0)
+	if (c == -2 || cm_cli_id_words(x->cli, argc, argv, x->process_file ? 1 : 2,
+			       x->process_file ? 1 : argc, err) < 0)
 		return -err->code;
 	if (cm_preserve_take(&x->preserve, err) < 0)
 		return -err->code;
@@ -384,7 +406,7 @@ static int exec_prepare(struct exec *x, int argc, char **argv, struct cm_err *er
 		return -err->code;
 	if (cm_cli_need(x->cli, x->id, "exec in", 1u << CM_CREATED | 1u << CM_RUNNING, err) < 0)
 		return -err->code;
-	x->process = cm_exec_process(x->cli->root, x->id, &x->words, err);
+	x->process = exec_process(x, err);
 	if (!x->process)
 		return -err->code;
 	x->terminal = json_is_true(json_object_get(x->process, "terminal"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The OCI process object of `casemate exec`. */
+/* The OCI process object of `casemate exec`: what the command line says, and what becomes of it in the sandbox process. */
 #include <config.h>
 #include "control/exec_process.h"
 
@@ -9,7 +9,6 @@
 #include <string.h>
 #include "control/parse.h"
 #include "control/spec.h"
-#include "control/urpc.h"
 
 int cm_exec_words_add(struct cm_exec_words *w, int option, const char *text, struct cm_err *err)
 {
@@ -33,7 +32,8 @@ int cm_exec_words_add(struct cm_exec_words *w, int option, const char *text, str
 	return 0;
 }
 
-static int process_user(json_t *p, const char *text, struct cm_err *err)
+/* UID[:GID] as members of `o`. */
+static int words_user(json_t *o, const char *text, struct cm_err *err)
 {
 	const char *colon = strchr(text, ':');
 	char uid[32];
@@ -44,13 +44,41 @@ static int process_user(json_t *p, const char *text, struct cm_err *err)
 		return cm_err_set(err, 0, "--user: '%s'", text);
 	if (cm_parse_number(uid, "--user", 0, UINT_MAX - 1, &n, err) < 0)
 		return -err->code;
-	json_object_set_new(json_object_get(p, "user"), "uid", json_integer(n));
+	json_object_set_new(o, "uid", json_integer(n));
 	if (!colon)
 		return 0;
 	if (cm_parse_number(colon + 1, "--user", 0, UINT_MAX - 1, &n, err) < 0)
 		return -err->code;
-	json_object_set_new(json_object_get(p, "user"), "gid", json_integer(n));
+	json_object_set_new(o, "gid", json_integer(n));
 	return 0;
+}
+
+static int words_args(json_t *o, char *const *argv, struct cm_err *err)
+{
+	json_t *args = json_array();
+
+	json_object_set_new(o, "args", args);
+	for (; *argv; argv++) {
+		if (json_array_append_new(args, json_string(*argv)) < 0)
+			return cm_err_set(err, 0, "'%s' is not UTF-8", *argv);
+	}
+	return 0;
+}
+
+json_t *cm_exec_words_json(const struct cm_exec_words *w, struct cm_err *err)
+{
+	json_t *o = json_pack("{s:s*, s:b, s:b, s:O*, s:O*, s:O*}", "cwd", w->cwd, "terminal",
+		w->tty, "noNewPrivileges", w->no_new_privs, "env", w->env, "additionalGids",
+		w->groups, "capabilities", w->caps);
+
+	if (!o) {
+		cm_err_set(err, 0, "--cwd: '%s' is not UTF-8", w->cwd ? w->cwd : "");
+	} else if (words_args(o, w->argv, err) < 0 ||
+		   (w->user && words_user(o, w->user, err) < 0)) {
+		json_decref(o);
+		o = NULL;
+	}
+	return o;
 }
 
 static json_t *process_list(json_t *o, const char *name)
@@ -77,54 +105,55 @@ static void process_caps(json_t *p, const json_t *caps)
 		json_array_extend(process_list(o, sets[i]), (json_t *)(uintptr_t)caps);
 }
 
-/* The container's own process, changed. */
-static int process_words(json_t *p, const struct cm_exec_words *w, struct cm_err *err)
+static void process_user(json_t *p, const json_t *words)
 {
-	json_t *args = json_array();
+	json_t *user = json_object_get(p, "user");
+	json_t *uid = json_object_get(words, "uid"), *gid = json_object_get(words, "gid");
+	json_t *groups = json_object_get(words, "additionalGids");
+
+	if (!user) {
+		user = json_object();
+		json_object_set_new(p, "user", user);
+	}
+	if (uid)
+		json_object_set(user, "uid", uid);
+	if (gid)
+		json_object_set(user, "gid", gid);
+	if (groups)
+		json_array_extend(process_list(user, "additionalGids"), groups);
+}
+
+json_t *cm_exec_process(const json_t *process, const json_t *words)
+{
+	json_t *p = json_deep_copy(process);
+	json_t *cwd = json_object_get(words, "cwd"), *env = json_object_get(words, "env");
+	const json_t *caps = json_object_get(words, "capabilities");
 	json_t *item;
 	size_t i;
 
-	for (char **a = w->argv; *a; a++) {
-		if (json_array_append_new(args, json_string(*a)) < 0) {
-			json_decref(args);
-			return cm_err_set(err, 0, "'%s' is not UTF-8", *a);
-		}
-	}
-	json_object_set_new(p, "args", args);
-	json_object_set_new(p, "terminal", json_false());
-	json_object_del(p, "consoleSize");
-	if (!json_object_get(p, "user"))
-		json_object_set_new(p, "user", json_object());
-	if (w->cwd)
-		json_object_set_new(p, "cwd", json_string(w->cwd));
-	if (w->no_new_privs)
-		json_object_set_new(p, "noNewPrivileges", json_true());
-	if (w->user && process_user(p, w->user, err) < 0)
-		return -err->code;
-	if (w->groups)
-		json_array_extend(
-			process_list(json_object_get(p, "user"), "additionalGids"), w->groups);
-	json_array_foreach(w->env, i, item) cm_spec_env_put(process_list(p, "env"), item);
-	if (w->caps)
-		process_caps(p, w->caps);
-	return 0;
-}
-
-json_t *cm_exec_process(
-	const char *root, const char *id, const struct cm_exec_words *w, struct cm_err *err)
-{
-	json_t *p = NULL;
-
-	if (w->file) {
-		p = cm_spec_load_object(w->file, err);
-		if (!p)
-			cm_err_wrap(err, "--process");
-	} else if (cm_urpc_call(root, id, "casemate.Process", json_string(id), &p, err) == 0 &&
-		   process_words(p, w, err) < 0) {
+	if (!json_is_object(p)) {
 		json_decref(p);
-		p = NULL;
+		return NULL;
 	}
-	if (p && w->tty)
-		json_object_set_new(p, "terminal", json_true());
+	json_object_set(p, "args", json_object_get(words, "args"));
+	json_object_set(p, "terminal",
+		json_is_true(json_object_get(words, "terminal")) ? json_true() : json_false());
+	json_object_del(p, "consoleSize");
+	if (cwd)
+		json_object_set(p, "cwd", cwd);
+	if (json_is_true(json_object_get(words, "noNewPrivileges")))
+		json_object_set_new(p, "noNewPrivileges", json_true());
+	process_user(p, words);
+	json_array_foreach(env, i, item)
+	{
+		const char *text = json_string_value(item);
+
+		if (text && strchr(text, '='))
+			cm_spec_env_put(process_list(p, "env"), item);
+		else
+			json_array_append(process_list(p, "env"), item);
+	}
+	if (caps)
+		process_caps(p, caps);
 	return p;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The OCI process object that `casemate exec` asks for: from a file, or the container's own with what the command line says. */
+/*
+ * The OCI process object that `casemate exec` asks for when the command line says it: the container's own, changed. The command sends what
+ * changes, as one JSON object; the sandbox process, which has the container's, makes the new one. One call is a wake-up of each less than two.
+ */
 #ifndef CM_CONTROL_EXEC_PROCESS_H
 #define CM_CONTROL_EXEC_PROCESS_H
 
@@ -8,7 +11,6 @@
 #include "common/err.h"
 
 struct cm_exec_words {
-	const char *file; /* --process; the rest is for the command line alone, but for tty */
 	char **argv; /* ends in NULL */
 	const char *cwd, *user;
 	bool tty, no_new_privs;
@@ -18,8 +20,13 @@ struct cm_exec_words {
 /* Take in one more of -e, -g, -c. */
 int cm_exec_words_add(struct cm_exec_words *w, int option, const char *text, struct cm_err *err);
 
-/* A new reference, or NULL with err set. */
-json_t *cm_exec_process(
-	const char *root, const char *id, const struct cm_exec_words *w, struct cm_err *err);
+/*
+ * The words as an object: args, terminal, noNewPrivileges and, where said, cwd, uid, gid, additionalGids, env and capabilities (what is added to
+ * each of these lists). A new reference, or NULL with err set.
+ */
+json_t *cm_exec_words_json(const struct cm_exec_words *w, struct cm_err *err);
+
+/* A container's process object changed by words from anywhere: members of a wrong kind are in the result, for cm_spec_from_json to refuse. NULL: no process. */
+json_t *cm_exec_process(const json_t *process, const json_t *words);
 
 #endif

@@ -55,6 +55,7 @@ static void urpc_done(struct cm_urpc_client *c)
 	urpc_close_fds(c);
 	c->busy = false;
 	c->call = 0;
+	c->waits = false;
 	c->container = 0;
 	c->deadline = c->limit = c->deadline_ms = 0;
 	json_decref(c->id);

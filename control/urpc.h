@@ -57,6 +57,7 @@ struct cm_urpc_client {
 	long limit; /* ms, monotonic: the client's; 0 = none */
 	int64_t owns; /* what ends with the connection, 0 = nothing */
 	bool monitors; /* something is done for as long as the connection is open */
+	bool waits; /* the answer to the open call will be followed by another */
 };
 
 /* Serve a call: reply at once (cm_urpc_reply) or later. arg is borrowed and may be NULL. */

@@ -36,32 +36,41 @@ int cm_urpc_open(const char *root, const char *id, struct cm_err *err)
 	return steal_fd(&fd);
 }
 
+/* Add what has come to `rx`, and no byte behind the end of a message: another may follow. 1 = that is a message (in *reply), 0 = not yet, or -errno. */
+static int urpc_take(int fd, struct cm_buf *rx, json_t **reply)
+{
+	json_error_t jerr;
+	size_t before = rx->len;
+	char *p = cm_buf_reserve(rx, 4096);
+	ssize_t n = p ? recv(fd, p, 4096, MSG_PEEK) : -1;
+
+	if (n <= 0)
+		return n == 0 ? -ECONNRESET : -errno;
+	rx->len += (size_t)n;
+	*reply = json_loadb(rx->p, rx->len, JSON_DISABLE_EOF_CHECK, &jerr);
+	if (*reply)
+		n = (ssize_t)((size_t)jerr.position - before);
+	else if (json_error_code(&jerr) != json_error_premature_end_of_input)
+		return -EPROTO;
+	if (recv(fd, p, (size_t)n, 0) != n)
+		return -EPROTO;
+	return *reply != NULL;
+}
+
 static json_t *urpc_reply(int fd, struct cm_err *err)
 {
 	struct cm_buf rx;
 	json_t *reply = NULL;
+	int r;
 
 	cm_buf_init(&rx, 16 * CM_URPC_MESSAGE);
-	for (;;) {
-		json_error_t jerr;
-		char *p = cm_buf_reserve(&rx, 4096);
-		ssize_t n = p ? recv(fd, p, 4096, 0) : -1;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			int code = n == 0 ? ECONNRESET : errno == EAGAIN ? ETIMEDOUT : errno;
-
-			cm_err_set(err, code, "no reply of the sandbox");
-			break;
-		}
-		rx.len += (size_t)n;
-		reply = json_loadb(rx.p, rx.len, JSON_DISABLE_EOF_CHECK, &jerr);
-		if (reply || json_error_code(&jerr) != json_error_premature_end_of_input)
-			break;
-	}
-	if (!reply && rx.len)
+	do {
+		r = urpc_take(fd, &rx, &reply);
+	} while (r == 0 || r == -EINTR);
+	if (r == -EPROTO)
 		cm_err_set(err, EPROTO, "reply of the sandbox");
+	else if (r < 0)
+		cm_err_set(err, r == -EAGAIN ? ETIMEDOUT : -r, "no reply of the sandbox");
 	cm_buf_fini(&rx);
 	return reply;
 }

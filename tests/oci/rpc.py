@@ -120,8 +120,34 @@ os.close(out)
 reply, out = run("containerManager.ExecuteAsync", {"CID": "r", "Process": {"args": ["/bin/true"], "cwd": "/"}}, fds=False)
 check(reply["success"], "containerManager.ExecuteAsync without descriptors")
 os.close(out)
+# What is different from the container's process, and the status after the number without another call.
+words = {"args": ["/bin/sh", "-c", "echo $A$B $(id -u):$(id -g) $(pwd); exit 5"], "env": ["A=x", "B=y"], "uid": 5, "gid": 6, "cwd": "/bin", "noNewPrivileges": True}
+client = Client()
+r, w = os.pipe()
+null = os.open("/dev/null", os.O_RDWR)
+first = client.call("containerManager.ExecuteAsync", {"CID": "r", "Words": words, "Wait": True}, [null, w, null])
+os.close(w)
+check(first["success"] and first["result"] > 1, "containerManager.ExecuteAsync with Words%s" % ("" if first["success"] else ": %r" % first))
+second = client.receive()
+check(second["success"] and second["result"] == 5 << 8, "... with Wait its status follows: %r" % second)
+check(os.read(r, 100) == b"xy 5:6 /bin\n", "... and output")
+check(client.call("containerManager.WaitPID", {"CID": "r", "PID": first["result"]})["result"] == 5 << 8, "... the next call has its own answer")
+os.close(r)
+os.close(null)
+waiting = Client()
+first = waiting.call("containerManager.ExecuteAsync", {"CID": "r", "Words": {"args": ["/bin/sleep", "1000"]}, "Wait": True})
+good("containerManager.Signal", {"CID": "r", "PID": first["result"], "Signo": 9, "Mode": 0})
+check(waiting.receive()["result"] == 9, "... also when a signal ends it later")
+gone = Client()
+first = gone.call("containerManager.ExecuteAsync", {"CID": "r", "Words": {"args": ["/bin/sleep", "1"]}, "Wait": True})
+gone.s.close()
+check(good("containerManager.WaitPID", {"CID": "r", "PID": first["result"]}) == 0, "... and nobody has to be there for it")
+
 for arg, text in (({"CID": "r"}, "without argv"), ({"CID": "r", "argv": []}, "with an empty argv"), ({"CID": "r", "argv": "x"}, "with a string as argv"),
                   ({"CID": "r", "Process": 5}, "with a number as Process"), ({"CID": "r", "Process": {"args": ["a"], "cwd": "x"}}, "with a relative directory"),
+                  ({"CID": "r", "Words": 5}, "with a number as Words"), ({"CID": "r", "Words": {"cwd": "/"}}, "with Words without args"),
+                  ({"CID": "r", "Words": {"args": [5]}}, "with a number in args"), ({"CID": "r", "Words": {"args": ["a"], "env": [5]}}, "with a number in env"),
+                  ({"CID": "r", "Words": {"args": ["a"], "uid": "x"}}, "with a string as uid"), ({"CID": "r", "Words": {"args": ["a"], "capabilities": [{}]}}, "with an object as capability"),
                   ({"CID": "r", "argv": ["a"], "KUID": -5}, "with a negative user")):
     bad("containerManager.ExecuteAsync", arg, EINVAL, text)
 bad("containerManager.ExecuteAsync", {"CID": "x", "argv": ["a"]}, ENOENT, "in an unknown container")

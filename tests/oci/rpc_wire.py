@@ -8,6 +8,7 @@ class Connection:
         self.s = socket.socket(socket.AF_UNIX)
         self.s.settimeout(seconds)
         self.s.connect(name)
+        self.rest = ""  # of the next message, which came with the one before
 
     def send(self, data, fds=()):
         if fds:
@@ -17,16 +18,17 @@ class Connection:
 
     def receive(self):
         """The next reply; None when there is none."""
-        text = b""
+        text = self.rest.encode()
         while True:
-            part = self.s.recv(65536)
+            try:
+                value, end = json.JSONDecoder().raw_decode(text.decode())
+                self.rest = text.decode()[end:]
+                return value
+            except ValueError:
+                part = self.s.recv(65536)
             if not part:
                 return None
             text += part
-            try:
-                return json.loads(text)
-            except ValueError:
-                continue
 
     def call(self, method, arg=None, fds=()):
         request = {"method": method}
