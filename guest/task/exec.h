@@ -33,6 +33,10 @@ struct exec_image {
 
 /* Load the ELF file and its interpreter into img->as. 0 or -errno. */
 int exec_load_elf(struct exec_image *img, const char *head, size_t len);
+/*
+ * Have the page cache read what exec_load_elf would of the file at `path`, as the current task finds it, and of its interpreter. Nothing is said when that fails.
+ */
+void exec_read_ahead(const char *path);
 /* Map the stack and write strings, vectors and the auxiliary vector; sets img->sp. 0 or -errno. */
 int exec_build_stack(struct exec_image *img);
 

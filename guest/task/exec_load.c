@@ -80,6 +80,25 @@ static int exec_map_segments(
 #define EXEC_AHEAD_DATA 16u
 #define EXEC_AHEAD_ZERO 8u
 
+/* Pages of the file that a segment has. */
+static u64 exec_file_pages(const struct elf_segment *s)
+{
+	u64 start = ALIGN_DOWN(s->vaddr, PAGE_SIZE);
+
+	return s->filesz ? (ALIGN_UP(s->vaddr + s->filesz, PAGE_SIZE) - start) >> PAGE_SHIFT : 0;
+}
+
+static bool exec_read_segment(struct file *file, const struct elf_segment *s)
+{
+	u64 pages = exec_file_pages(s);
+
+	if (pages > EXEC_AHEAD_FILE || !file->inode->mapping)
+		return false;
+	if (pages)
+		mapping_read_ahead(file->inode->mapping, s->offset >> PAGE_SHIFT, pages);
+	return true;
+}
+
 /* What fails here is left to the faults. */
 static void exec_populate_segment(
 	struct as *as, struct file *file, const struct elf_segment *s, u64 bias)
@@ -87,12 +106,10 @@ static void exec_populate_segment(
 	u64 start = ALIGN_DOWN(s->vaddr + bias, PAGE_SIZE);
 	u64 file_end = ALIGN_UP(s->vaddr + bias + s->filesz, PAGE_SIZE);
 	u64 end = ALIGN_UP(s->vaddr + bias + s->memsz, PAGE_SIZE);
-	u64 pages = s->filesz ? (file_end - start) >> PAGE_SHIFT : 0;
+	u64 pages = exec_file_pages(s);
 
-	if (pages > EXEC_AHEAD_FILE || !file->inode->mapping)
+	if (!exec_read_segment(file, s))
 		return;
-	if (pages)
-		mapping_read_ahead(file->inode->mapping, s->offset >> PAGE_SHIFT, pages);
 	if (!(s->flags & PF_W)) {
 		as_populate(as, start, pages << PAGE_SHIFT, false);
 		return;
@@ -128,16 +145,16 @@ static int exec_read_phdrs(struct file *file, struct elf_image *elf)
 	return ret;
 }
 
-static int exec_open_interp(struct exec_image *img, struct file **out)
+static int exec_open_interp(struct file *program, const struct elf_image *elf, struct file **out)
 {
-	size_t len = img->elf.interp_len;
+	size_t len = elf->interp_len;
 	char *path = kmalloc(len);
 	s64 n;
 	int ret = -ENOEXEC;
 
 	if (!path)
 		return -ENOMEM;
-	n = file_read_kernel(img->file, path, len, img->elf.interp_offset);
+	n = file_read_kernel(program, path, len, elf->interp_offset);
 	if (n == (s64)len && path[len - 1] == '\0')
 		ret = file_open_exec(NULL, path, LOOKUP_FOLLOW, out);
 	kfree(path);
@@ -155,7 +172,7 @@ static int exec_load_interp(struct exec_image *img)
 
 	if (!elf)
 		return -ENOMEM;
-	ret = exec_open_interp(img, &file);
+	ret = exec_open_interp(img->file, &img->elf, &file);
 	if (ret < 0)
 		goto out_free;
 	n = file_read_kernel(file, head, sizeof(head), 0);
@@ -231,4 +248,34 @@ int exec_load_elf(struct exec_image *img, const char *head, size_t len)
 	img->entry = elf->entry + img->bias;
 	exec_set_bounds(img);
 	return elf->interp_len ? exec_load_interp(img) : 0;
+}
+
+/* The header and segments of one file. */
+static int exec_read_file(struct file *file, struct elf_image *elf)
+{
+	char head[sizeof(Elf64_Ehdr)];
+	s64 n = file_read_kernel(file, head, sizeof(head), 0);
+	int ret = n < 0 ? (int)n : elf_parse_header(head, (size_t)n, elf);
+
+	if (ret == 0)
+		ret = exec_read_phdrs(file, elf);
+	for (u32 i = 0; ret == 0 && mm_plenty() && i < elf->nsegments; i++)
+		exec_read_segment(file, &elf->segment[i]);
+	return ret;
+}
+
+void exec_read_ahead(const char *path)
+{
+	struct elf_image *elf = kmalloc(sizeof(*elf));
+	struct file *file, *interp;
+
+	if (elf && file_open_exec(NULL, path, LOOKUP_FOLLOW, &file) == 0) {
+		if (exec_read_file(file, elf) == 0 && elf->interp_len &&
+			exec_open_interp(file, elf, &interp) == 0) {
+			exec_read_file(interp, elf);
+			file_put(interp);
+		}
+		file_put(file);
+	}
+	kfree(elf);
 }

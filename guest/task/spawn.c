@@ -2,7 +2,7 @@
 /*
  * Processes that the agent starts. The agent's thread builds a task without a program; the task itself, on its way to user mode, changes
  * to its directory and executes, because path walking and permissions are those of the current task. The agent waits for the outcome.
- * A task that is held finds its program, tells the agent, and sleeps until it is released; signals reach it as any other.
+ * A task that is held finds its program, tells the agent, reads the program, and sleeps until it is released; signals reach it as any other.
  */
 #include "task/signal.h"
 
@@ -319,8 +319,11 @@ static int spawn_chdir(struct task *t, const char *cwd)
 	return ret;
 }
 
+/* What is done with a program at a path: -ENOENT and such, and the search goes on. */
+typedef int (*spawn_fn)(struct task *t, const struct spawn *s, const char *path);
+
 /* Would execve find a program here? What is inside the file is not looked at. */
-static int spawn_check_one(const char *path)
+static int spawn_check_one(struct task *t, const struct spawn *s, const char *path)
 {
 	struct inode *inode;
 	struct path p;
@@ -331,6 +334,15 @@ static int spawn_check_one(const char *path)
 	inode = p.dentry->inode;
 	ret = S_ISREG(inode->mode) ? inode_permission(inode, MAY_EXEC) : -EACCES;
 	path_put(&p);
+	return ret;
+}
+
+static int spawn_read_one(struct task *t, const struct spawn *s, const char *path)
+{
+	int ret = spawn_check_one(t, s, path);
+
+	if (ret == 0)
+		exec_read_ahead(path);
 	return ret;
 }
 
@@ -371,7 +383,7 @@ static const char *spawn_path_var(char *const *envp)
 }
 
 /* As execvp(3): a directory where it is missing or forbidden does not end the search. */
-static int spawn_search(struct task *t, const struct spawn *s, bool check)
+static int spawn_search(struct task *t, const struct spawn *s, spawn_fn one)
 {
 	const char *name = spawn_name(s);
 	const char *dir = spawn_path_var(s->envp);
@@ -389,7 +401,7 @@ static int spawn_search(struct task *t, const struct spawn *s, bool check)
 			memcpy(buf, dir, len);
 			buf[len] = '/';
 			str_copy(buf + len + (len != 0), name, PATH_MAX_LEN - len - 1);
-			ret = check ? spawn_check_one(buf) : spawn_exec_one(t, s, buf);
+			ret = one(t, s, buf);
 			denied |= ret == -EACCES;
 			if (ret != -ENOENT && ret != -ENOTDIR && ret != -EACCES)
 				break;
@@ -400,15 +412,15 @@ static int spawn_search(struct task *t, const struct spawn *s, bool check)
 	return ret == -ENOENT && denied ? -EACCES : ret;
 }
 
-static int spawn_program(struct task *t, const struct spawn *s, bool check)
+static int spawn_program(struct task *t, const struct spawn *s, spawn_fn one)
 {
 	const char *name = spawn_name(s);
 
 	if (!name || !*name)
 		return -ENOENT;
 	if (strchr(name, '/'))
-		return check ? spawn_check_one(name) : spawn_exec_one(t, s, name);
-	return spawn_search(t, s, check);
+		return one(t, s, name);
+	return spawn_search(t, s, one);
 }
 
 static int spawn_terminal(void)
@@ -421,11 +433,17 @@ static int spawn_terminal(void)
 	return ret;
 }
 
-/* Wait for the release. -EINTR: a signal ended the process before. */
+/*
+ * Wait for the release. The time is used to read the program, once the agent has said that it was found: a start then waits for nothing.
+ * -EINTR: a signal ended the process before.
+ */
 static int spawn_hold(struct task *t, struct spawn_request *req)
 {
 	atomic_store(&req->ready, true);
 	waitq_wake_all(&req->wq);
+	sched_yield_cpu();
+	if (!atomic_load(&req->released))
+		spawn_program(t, req->spawn, spawn_read_one);
 	wait_event_killable(t, &req->wq, atomic_load(&req->released));
 	return task_killed(t) ? -EINTR : 0;
 }
@@ -440,11 +458,11 @@ static int spawn_exec(struct task *t, struct spawn_request *req)
 	if (ret == 0 && s->ctty)
 		ret = spawn_terminal();
 	if (ret == 0 && req->held) {
-		ret = spawn_program(t, s, true);
+		ret = spawn_program(t, s, spawn_check_one);
 		if (ret == 0)
 			ret = spawn_hold(t, req);
 	}
-	return ret < 0 ? ret : spawn_program(t, s, false);
+	return ret < 0 ? ret : spawn_program(t, s, spawn_exec_one);
 }
 
 void spawn_first_exec(struct task *t)

@@ -23,6 +23,9 @@ refused() { # refused NAME TEXT COMMAND...: exit code not 0, one line that has T
 	"$@" >"$tmp/out2" 2>"$tmp/err" </dev/null || rc=$?
 	case "$rc:$(err | wc -l):$(err)" in 0:*) ok 1 "$name (exit 0)" ;; *:1:*"$text"*) ok 0 "$name" ;; *) ok 1 "$name: $rc $(err)" ;; esac
 }
+served() { # served ID BYTES: the file server has read so many
+	[ "$(awk '/^rchar/ { print $2 }' "/proc/$(recorded "$1" fsdPid)/io")" -ge "$2" ]
+}
 json() { python3 -c "import json,sys; d = json.load(sys.stdin); print($1)"; }
 
 # ---- created, running, stopped
@@ -36,6 +39,8 @@ is "$(nsenter --mount="/proc/$(field a pid)/ns/mnt" /bin/ls -d /bin/busybox /usr
 is "$(nsenter --mount="/proc/$(field a pid)/ns/mnt" /bin/cat /proc/1/comm 2>/dev/null)" casemate-sandbo "... and the sandbox's processes in /proc, not the host's"
 is "$(ls "/proc/$(field a pid)/root/")" "$(ls "$bundle/rootfs")" "... and so at its root"
 is "$($cm ps --format json a)" "[1]" "... but is there"
+wait_for 5 served a $(($(stat -c %s "$bundle/rootfs/bin/busybox") * 9 / 10))
+is "$?" 0 "... and read, so that start need not wait for it"
 refused "create of the same id is refused" "container with id exists: 'a'" $cm create -b "$bundle" a
 $cm start a
 is "$?:$(field a status)" "0:running" "start runs it"
