@@ -98,6 +98,7 @@ static void agent_release(struct request *q)
 	int ret = agent_container_release(c->container, &e);
 
 	agent_reply(q, ret, &e, ret < 0 ? sizeof(e) : 0);
+	agent_container_released(c->container);
 }
 
 static void agent_usage(struct request *q)

@@ -435,11 +435,22 @@ int agent_container_release(u32 number, struct cm_rpc_error *e)
 	if (!c)
 		return -EINTR; /* it was killed meanwhile */
 	c->held = NULL;
+	atomic_store(&c->releasing, held != NULL);
 	ret = held ? agent_process_release(held, e) : -EALREADY;
 	/* The process is gone without an event: this is what tells of the end. */
 	if (held && ret < 0 && ret != -EINTR && number != 1)
 		agent_container_end(c);
 	return ret;
+}
+
+void agent_container_released(u32 number)
+{
+	struct agent_container *c = container_find(number);
+
+	if (!c)
+		return;
+	atomic_store(&c->releasing, false);
+	waitq_wake_all(&c->wq);
 }
 
 int agent_container_exec(

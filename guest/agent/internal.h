@@ -60,11 +60,12 @@ struct agent_container {
 	bool exited; /* its first process ended, or START did not get so far */
 	bool busy; /* the agent's thread works in it */
 	bool elsewhere; /* its first program began in a cgroup that is not below its own; agent's thread */
-	struct waitq wq; /* a process was announced, or left the list */
+	struct waitq wq; /* a process was announced or released, or left the list */
 	struct list_head processes;
 	struct seccomp_filter
 		*filter; /* of all its processes; set once, before the first; NULL: none */
 	struct agent_launch *held; /* the first program, until RELEASE */
+	bool releasing; /* ... and is let go: the host is told how that went before it is told of the end. atomic */
 };
 
 /*
@@ -121,6 +122,8 @@ int agent_container_exec(const struct rpc_start *s, struct vsock_listener *strea
 	struct cm_rpc_error *e, int *pid);
 /* The host has been told of the start of this process. */
 void agent_container_announced(u32 number, int pid);
+/* The host knows the outcome of agent_container_release. */
+void agent_container_released(u32 number);
 int agent_container_signal(const struct cm_rpc_signal *q);
 /* Records of the container's processes into out[max]; how many. */
 u32 agent_container_ps(u32 number, struct cm_rpc_proc *out, u32 max);

@@ -70,8 +70,8 @@ static void process_exit(void *arg, int pid, int status)
 	bool init = p->init;
 
 	memcpy(out + 2, p->more, sizeof(p->more));
-	/* A short program ends before the agent's thread has said that it began. */
-	wait_event(&c->wq, atomic_load(&p->announced));
+	/* A short program ends before the agent's thread has said that it began, or that it was let go. */
+	wait_event(&c->wq, atomic_load(&p->announced) && !(init && atomic_load(&c->releasing)));
 	process_sent(out, &e);
 	if (init) {
 		h.type = CM_RPC_EXITED;

@@ -315,4 +315,15 @@ case "$?:$(cat "$tmp/err")" in 1:*"--log: open"*) ok 0 "a log that cannot be wri
 rm "$bundle/config.json"
 $cm spec --rootless -b "$bundle" id -u
 is "$?:$($cm run -b "$bundle" r </dev/null)" 0:0 "spec --rootless"
+
+# ---- a program that is over before anybody could say that it runs
+config /bin/true
+failed=
+for i in $(seq 30); do
+	create "s$i"
+	$cm start "s$i" >"$tmp/out2" 2>&1 || failed="$failed $i: $(cat "$tmp/out2")"
+	$cm delete --force "s$i"
+done
+is "$failed" "" "start of a program that is over at once succeeds, 30 times"
+
 plan
