@@ -5,11 +5,12 @@ builddir=${top_builddir:?run me by make}
 runtimes=${RUNTIMES:-native runc crun runsc casemate}
 cache=${CASEMATE_TEST_CACHE:-/var/tmp/casemate-test}
 work=$(mktemp -d)
+state=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # of the runtimes: in memory, as /run is
 mkdir -p "$cache"
 export CASEMATE_LIBEXECDIR=$builddir
 
 cleanup() {
-	rm -rf "$work"
+	rm -rf "$work" "$state"
 }
 trap cleanup EXIT
 
@@ -40,16 +41,24 @@ bundle_config() {
 JSON
 }
 
-# command RUNTIME BUNDLE ID: the command line, in an array named cmd
-command_of() {
+# runtime_of RUNTIME: its program and options, in an array named runtime
+runtime_of() {
 	case $1 in
-	native) cmd=(chroot "$2/rootfs" /bin/bench) ;;
-	runc) cmd=(runc --root "$work/state-runc" run --bundle "$2" "$3") ;;
-	crun) cmd=(crun --root "$work/state-crun" run --bundle "$2" "$3") ;;
-	runsc) cmd=("$cache/runsc/usr/bin/runsc" --root "$work/state-runsc" --platform=systrap --network=none --ignore-cgroups --overlay2=none
-		run --bundle "$2" "$3") ;;
-	casemate) cmd=("$builddir/casemate" --root "$work/state-casemate" run --bundle "$2" "$3") ;;
+	runc) runtime=(runc --root "$state/runc") ;;
+	crun) runtime=(crun --root "$state/crun") ;;
+	runsc) runtime=("$cache/runsc/usr/bin/runsc" --root "$state/runsc" --platform=systrap --network=none --ignore-cgroups --overlay2=none) ;;
+	casemate) runtime=("$builddir/casemate" --root "$state/casemate") ;;
 	esac
+}
+
+# command_of RUNTIME BUNDLE ID: the command line, in an array named cmd
+command_of() {
+	if [ "$1" = native ]; then
+		cmd=(chroot "$2/rootfs" /bin/bench)
+	else
+		runtime_of "$1"
+		cmd=("${runtime[@]}" run --bundle "$2" "$3")
+	fi
 }
 
 available() {
@@ -67,7 +76,7 @@ median() {
 # private_cgroups WORD...: crun refuses the hybrid cgroup layout, so a private mount namespace without the v2 part serves all: the script starts again in one.
 private_cgroups() {
 	if [ -z "${BENCH_IN_NS:-}" ] && [ -e /sys/fs/cgroup/unified ]; then
-		rm -rf "$work"
+		cleanup
 		export BENCH_IN_NS=1
 		exec unshare -m sh -c 'umount /sys/fs/cgroup/unified; exec "$0" "$@"' "$0" "$@"
 	fi
