@@ -12,8 +12,10 @@
 #include "lib/types.h"
 
 #define CM_MAX_CPUS 16 /* CM_CPUS_MAX */
-/* First address that no user mapping may reach: the last top level slot of the lower half is the architecture's. */
-#define USER_TOP 0x00007f8000000000UL
+/* First address that no user mapping may reach: the last page of the lower half is the architecture's, as in Linux. */
+#define USER_TOP 0x00007ffffffff000UL
+/* Where what has no place of its own is put at most. The top level slot above is for whoever asks for it: its tables are dear on pvm (pgtable.c). */
+#define USER_LAYOUT_TOP 0x00007f8000000000UL
 
 /* ---- interrupts ---- */
 u64 irq_save(void); /* disable; the return value says what it was */

@@ -21,7 +21,7 @@
 #define SETTLE_TRIES  20
 #define TASK_INT3     0xcc
 #define CS_USER	      3u
-#define TRAMP_PAGE    0x00007f8000000000ull /* guest/arch/x86_64/trap.h */
+#define TRAMP_PAGE    0x00007ffffffff000ull /* guest/arch/x86_64/trap.h */
 #define TASK_AUXV_MAX 512u
 
 /* ---- what is there */

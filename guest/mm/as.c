@@ -20,8 +20,8 @@
 #define RANDOM_TABLE_PAGES (PTE_TABLE_SPAN >> PAGE_SHIFT)
 #define RANDOM_TABLE_USES  128u
 #define STACK_ROOM_MIN	   (128UL << 20)
-#define STACK_ROOM_MAX	   (USER_TOP / 6 * 5)
-#define PIE_BASE	   (USER_TOP / 3 * 2)
+#define STACK_ROOM_MAX	   (USER_LAYOUT_TOP / 6 * 5)
+#define PIE_BASE	   (USER_LAYOUT_TOP / 3 * 2)
 #define PIE_BASE_FIXED	   0x555555554000UL /* where debuggers are used to see it */
 
 enum as_region {
@@ -77,10 +77,10 @@ uaddr_t as_layout(struct as *as, bool no_random)
 
 	as->no_random = no_random;
 	room = MIN(MAX(room, STACK_ROOM_MIN), STACK_ROOM_MAX);
-	top = USER_TOP - as_random_pages(as, AS_STACK, RANDOM_STACK_PAGES);
+	top = USER_LAYOUT_TOP - as_random_pages(as, AS_STACK, RANDOM_STACK_PAGES);
 	/* the stack's random part may take as much again */
 	as->mmap_base =
-		ALIGN_DOWN(USER_TOP - (RANDOM_STACK_PAGES << PAGE_SHIFT) - room - STACK_GAP -
+		ALIGN_DOWN(USER_LAYOUT_TOP - (RANDOM_STACK_PAGES << PAGE_SHIFT) - room - STACK_GAP -
 				   as_random_pages(as, AS_MMAP, RANDOM_MMAP_PAGES),
 			PAGE_SIZE);
 	as->hole_hint = 0;

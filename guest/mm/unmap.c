@@ -155,8 +155,6 @@ int as_unmap_locked(struct as *as, uaddr_t start, uaddr_t end, struct list_head 
 	return 0;
 }
 
-#define LINUX_USER_TOP ((1UL << 47) - PAGE_SIZE)
-
 int as_munmap(struct as *as, uaddr_t start, u64 len)
 {
 	struct list_head dead;
@@ -165,12 +163,8 @@ int as_munmap(struct as *as, uaddr_t start, u64 len)
 
 	len = page_align_len(len);
 	if ((start & (PAGE_SIZE - 1)) || !len || __builtin_add_overflow(start, len, &end) ||
-		end > LINUX_USER_TOP)
+		end > USER_TOP)
 		return -EINVAL;
-	/* Programs that want to be rid of everything name Linux's end; what lies between is empty. */
-	end = MIN(end, USER_TOP);
-	if (start >= end)
-		return 0;
 	list_init(&dead);
 	rwsem_write_lock(&as->lock);
 	ret = as_unmap_locked(as, start, end, &dead);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int $0x80, segment registers and their bases, the time stamp counter, speculation.
+ * int $0x80, segment registers and their bases, the end of the address space, the time stamp counter, speculation.
  */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
@@ -354,6 +354,93 @@ static int traced_segments(void)
 	return child_status(pid);
 }
 
+/* ---- the end of the address space ---- */
+#define USER_END 0x7ffffffff000UL
+
+static sigjmp_buf end_env;
+static volatile unsigned long end_rip;
+
+static void on_end(int sig, siginfo_t *si, void *uc)
+{
+	end_rip = (unsigned long)((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP];
+	siglongjmp(end_env, 1);
+}
+
+static void *map_at(unsigned long at)
+{
+	return mmap((void *)at, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+/* A system call whose next instruction would lie beyond. */
+static int falls_off(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_end, .sa_flags = SA_SIGINFO };
+	unsigned char *page = map_at(USER_END - 4096);
+
+	if (page == MAP_FAILED)
+		return 1;
+	memcpy(page + 4094, "\x0f\x05", 2);
+	sigaction(SIGSEGV, &sa, NULL);
+	if (!sigsetjmp(end_env, 1)) {
+		__asm__ volatile("call *%1" ::"a"(SYS_getpid), "r"(page + 4094)
+				 : "rcx", "r11", "memory");
+		return 2;
+	}
+	return end_rip != USER_END;
+}
+
+static int end_rules(void)
+{
+	return map_at(USER_END) != MAP_FAILED || errno != ENOMEM ||
+	       mprotect((void *)USER_END, 4096, PROT_READ) != -1 || errno != ENOMEM ||
+	       munmap((void *)USER_END, 4096) != -1 || errno != EINVAL;
+}
+
+static const unsigned long high[] = { 0x7f8000000000UL, 0x7fa012345000UL, 0x7fffc0000000UL,
+	USER_END - (2UL << 20), USER_END - 4096 };
+#define NHIGH (sizeof(high) / sizeof(high[0]))
+
+static int high_words(unsigned long plus)
+{
+	for (size_t i = 0; i < NHIGH; i++) {
+		if (*(volatile unsigned long *)high[i] != high[i] + plus)
+			return 1;
+	}
+	return 0;
+}
+
+/* Pages up there, in a child, too, which changes its own, and again when they are gone. */
+static int high_pages(void)
+{
+	int status;
+	pid_t pid;
+
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < NHIGH; i++) {
+			if (map_at(high[i]) == MAP_FAILED || *(unsigned long *)high[i])
+				return 1;
+			*(unsigned long *)high[i] = high[i];
+		}
+		pid = fork();
+		if (pid == 0) {
+			int bad = high_words(0);
+
+			for (size_t i = 0; i < NHIGH; i++)
+				*(unsigned long *)high[i] += 1;
+			usleep(1000);
+			_exit(bad | high_words(1));
+		}
+		for (int i = 0; i < 20; i++)
+			sched_yield();
+		if (waitpid(pid, &status, 0) != pid || status || high_words(0))
+			return 2;
+		for (size_t i = 0; i < NHIGH; i++)
+			munmap((void *)high[i], 4096);
+	}
+	return 0;
+}
+
 /* ---- the counter ---- */
 static sigjmp_buf tsc_env;
 
@@ -426,6 +513,9 @@ int main(void)
 	ok(in_child(selectors_stay) == 0, "selectors stay over switches");
 	ok(in_child(selector_rules) == 0, "selectors and bases");
 	ok(in_child(traced_segments) == 0, "a tracer sees and sets them");
+	ok(in_child(falls_off) == 0, "a system call at the end of the address space");
+	ok(in_child(end_rules) == 0, "nothing is mapped beyond");
+	ok(in_child(high_pages) == 0, "pages up to the end");
 	ok(in_child(tsc_forbidden) == 0, "RDTSC can be forbidden");
 	test_speculation();
 	return tap_end();

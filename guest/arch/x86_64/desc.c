@@ -35,7 +35,7 @@ _Static_assert(offsetof(struct regs, rip) == REGS_RIP, "known to assembly");
 _Static_assert(offsetof(struct regs, cs) == REGS_CS, "known to assembly");
 _Static_assert(ASM_MAX_CPUS == CM_MAX_CPUS, "known to assembly");
 _Static_assert(sizeof(struct tss) == 104, "architecture");
-_Static_assert(sizeof(struct entry_area) == 5 * PAGE_SIZE, "whole pages");
+_Static_assert(sizeof(struct entry_area) == 4 * PAGE_SIZE, "whole pages");
 _Static_assert(sizeof(struct pvm_page) == PAGE_SIZE, "one page a vCPU");
 
 /* No 32-bit user code segment: its slot, which SYSRET's arithmetic reserves, stays empty. */

@@ -29,7 +29,14 @@ struct pcpu {
 /* Frame of the trampoline's IRETQ. */
 struct iret_frame {
 	u64 rcx, r11, rip, cs, rflags, rsp, ss;
-};
+} __aligned(64);
+
+/* pvm: the page at TRAMP_VA, which user mode sees without the right to write. The halves are apart because processors flush what they prefetched of
+ * code when something near it is written. */
+struct tramp_area {
+	u8 code[2048];
+	struct iret_frame frame[CM_MAX_CPUS];
+} __aligned(4096);
 
 struct tss {
 	u32 reserved0;
@@ -40,16 +47,13 @@ struct tss {
 	u16 reserved3, iomap;
 } __packed;
 
-/* Pages that the processor needs to deliver an event. On pvm all but the last are supervisor pages in the user page tables, the
- * last is read-only there. */
+/* Pages that the processor needs to deliver an event. On pvm they are supervisor pages in the user page tables. */
 struct entry_area {
 	u64 gdt[GDT_SLOTS];
 	struct tss tss __aligned(16);
 	u64 entry_stack[512] __aligned(4096); /* [0] = top of the kernel stack to go on with */
 	u64 df_stack[512] __aligned(4096);
 	u64 nmi_stack[512] __aligned(4096); /* [0] as above */
-	struct iret_frame iret __aligned(4096);
-	u8 pad[4096 - sizeof(struct iret_frame)];
 };
 
 /* pvm: first bytes of the page that the hypervisor shares with a vCPU. */
@@ -63,6 +67,7 @@ struct pvm_page {
 
 extern struct pcpu pcpus[CM_MAX_CPUS];
 extern struct entry_area entry_areas[CM_MAX_CPUS];
+extern struct tramp_area tramp_area;
 extern struct pvm_page pvm_pages[CM_MAX_CPUS];
 extern struct cpuid_regs arch_cpuid1; /* leaf 1 of the boot CPU: asking traps */
 extern u64 arch_trap_cycles; /* TSC cycles of a trap (CPUID), as the boot CPU saw it */

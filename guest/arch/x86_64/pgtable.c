@@ -10,21 +10,21 @@
  */
 #include "arch/x86_64/pgtable.h"
 #include "arch/x86_64/pcpu.h"
+#include "arch/x86_64/trap.h"
 #include "casemate/guestmem.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/page.h"
 
-#define PGT_P	  1UL
-#define PGT_W	  2UL
-#define PGT_U	  4UL
-#define PGT_NX	  (1UL << 63)
-#define PGT_TABLE (PGT_P | PGT_W | PGT_U | 0x20)
-#define PGT_SLOTS 512u
-#define PGT_HALF  256u
-#define PGT_FIXED \
-	255u /* top level slot of the trampoline: above USER_TOP, shared by all address spaces */
+#define PGT_P	      1UL
+#define PGT_W	      2UL
+#define PGT_U	      4UL
+#define PGT_NX	      (1UL << 63)
+#define PGT_TABLE     (PGT_P | PGT_W | PGT_U | 0x20)
+#define PGT_SLOTS     512u
+#define PGT_HALF      256u
+#define PGT_TRAMP     255u /* top level slot of the trampoline: its last page */
 #define PGT_TOP_SHIFT 39
 
 /* pvm: the user's view of the image: one table of each upper level, and enough last level tables. */
@@ -32,8 +32,12 @@
 static u64 pgt_upper[2][PGT_SLOTS] __aligned(4096);
 static u64 pgt_utabs[PGT_UTABS][PGT_SLOTS] __aligned(4096);
 static u32 pgt_utabs_used;
-/* pvm: the tables behind PGT_FIXED, one of each level. */
-static u64 pgt_fixed[3][PGT_SLOTS] __aligned(4096);
+struct tramp_area tramp_area;
+/*
+ * pvm: the tables of the trampoline, [0] of the last level, with one entry each, the last. All address spaces share them, until one has a page of its
+ * own in the same table: it then gets a table with that entry in it (pgt_make).
+ */
+static u64 pgt_tramp[3][PGT_SLOTS] __aligned(4096);
 
 paddr_t pgt_kernel_root;
 
@@ -60,19 +64,19 @@ static void pgt_user_map(const void *va, size_t size, u64 flags)
 static void pgt_init_user_view(void)
 {
 	extern const char desc_idt[];
-	extern const char tramp_page[];
+	extern const char tramp_code[], tramp_code_end[];
 
 	pgt_upper[0][pgt_index(CM_KERNEL_BASE, 30)] = image_pa(pgt_upper[1]) | PGT_TABLE;
 	pgt_user_map(desc_idt, PAGE_SIZE, PGT_P | PGT_W | PGT_NX);
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
 		struct entry_area *ea = &entry_areas[cpu];
 
-		pgt_user_map(ea, offsetof(struct entry_area, iret), PGT_P | PGT_W | PGT_NX);
-		pgt_fixed[2][1 + cpu] = image_pa(&ea->iret) | PGT_P | PGT_U | PGT_NX;
+		pgt_user_map(ea, sizeof(*ea), PGT_P | PGT_W | PGT_NX);
 	}
-	pgt_fixed[2][0] = image_pa(tramp_page) | PGT_P | PGT_U;
-	pgt_fixed[1][0] = image_pa(pgt_fixed[2]) | PGT_TABLE;
-	pgt_fixed[0][0] = image_pa(pgt_fixed[1]) | PGT_TABLE;
+	memcpy(tramp_area.code, tramp_code, (size_t)(tramp_code_end - tramp_code));
+	pgt_tramp[0][PGT_SLOTS - 1] = image_pa(&tramp_area) | PGT_P | PGT_U;
+	pgt_tramp[1][PGT_SLOTS - 1] = image_pa(pgt_tramp[0]) | PGT_TABLE;
+	pgt_tramp[2][PGT_SLOTS - 1] = image_pa(pgt_tramp[1]) | PGT_TABLE;
 }
 
 void pgt_init_kernel(void)
@@ -171,9 +175,15 @@ int pgt_init(struct pgtable *pt)
 		panic_if(pt->root & PAGE_SIZE);
 		memset(user, 0, PAGE_SIZE);
 		user[PGT_SLOTS - 1] = image_pa(pgt_upper[0]) | PGT_TABLE;
-		user[PGT_FIXED] = image_pa(pgt_fixed[0]) | PGT_TABLE;
+		user[PGT_TRAMP] = image_pa(pgt_tramp[2]) | PGT_TABLE;
 	}
 	return 0;
+}
+
+/* Is e the shared table of the trampoline? It is none of the address space's own. */
+static bool pgt_shared(u64 e)
+{
+	return arch_pvm && (e == pgt_tramp[2][PGT_SLOTS - 1] || e == pgt_tramp[1][PGT_SLOTS - 1]);
 }
 
 /* Tables below entry e of a table of `level` + 1, counted no further than `limit`. */
@@ -197,7 +207,7 @@ static void pgt_empty(u64 e, u32 level, bool tables)
 	for (u32 i = 0; i < PGT_SLOTS; i++) {
 		if (!tab[i])
 			continue;
-		if (level)
+		if (level && !pgt_shared(tab[i]))
 			pgt_empty(tab[i], level - 1, tables);
 		if (!level || tables)
 			tab[i] = 0;
@@ -215,11 +225,14 @@ void pgt_destroy(struct pgtable *pt)
 	/* CPUs may race to the limit: the pool of top pages is larger by that */
 	if (READ_ONCE(pgt_pool.n[PGT_LEVELS - 1]) >= PGT_TREES_MAX)
 		n = PGT_TREE_MAX;
-	for (u32 i = 0; i < PGT_FIXED && n < PGT_TREE_MAX; i++) {
+	/* Tables with the trampoline in them are not kept empty of pages. */
+	if (arch_pvm && top[PGT_TRAMP])
+		n = PGT_TREE_MAX;
+	for (u32 i = 0; i < PGT_HALF && n < PGT_TREE_MAX; i++) {
 		if (top[i])
 			n += pgt_count(top[i], PGT_LEVELS - 2, PGT_TREE_MAX - n);
 	}
-	for (u32 i = 0; i < PGT_FIXED; i++) {
+	for (u32 i = 0; i < PGT_HALF; i++) {
 		if (!top[i])
 			continue;
 		pgt_empty(top[i], PGT_LEVELS - 2, n >= PGT_TREE_MAX);
@@ -227,42 +240,55 @@ void pgt_destroy(struct pgtable *pt)
 			continue;
 		top[i] = 0;
 		if (arch_pvm)
-			top[i + PGT_SLOTS] = 0;
+			top[i + PGT_SLOTS] =
+				i == PGT_TRAMP ? image_pa(pgt_tramp[2]) | PGT_TABLE : 0;
 	}
 	pgt_pool_give(top, PGT_LEVELS - 1);
 	pt->root = 0;
 }
 
-/* Set an entry of a top level page; two threads that fault at once may race for it. False when the other one won. */
-static bool pgt_set_table(struct pgtable *pt, u64 *slot, paddr_t table)
+/* Set an entry that is `old`; two threads that fault at once may race for it. False when the other one won. */
+static bool pgt_set_table(struct pgtable *pt, u64 *slot, u64 old, paddr_t table)
 {
 	u64 *top = pa_to_va(pt->root);
-	u64 expected = 0;
 
-	if (!atomic_cas(slot, &expected, table | PGT_TABLE))
+	if (!atomic_cas(slot, &old, table | PGT_TABLE))
 		return false;
 	if (arch_pvm && slot >= top && slot < top + PGT_HALF)
 		atomic_store(slot + PGT_SLOTS, table | PGT_TABLE);
 	return true;
 }
 
-/* The table of `level` that slot points to. */
-static u64 *pgt_table(struct pgtable *pt, u64 *slot, u32 level, bool alloc)
+/* An empty table of `level` for va: with the trampoline, if its address is in the same. NULL: no memory. */
+static u64 *pgt_make(u32 level, uaddr_t va)
+{
+	u32 shift = PAGE_SHIFT + (level + 1) * 9;
+	u64 *tab = pgt_pool_take(level);
+
+	if (!tab)
+		tab = page_alloc_va(0, GFP_ZERO);
+	if (tab && arch_pvm && va >> shift == TRAMP_VA >> shift)
+		tab[PGT_SLOTS - 1] = pgt_tramp[level][PGT_SLOTS - 1];
+	return tab;
+}
+
+/* The table of `level` that slot points to, which va is in. */
+static u64 *pgt_table(struct pgtable *pt, u64 *slot, u32 level, uaddr_t va, bool alloc)
 {
 	u64 e = atomic_load(slot);
 
-	if (!e && alloc) {
-		u64 *tab = pgt_pool_take(level);
+	if ((!e || pgt_shared(e)) && alloc) {
+		u64 *tab = pgt_make(level, va);
 
 		if (!tab)
-			tab = page_alloc_va(0, GFP_ZERO);
-		if (!tab)
 			return NULL;
-		if (!pgt_set_table(pt, slot, va_to_pa(tab)))
+		if (!pgt_set_table(pt, slot, e, va_to_pa(tab))) {
+			tab[PGT_SLOTS - 1] = 0;
 			pgt_pool_give(tab, level);
+		}
 		e = atomic_load(slot);
 	}
-	return e ? pa_to_va(pte_pa(e)) : NULL;
+	return e && !pgt_shared(e) ? pa_to_va(pte_pa(e)) : NULL;
 }
 
 pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
@@ -271,7 +297,7 @@ pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
 
 	for (u32 shift = PGT_TOP_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
 		tab = pgt_table(
-			pt, &tab[pgt_index(va, shift)], (shift - PAGE_SHIFT) / 9 - 1, alloc);
+			pt, &tab[pgt_index(va, shift)], (shift - PAGE_SHIFT) / 9 - 1, va, alloc);
 		if (!tab)
 			return NULL;
 	}
@@ -289,7 +315,7 @@ pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
 		while (shift > PAGE_SHIFT) {
 			u64 e = atomic_load(&tab[pgt_index(at, shift)]);
 
-			if (!e)
+			if (!e || pgt_shared(e))
 				break;
 			tab = pa_to_va(pte_pa(e));
 			shift -= 9;

@@ -61,7 +61,7 @@ static u32 trap_access(u64 err)
  */
 static void trap_leave_trampoline(struct regs *r)
 {
-	const struct iret_frame *f = &entry_areas[cpu_id()].iret;
+	const struct iret_frame *f = &tramp_area.frame[cpu_id()];
 	u64 at = TRAMP_FRAME(cpu_id());
 	u64 offset = r->rip - TRAMP_VA;
 
@@ -232,7 +232,7 @@ static void trap_sanitize(struct regs *r)
 static u32 trap_prepare_trampoline(struct regs *r)
 {
 	u32 cpu = cpu_id();
-	struct iret_frame *f = &entry_areas[cpu].iret;
+	struct iret_frame *f = &tramp_area.frame[cpu];
 
 	f->rcx = r->rcx;
 	f->r11 = r->r11;

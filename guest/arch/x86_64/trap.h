@@ -35,9 +35,9 @@ void idle_pvm(struct pvm_page *page);
 void idle_std(void);
 void kthread_entry(void);
 
-/* pvm: where user mode sees the trampoline and each CPU's IRET frame, above USER_TOP. */
-#define TRAMP_VA	 0x00007f8000000000UL
-#define TRAMP_FRAME(cpu) (TRAMP_VA + ((cpu) + 1) * PAGE_SIZE)
+/* pvm: where user mode sees tramp_area (pcpu.h), and in it each CPU's IRET frame. */
+#define TRAMP_VA	 USER_TOP
+#define TRAMP_FRAME(cpu) (TRAMP_VA + offsetof(struct tramp_area, frame[cpu]))
 /* Offsets of its second and third instruction. */
 #define TRAMP_POP_R11 1
 #define TRAMP_IRET    3

@@ -223,17 +223,17 @@ idle_window_end:
 	ret
 
 /*
- * pvm's way back by IRETQ. The hypervisor must know that user mode begins, and it does only after SYSRETQ: so SYSRETQ goes here, a page that user
- * mode may execute, with RSP = the vCPU's IRET frame [rcx][r11][rip][cs][rflags][rsp][ss], which user mode may read. The IRETQ is
- * then the program's own, as far as hypervisor and hardware are concerned.
+ * pvm's way back by IRETQ. The hypervisor must know that user mode begins, and it does only after SYSRETQ: so SYSRETQ goes to a copy of this in a page
+ * that user mode may execute (tramp_area), with RSP = the vCPU's IRET frame there, [rcx][r11][rip][cs][rflags][rsp][ss]. The IRETQ is then the
+ * program's own, as far as hypervisor and hardware are concerned.
  */
-	.section .text.tramp, "ax"
-	.balign 4096
-	.globl tramp_page
-tramp_page:
+	.section .rodata
+	.globl tramp_code
+	.globl tramp_code_end
+tramp_code:
 	pop	%rcx
 	pop	%r11				/* + 1: TRAMP_POP_R11 */
 	iretq					/* + 3: TRAMP_IRET */
-	.fill	4096 - (. - tramp_page), 1, 0xcc
+tramp_code_end:
 
 	.section .note.GNU-stack,"",@progbits
