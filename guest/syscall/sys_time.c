@@ -5,6 +5,7 @@
 #include <linux/timex.h>
 
 #include "lib/string.h"
+#include "syscall/cpu_clock.h"
 #include "syscall/handlers.h"
 #include "syscall/time_user.h"
 #include "task/itimer.h"
@@ -15,43 +16,6 @@
 #define TICK_NS		 (NSEC_PER_SEC / CLK_TCK)
 #define TIMER_ABSTIME	 0x01
 #define CLOCK_TAI_OFFSET 0
-
-static u64 time_thread_cpu(const struct thread *t)
-{
-	return READ_ONCE(t->utime_ns) + READ_ONCE(t->stime_ns);
-}
-
-static u64 time_group_cpu(struct group *g)
-{
-	u64 utime, stime;
-
-	group_times(g, &utime, &stime);
-	return utime + stime;
-}
-
-/* CPU clocks of other processes and threads: clock = ~pid << 3 | 4 (thread) | kind. -EINVAL: none such. */
-static s64 clock_read_dynamic(struct task *t, int clock, u64 *ns)
-{
-	int pid = ~(clock >> 3);
-	int kind = clock & 3;
-	struct task *other;
-
-	if (kind == 3 || pid < 0)
-		return -EINVAL;
-	other = pid ? task_find(pid) : NULL;
-	if (pid && !other)
-		return -EINVAL;
-	if (!other) {
-		task_get(t);
-		other = t;
-	}
-	if (clock & 4)
-		*ns = other->thread ? time_thread_cpu(other->thread) : 0;
-	else
-		*ns = time_group_cpu(other->group);
-	task_put(other);
-	return 0;
-}
 
 /* Alarm clocks are those of a real-time clock that wakes a machine, which a guest has not: as in Linux without one, they cannot be read. */
 static s64 clock_read(struct task *t, int clock, u64 *ns)
@@ -69,13 +33,11 @@ static s64 clock_read(struct task *t, int clock, u64 *ns)
 		*ns = time_shown(clock, clock_monotonic());
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = time_group_cpu(t->group);
-		return 0;
+		return cpu_clock_read(t, CPU_CLOCK_OWN, ns);
 	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = time_thread_cpu(t->thread);
-		return 0;
+		return cpu_clock_read(t, CPU_CLOCK_OWN_THREAD, ns);
 	default:
-		return clock < 0 ? clock_read_dynamic(t, clock, ns) : -EINVAL;
+		return clock < 0 ? cpu_clock_read(t, clock, ns) : -EINVAL;
 	}
 }
 
@@ -212,7 +174,8 @@ s64 sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 	case CLOCK_TAI:
 		break;
 	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
+		return cpu_clock_sleep(t, CPU_CLOCK_OWN, a);
+	case CLOCK_THREAD_CPUTIME_ID: /* one's own never comes */
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_REALTIME_COARSE:
@@ -220,7 +183,9 @@ s64 sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
-		return -EINVAL;
+		if (clock >= 0)
+			return -EINVAL;
+		return cpu_clock_sleep(t, clock, a);
 	}
 	ns = get_timespec(a->a[2]);
 	if (ns < 0)

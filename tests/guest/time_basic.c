@@ -135,6 +135,99 @@ static void test_sleep(void)
 	ok(clock_nanosleep(77, 0, &ts, NULL) == EINVAL, "unknown clock: EINVAL");
 }
 
+/* ---- sleeping on CPU clocks ---- */
+
+static long cpu_sleep(clockid_t clock, int flags, double seconds)
+{
+	struct timespec ts = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+
+	return syscall(SYS_clock_nanosleep, clock, flags, &ts, NULL) ? errno : 0;
+}
+
+static volatile int burner_tid, burner_stop;
+
+static void *burn_on(void *arg)
+{
+	burner_tid = (int)syscall(SYS_gettid);
+	while (!burner_stop)
+		;
+	return arg;
+}
+
+/* Number of the CPU clock of a process or (4) thread. */
+static clockid_t cpu_clock(int pid, int thread)
+{
+	return (clockid_t)(~(unsigned)pid << 3 | 2u | (unsigned)thread);
+}
+
+static void test_cpu_sleep_threads(void)
+{
+	pthread_t th;
+	double a, b;
+
+	pthread_create(&th, NULL, burn_on, NULL);
+	while (!burner_tid)
+		usleep(1000);
+	a = now(CLOCK_PROCESS_CPUTIME_ID);
+	ok(cpu_sleep(CLOCK_PROCESS_CPUTIME_ID, 0, 0.03) == 0,
+		"sleep while the process has CPU time");
+	b = now(CLOCK_PROCESS_CPUTIME_ID) - a;
+	ok(b >= 0.03 && b < 5, "as much as was said");
+	a = now(CLOCK_PROCESS_CPUTIME_ID);
+	ok(cpu_sleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, a + 0.03) == 0 &&
+			now(CLOCK_PROCESS_CPUTIME_ID) >= a + 0.03 - 1e-6,
+		"up to a point");
+	ok(cpu_sleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, a / 2) == 0, "that is over");
+	a = now(cpu_clock(burner_tid, 4));
+	ok(cpu_sleep(cpu_clock(burner_tid, 4), 0, 0.03) == 0 &&
+			now(cpu_clock(burner_tid, 4)) >= a + 0.03,
+		"on the clock of another thread");
+	ok(cpu_sleep(cpu_clock(burner_tid, 0), 0, 0.01) == EINVAL,
+		"no process has a thread's number: EINVAL");
+	burner_stop = 1;
+	pthread_join(th, NULL);
+}
+
+static void test_cpu_sleep_child(void)
+{
+	struct timespec ts = { 0, 100000000 }, rem = { 0, 0 };
+	struct itimerval it = { { 0, 0 }, { 0, 30000 } };
+	pid_t pid = fork();
+	double a;
+
+	if (pid == 0) {
+		for (;;)
+			;
+	}
+	a = now(cpu_clock(pid, 0));
+	ok(cpu_sleep(cpu_clock(pid, 0), 0, 0.03) == 0 && now(cpu_clock(pid, 0)) >= a + 0.03,
+		"on the clock of another process");
+	ok(cpu_sleep(cpu_clock(pid, 4), 0, 0.01) == EINVAL, "not on another's thread: EINVAL");
+	kill(pid, SIGSTOP);
+	waitpid(pid, NULL, WUNTRACED);
+	handle(SIGALRM);
+	setitimer(ITIMER_REAL, &it, NULL);
+	ok(syscall(SYS_clock_nanosleep, cpu_clock(pid, 0), 0, &ts, &rem) == -1 && errno == EINTR &&
+			rem.tv_sec == 0 && rem.tv_nsec > 50000000 && rem.tv_nsec <= 100000000,
+		"a process that stands: until a signal, and what is left");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_cpu_sleep(void)
+{
+	ok(cpu_sleep(CLOCK_THREAD_CPUTIME_ID, 0, 0.01) == EOPNOTSUPP &&
+			cpu_sleep(cpu_clock(0, 4), 0, 0.01) == EINVAL &&
+			cpu_sleep(cpu_clock((int)syscall(SYS_gettid), 4), 0, 0.01) == EINVAL,
+		"one's own thread has none while it sleeps");
+	ok(cpu_sleep(cpu_clock(4000000, 0), 0, 0.01) == EINVAL, "nobody's clock: EINVAL");
+	ok(syscall(SYS_clock_nanosleep, cpu_clock(4000000, 0), 0, 16, NULL) == -1 &&
+			errno == EFAULT,
+		"the time is read first");
+	test_cpu_sleep_threads();
+	test_cpu_sleep_child();
+}
+
 static void test_itimers(void)
 {
 	struct itimerval it = { { 0, 10000 }, { 0, 10000 } }, old;
@@ -411,6 +504,7 @@ int main(void)
 {
 	test_clocks();
 	test_sleep();
+	test_cpu_sleep();
 	test_itimers();
 	test_posix_timers();
 	test_short_intervals();
