@@ -130,9 +130,39 @@ static int set_congestion(struct inet_sock *i, uaddr_t val, u32 len)
 	return 0;
 }
 
-/* Options that are no plain number. -ENOPROTOOPT: unknown. */
-static int set_special(struct inet_sock *i, int level, int opt, uaddr_t val, u32 len)
+/* IPV6_ADDRFORM: a socket of IPv6 that is connected to a mapped address becomes one of IPv4. */
+static int set_addrform(struct socket *s, uaddr_t val, u32 len)
 {
+	struct inet_sock *i = inet_of(s);
+	s32 v;
+	int r = 0;
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	if (get_user(v, val))
+		return -EFAULT;
+	if (v != AF_INET)
+		return -EINVAL;
+	spin_lock(i->proto->lock);
+	if (!i->port.rport || i->reset) {
+		r = -ENOTCONN;
+	} else if (i->port.v6only || i->opt[IO6_V6ONLY] || !inet_addr_v4(&i->port.remote)) {
+		r = -EADDRNOTAVAIL;
+	} else {
+		i->port.v6 = false;
+		i->family = s->family = AF_INET;
+	}
+	spin_unlock(i->proto->lock);
+	return r;
+}
+
+/* Options that are no plain number. -ENOPROTOOPT: unknown. */
+static int set_special(struct socket *s, int level, int opt, uaddr_t val, u32 len)
+{
+	struct inet_sock *i = inet_of(s);
+
+	if (level == IPPROTO_IPV6 && opt == IPV6_ADDRFORM && level_valid(i, level))
+		return i->proto->number == IPPROTO_RAW ? -ENOPROTOOPT : set_addrform(s, val, len);
 	if (level == IPPROTO_TCP && opt == TCP_CONGESTION && level_valid(i, level))
 		return set_congestion(i, val, len);
 	if (level == IPPROTO_TCP && opt == TCP_ULP && level_valid(i, level))
@@ -155,7 +185,7 @@ int inet_setsockopt(struct socket *s, int level, int opt, uaddr_t val, u32 len)
 	int r;
 
 	if (!d)
-		return set_special(i, level, opt, val, len);
+		return set_special(s, level, opt, val, len);
 	if (level == IPPROTO_UDPLITE && i->proto->number != IPPROTO_UDPLITE)
 		return -ENOPROTOOPT; /* UDP sockets can be asked, and not told */
 	r = opt_number(level, val, len, &v);
@@ -195,6 +225,12 @@ static int get_special(struct socket *s, int level, int opt, struct sock_optval 
 	if (!level_valid(i, level)) /* Linux has another error for this than setsockopt gives */
 		return level == (int)i->proto->number || i->family == AF_INET6 ? -ENOPROTOOPT
 									       : -EOPNOTSUPP;
+	if (level == IPPROTO_IPV6 && opt == IPV6_ADDRFORM && i->proto->number != IPPROTO_RAW) {
+		if (!has_peer(i))
+			return -ENOTCONN;
+		memcpy(out->buf, &s->family, out->len = sizeof(s->family));
+		return 0;
+	}
 	if (level == IPPROTO_TCP && opt == TCP_INFO) {
 		_Static_assert(sizeof(struct tcp_info) <= sizeof(out->buf), "TCP_INFO fits");
 		tcp_fill_info(s, (struct tcp_info *)out->buf);

@@ -115,14 +115,17 @@ static int tcp_shutdown(struct socket *s, int how)
 	struct tcp_sock *t = tcp_of(s);
 	bool rd = how != SHUT_WR, wr = how != SHUT_RD;
 
-	switch (READ_ONCE(t->state)) {
-	case TCP_ESTABLISHED:
-		if (t->conn->reset)
-			return -ENOTCONN;
-		if (wr)
+	if (tcp_pin(t)) {
+		bool dead = t->conn->reset;
+
+		if (!dead && wr)
 			tcp_uncork(t);
-		shutdown_connected(t, rd, wr);
-		return 0;
+		if (!dead)
+			shutdown_connected(t, rd, wr);
+		tcp_unpin(t);
+		return dead ? -ENOTCONN : 0;
+	}
+	switch (READ_ONCE(t->state)) {
 	case TCP_LISTEN:
 		if (rd)
 			tcp_stop(t);
@@ -167,10 +170,12 @@ static u32 tcp_poll(struct socket *s, struct file *f, struct poll_table *pt)
 
 	poll_wait(f, &t->in.wq, pt);
 	poll_wait(f, &t->in.space, pt);
-	switch (atomic_load(&t->state)) {
-	case TCP_ESTABLISHED:
+	if (tcp_pin(t)) {
 		ev = poll_connected(s);
-		break;
+		tcp_unpin(t);
+		return ev | (READ_ONCE(t->in.err) ? POLLERR : 0);
+	}
+	switch (atomic_load(&t->state)) {
 	case TCP_LISTEN:
 		ev = READ_ONCE(t->npending) && !list_empty(&t->pending) ? POLLIN | POLLRDNORM : 0;
 		break;
@@ -192,25 +197,42 @@ static u32 tcp_poll(struct socket *s, struct file *f, struct poll_table *pt)
 static s64 tcp_inq(struct socket *s)
 {
 	struct tcp_sock *t = tcp_of(s);
+	s64 n = 0;
 
 	if (READ_ONCE(t->state) == TCP_LISTEN)
 		return -EINVAL;
-	return tcp_connected(t) ? (s64)tcp_urg_inq(s) : 0;
+	if (tcp_pin(t)) {
+		n = (s64)tcp_urg_inq(s);
+		tcp_unpin(t);
+	}
+	return n;
 }
 
 static bool tcp_atmark(struct socket *s)
 {
-	return tcp_connected(tcp_of(s)) && tcp_urg_at_mark(tcp_of(s));
+	struct tcp_sock *t = tcp_of(s);
+	bool at = false;
+
+	if (tcp_pin(t)) {
+		at = tcp_urg_at_mark(t);
+		tcp_unpin(t);
+	}
+	return at;
 }
 
 /* What the peer may read is received, and acknowledged. */
 static s64 tcp_outq(struct socket *s)
 {
 	struct tcp_sock *t = tcp_of(s);
+	s64 n = 0;
 
 	if (READ_ONCE(t->state) == TCP_LISTEN)
 		return -EINVAL;
-	return tcp_connected(t) ? (s64)stream_held(&tcp_peer(t)->rx) : 0;
+	if (tcp_pin(t)) {
+		n = (s64)stream_held(&tcp_peer(t)->rx);
+		tcp_unpin(t);
+	}
+	return n;
 }
 
 static bool tcp_listening(struct socket *s)
@@ -237,8 +259,12 @@ void tcp_fill_info(struct socket *s, struct tcp_info *info)
 {
 	struct tcp_sock *t = tcp_of(s);
 
+	bool pinned = tcp_pin(t);
+
 	memset(info, 0, sizeof(*info));
 	info->tcpi_state = (u8)tcp_state(t);
+	if (pinned)
+		tcp_unpin(t);
 	info->tcpi_rto = 200000;
 	info->tcpi_ato = 40000;
 	info->tcpi_snd_mss = info->tcpi_advmss = TCP_MSS;
@@ -263,8 +289,10 @@ static void tcp_options_changed(struct socket *s)
 	t->rcvbuf = s->rcvbuf_set ? s->rcvbuf : 0;
 	t->rcvlowat = s->rcvlowat;
 	t->in_line = s->oobinline;
-	if (tcp_connected(t) && (!t->in.opt[IT_CORK] || t->in.opt[IT_NODELAY]))
+	if ((!t->in.opt[IT_CORK] || t->in.opt[IT_NODELAY]) && tcp_pin(t)) {
 		tcp_uncork(t);
+		tcp_unpin(t);
+	}
 }
 
 static int tcp_getname(struct socket *s, struct sock_addr *out, bool peer)

@@ -4,7 +4,8 @@
  * packets: what one end sends is at once in the other's ring, a FIN or a reset is a flag. See tcp(7).
  *
  * A tcp_sock is referenced by its socket's file (or the listener's backlog) and by its connection. A connection goes when both ends are closed,
- * so an end that is not closed may use its peer without further ado. `conn` is set once, before the state says TCP_ESTABLISHED.
+ * so an end that is not closed may use its peer without further ado. `conn` is set before the state says TCP_ESTABLISHED, and is taken away by a
+ * connect to nothing (AF_UNSPEC) alone: calls of the socket hold it with tcp_pin.
  */
 #ifndef NET_TCP_H
 #define NET_TCP_H
@@ -33,7 +34,8 @@ struct tcp_end {
 	u64 urg_gone; /* place of an urgent byte that is no part of the stream any more, STREAM_NO_STOP = none; same lock */
 	bool fin; /* it sends no more */
 	bool rcv_shut; /* it reads no more (SHUT_RD) */
-	bool closed; /* its file is gone */
+	bool closed; /* its file is gone, or has nothing to do with the connection any more */
+	bool unnamed; /* its socket's name in the table is not the connection's any more; lock: the table's */
 };
 
 struct tcp_conn {
@@ -48,6 +50,9 @@ struct tcp_sock {
 	struct inet_sock in;
 	u32 state; /* lock: in.lock */
 	u32 side; /* which end of conn */
+	u32 pins; /* calls that use conn; atomic */
+	struct mutex
+		setup; /* held while a connection is begun, reported or left, or listening begins */
 	struct tcp_conn *conn;
 	bool connecting; /* a connect that was in progress is not yet reported; lock: in.lock */
 	u32 sndbuf, rcvbuf; /* asked for with setsockopt, 0 = default */
@@ -81,6 +86,21 @@ static inline struct tcp_end *tcp_peer(struct tcp_sock *t)
 static inline bool tcp_connected(const struct tcp_sock *t)
 {
 	return atomic_load(&t->state) == TCP_ESTABLISHED;
+}
+
+/* Is there a connection? If so, it stays until tcp_unpin. */
+static inline bool tcp_pin(struct tcp_sock *t)
+{
+	atomic_add(&t->pins, 1u);
+	if (likely(tcp_connected(t)))
+		return true;
+	atomic_sub(&t->pins, 1u);
+	return false;
+}
+
+static inline void tcp_unpin(struct tcp_sock *t)
+{
+	atomic_sub(&t->pins, 1u);
 }
 
 /* Urgent data, Linux's tcp(7): bits beside the byte in tcp_end.urg. */

@@ -2,6 +2,7 @@
 /* TCP connections: listen, connect, accept, the end. */
 #include "kernel/clock.h"
 #include "kernel/errno.h"
+#include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/tcp.h"
@@ -63,12 +64,17 @@ static void conn_unname(struct tcp_conn *c)
 	for (u32 i = 0; i < 2; i++) {
 		struct port_entry *e = &c->end[i].sock->in.port;
 
-		if (tw && (s8)i == c->first_fin)
+		if (c->end[i].unnamed)
+			continue;
+		if (tw && (s8)i == c->first_fin) {
 			port_timewait(tcp_proto.table, e, tw, clock_monotonic());
-		else
+			tw = NULL;
+		} else {
 			port_remove(tcp_proto.table, e);
+		}
 	}
 	spin_unlock(tcp_proto.lock);
+	kfree(tw);
 }
 
 /* Frees what nobody will read; the peer, if it is just writing, leaves it to the end of the connection. */
@@ -93,9 +99,10 @@ void tcp_end_close(struct tcp_conn *c, u32 side, bool abort)
 		c->first_fin = (s8)side;
 	tell = !peer->closed;
 	if (reset && !c->reset) {
-		if (tell)
+		if (tell) {
 			tcp_fail(peer->sock, had_fin && !peer->fin ? -EPIPE : -ECONNRESET);
-		peer->sock->in.reset = true;
+			peer->sock->in.reset = true;
+		}
 		atomic_store(&c->reset, true);
 	}
 	spin_unlock(&c->lock);
@@ -121,7 +128,7 @@ void tcp_fail(struct tcp_sock *t, int err)
 
 /* ---- listen ---- */
 
-int tcp_listen(struct socket *s, int backlog)
+static int listen_start(struct socket *s, int backlog)
 {
 	struct tcp_sock *t = tcp_of(s);
 	u32 state = READ_ONCE(t->state);
@@ -147,6 +154,17 @@ int tcp_listen(struct socket *s, int backlog)
 	atomic_store(&t->state, (u32)TCP_LISTEN);
 	spin_unlock(&t->in.lock);
 	return 0;
+}
+
+int tcp_listen(struct socket *s, int backlog)
+{
+	struct tcp_sock *t = tcp_of(s);
+	int r;
+
+	mutex_lock(&t->setup);
+	r = listen_start(s, backlog);
+	mutex_unlock(&t->setup);
+	return r;
 }
 
 /* A connection attempt ended without success. Only while it waits: somebody else may have ended it. */
@@ -501,6 +519,7 @@ static int connect_start(struct socket *s, const struct sock_addr *addr)
 	spin_unlock(&t->in.lock);
 	if (r)
 		return r;
+	atomic_store(&t->in.err, 0); /* of a connection before */
 	inet_set_file(&t->in, s->file);
 	r = connect_name(s, &dst, &src, port);
 	if (r) {
@@ -512,16 +531,84 @@ static int connect_start(struct socket *s, const struct sock_addr *addr)
 	return 0;
 }
 
+/* True: nobody uses the connection, and nobody will. setup held. */
+static bool conn_take(struct tcp_sock *t)
+{
+	bool free;
+
+	if (atomic_load(&t->pins))
+		return false;
+	/* Who comes now sees no connection; who came before is seen by us. */
+	atomic_store(&t->state, (u32)TCP_CLOSE);
+	atomic_fence();
+	free = !atomic_load(&t->pins);
+	if (!free)
+		atomic_store(&t->state, (u32)TCP_ESTABLISHED);
+	return free;
+}
+
+/*
+ * The socket leaves its connection, the peer sees a reset unless all was over, and is as new, but for what bind said. -EBUSY while another thread waits in
+ * it, as Linux 6.1 has it; calls that do not wait are over soon.
+ */
+#define DISCONNECT_TRIES 64
+
+static int conn_leave(struct tcp_sock *t)
+{
+	struct tcp_conn *c = t->conn;
+	u32 side = t->side;
+	bool reset;
+
+	for (u32 tries = 0; !conn_take(t); tries++) {
+		if (tries == DISCONNECT_TRIES)
+			return -EBUSY;
+		sched_yield_cpu();
+	}
+	reset = !c->reset && !(c->end[0].fin && c->end[1].fin);
+	ktimer_cancel(&t->cork);
+	spin_lock(tcp_proto.lock);
+	c->end[side].unnamed = true;
+	spin_unlock(tcp_proto.lock);
+	connect_unname(&t->in);
+	t->conn = NULL;
+	t->side = 0;
+	t->in.reset = false;
+	atomic_store(&t->in.err, reset ? ECONNRESET : 0);
+	tcp_end_close(c, side, reset);
+	waitq_wake_all(&t->in.wq);
+	waitq_wake_all(&t->in.space);
+	return 0;
+}
+
 static int connect_unspec(struct socket *s)
 {
 	struct tcp_sock *t = tcp_of(s);
+	int r;
 
-	if (tcp_connected(t))
-		return -EOPNOTSUPP;
-	tcp_stop(t);
-	if (t->connecting)
-		connect_result(s);
-	return 0;
+	/* An attempt that succeeds meanwhile is a connection. */
+	if (!tcp_connected(t))
+		tcp_stop(t);
+	if (!tcp_connected(t)) {
+		if (t->connecting)
+			connect_result(s);
+		return 0;
+	}
+	tcp_attempt_leave(t);
+	r = conn_leave(t);
+	if (!r)
+		t->connecting = false;
+	return r;
+}
+
+static int connect_reset(struct socket *s)
+{
+	struct tcp_sock *t = tcp_of(s);
+	int r;
+
+	mutex_lock(&t->setup);
+	r = connect_unspec(s);
+	mutex_unlock(&t->setup);
+	return r;
 }
 
 int tcp_connect(struct socket *s, const struct sock_addr *addr)
@@ -533,13 +620,15 @@ int tcp_connect(struct socket *s, const struct sock_addr *addr)
 	if (addr->len < sizeof(addr->family))
 		return -EINVAL;
 	if (addr->family == AF_UNSPEC)
-		return connect_unspec(s);
+		return connect_reset(s);
 	if (READ_ONCE(t->state) == TCP_LISTEN)
 		return -EISCONN;
 	if (!READ_ONCE(t->connecting)) {
 		if (tcp_connected(t))
 			return -EISCONN;
+		mutex_lock(&t->setup);
 		r = connect_start(s, addr);
+		mutex_unlock(&t->setup);
 		if (r)
 			return r;
 		fresh = true;
@@ -552,7 +641,10 @@ int tcp_connect(struct socket *s, const struct sock_addr *addr)
 		if (r)
 			return r;
 	}
-	return connect_result(s);
+	mutex_lock(&t->setup);
+	r = connect_result(s);
+	mutex_unlock(&t->setup);
+	return r;
 }
 
 /* ---- accept ---- */

@@ -126,10 +126,15 @@ s64 tcp_send(struct socket *s, struct sock_msg *m)
 		if (r)
 			return r;
 	}
-	if (!tcp_connected(t))
+	if (!tcp_pin(t)) {
 		r = send_wait_connect(s, m->flags);
-	if (!r)
+		if (!r && !tcp_pin(t))
+			r = -EPIPE;
+	}
+	if (!r) {
 		r = send_loop(s, m);
+		tcp_unpin(t);
+	}
 	if (r == -EPIPE && !(m->flags & MSG_NOSIGNAL))
 		signal_send_task(task_current(), SIGPIPE, NULL);
 	return r;
@@ -243,6 +248,14 @@ static s64 recv_oob_idle(struct tcp_sock *t)
 	return READ_ONCE(t->state) == TCP_LISTEN ? -ENOTCONN : -EINVAL;
 }
 
+static s64 recv_connected(struct socket *s, struct sock_msg *m)
+{
+	s64 n = m->flags & MSG_OOB ? tcp_urg_recv(s, m) : recv_loop(s, m);
+
+	tcp_unpin(tcp_of(s));
+	return n;
+}
+
 s64 tcp_recv(struct socket *s, struct sock_msg *m)
 {
 	struct tcp_sock *t = tcp_of(s);
@@ -252,10 +265,10 @@ s64 tcp_recv(struct socket *s, struct sock_msg *m)
 		m->name->len = 0;
 	if (m->flags & MSG_ERRQUEUE)
 		return -EAGAIN;
+	if (tcp_pin(t))
+		return recv_connected(s, m);
 	if (m->flags & MSG_OOB)
-		return tcp_connected(t) ? tcp_urg_recv(s, m) : recv_oob_idle(t);
-	if (tcp_connected(t))
-		return recv_loop(s, m);
+		return recv_oob_idle(t);
 	if (READ_ONCE(t->state) == TCP_SYN_SENT) {
 		if (socket_nonblock(s, m->flags))
 			return -EAGAIN;
@@ -263,8 +276,8 @@ s64 tcp_recv(struct socket *s, struct sock_msg *m)
 			socket_deadline(s->rcvtimeo));
 		if (r)
 			return r == -ETIMEDOUT ? -EAGAIN : r;
-		if (tcp_connected(t))
-			return recv_loop(s, m);
+		if (tcp_pin(t))
+			return recv_connected(s, m);
 	}
 	r = inet_take_error(s);
 	return r ? -r : -ENOTCONN;
