@@ -211,9 +211,8 @@ static int inet_create(struct socket *s)
 		s->protocol = IPPROTO_TCP;
 		return tcp_create(s);
 	case SOCK_DGRAM:
-		/* Echo sockets: as with the usual, empty net.ipv4.ping_group_range. */
 		if (s->protocol == (s->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-			return -EACCES;
+			return ping_create(s);
 		if (!s->protocol)
 			s->protocol = IPPROTO_UDP;
 		if (s->protocol != IPPROTO_UDP && s->protocol != IPPROTO_UDPLITE)

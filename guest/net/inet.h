@@ -154,6 +154,7 @@ void inet_recv_ctl(const struct inet_sock *i, const struct port_flow *f, const s
 extern const struct inet_proto tcp_proto, udp_proto, udplite_proto;
 int tcp_create(struct socket *s);
 int raw_create(struct socket *s);
+int ping_create(struct socket *s); /* -EACCES: no group of the caller may */
 int udp_create(struct socket *s); /* UDP or UDP-Lite, by s->protocol */
 /* TCP_INFO. */
 struct tcp_info;

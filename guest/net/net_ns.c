@@ -13,6 +13,7 @@ struct net_ns net_ns_root = {
 	.ns = { .ref = { 1 }, .kind = NS_NET, .inum = NS_INUM_NET, .owner = &user_ns_root },
 	.lo_up = true,
 	.lo_mtu = LO_MTU,
+	.ping_first = 1,
 	.privileged_ports = PRIVILEGED_PORTS,
 };
 
@@ -29,6 +30,7 @@ int net_ns_create(struct user_ns *owner, struct net_ns **out)
 	}
 	ns_init(&ns->ns, NS_NET, owner);
 	ns->lo_mtu = LO_MTU;
+	ns->ping_first = 1;
 	ns->privileged_ports = PRIVILEGED_PORTS;
 	*out = ns;
 	return 0;

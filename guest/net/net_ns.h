@@ -13,6 +13,8 @@ struct net_ns {
 	struct ns ns;
 	bool lo_up; /* atomic */
 	u32 lo_mtu; /* nothing is cut to it; atomic */
+	u32 ping_first,
+		ping_last; /* groups that may have echo sockets; atomic: net.ipv4.ping_group_range, of no use when first is greater */
 	u32 privileged_ports; /* ports below want CAP_NET_BIND_SERVICE: net.ipv4.ip_unprivileged_port_start; atomic */
 };
 extern struct net_ns net_ns_root; /* its loopback interface is up */

@@ -10,9 +10,8 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "net/inet.h"
 #include "net/net_ns.h"
-#include "net/raw_packet.h"
+#include "net/raw.h"
 #include "net/scm.h"
 #include "net/stream.h"
 #include "net/tcp.h"
@@ -29,30 +28,10 @@ struct raw_msg {
 	u8 data[]; /* IPv4: with its header */
 };
 
-struct raw_sock {
-	struct inet_sock in;
-	struct list_head link; /* raw_socks; lock: raw_lock */
-	u8 protocol;
-	bool header; /* IP_HDRINCL */
-	s32 sum_at; /* IPV6_CHECKSUM: where it goes, -1 = nowhere */
-	u32 filter[8]; /* types of ICMP, ICMPv6 that are not heard: bits */
-	struct mutex read_lock; /* one reader at a time consumes the queue */
-	/* lock: in.lock */
-	struct list_head queue;
-	u64 queued; /* bytes with overhead */
-	u32 rcvbuf;
-	bool read_shut, write_shut;
-};
-
 static struct kcache raw_cache = KCACHE("raw_sock", struct raw_sock);
-static struct spinlock raw_lock;
-static struct list_head raw_socks = LIST_HEAD_INIT(raw_socks);
+struct spinlock raw_lock;
+struct list_head raw_socks = LIST_HEAD_INIT(raw_socks);
 static u64 raw_bytes; /* in all queues; atomic */
-
-static struct raw_sock *raw_of(struct socket *s)
-{
-	return s->impl;
-}
 
 static void raw_free(struct inet_sock *i)
 {
@@ -82,16 +61,29 @@ static bool raw_hears(const struct raw_sock *r, const struct raw_packet *p, u32 
 {
 	const struct port_entry *e = &r->in.port;
 
-	return e->net == net && (r->in.family == AF_INET) == p->v4 && r->protocol == p->protocol &&
+	return e->net == net && !r->ping && (r->in.family == AF_INET) == p->v4 &&
+	       r->protocol == p->protocol &&
 	       (inet_addr_any(&e->local) || inet_addr_equal(&e->local, &p->dst)) &&
 	       (inet_addr_any(&e->remote) || inet_addr_equal(&e->remote, &p->src)) &&
 	       !raw_filtered(r, p);
 }
 
+/* An answer to an echo request of this number? Who is connected hears others, too. */
+static bool raw_awaits(const struct raw_sock *r, const struct raw_packet *p, u32 net, u16 number)
+{
+	const struct port_entry *e = &r->in.port;
+
+	return e->net == net && r->ping && (r->in.family == AF_INET) == p->v4 &&
+	       e->lport == number &&
+	       (inet_addr_any(&e->local) || inet_addr_equal(&e->local, &p->dst));
+}
+
 static void raw_queue(struct raw_sock *r, const struct raw_packet *p)
 {
-	u64 cost = p->len + RAW_OVERHEAD;
-	struct raw_msg *msg = kmalloc(sizeof(*msg) + p->len);
+	const u8 *data = r->ping ? p->body : p->data;
+	u32 len = r->ping ? p->body_len : p->len;
+	u64 cost = len + RAW_OVERHEAD;
+	struct raw_msg *msg = kmalloc(sizeof(*msg) + len);
 	bool room;
 
 	if (!msg)
@@ -99,8 +91,8 @@ static void raw_queue(struct raw_sock *r, const struct raw_packet *p)
 	list_init(&msg->link);
 	msg->flow = (struct port_flow){ .src = p->src, .dst = p->dst };
 	msg->ctl = (struct inet_ctl){ p->hops, p->class };
-	msg->len = p->len;
-	memcpy(msg->data, p->data, p->len);
+	msg->len = len;
+	memcpy(msg->data, data, len);
 	spin_lock(&r->in.lock);
 	room = r->queued + cost <= MAX(r->rcvbuf, cost) && !r->read_shut &&
 	       atomic_load(&raw_bytes) / PAGE_SIZE < stream_pages_max;
@@ -119,17 +111,22 @@ static void raw_queue(struct raw_sock *r, const struct raw_packet *p)
 static void raw_deliver(const struct raw_packet *p, u32 net)
 {
 	struct raw_sock *r;
+	u16 number = 0;
+	bool answer = raw_packet_answer(p, &number);
 
 	spin_lock(&raw_lock);
 	list_for_each_entry (r, &raw_socks, link) {
-		if (raw_hears(r, p, net))
+		if (raw_hears(r, p, net)) {
 			raw_queue(r, p);
+		} else if (answer && raw_awaits(r, p, net, number)) {
+			raw_queue(r, p);
+			answer = false; /* one of those with the number */
+		}
 	}
 	spin_unlock(&raw_lock);
 }
 
-/* The packet arrives; an echo request is turned into its answer in place. */
-static void raw_arrive(struct raw_packet *p, const struct net_ns *net)
+void raw_arrive(struct raw_packet *p, const struct net_ns *net)
 {
 	if (!inet_local(net, &p->dst))
 		return;
@@ -140,7 +137,7 @@ static void raw_arrive(struct raw_packet *p, const struct net_ns *net)
 
 /* ---- sending ---- */
 
-static int raw_dest(struct socket *s, struct sock_msg *m, struct port_flow *f)
+int raw_dest(struct socket *s, struct sock_msg *m, struct port_flow *f)
 {
 	struct inet_sock *i = inet_of(s);
 	u16 port;
@@ -247,7 +244,7 @@ static s64 raw_recv_one(struct raw_sock *r, struct sock_msg *m, bool *got)
 	if (!msg)
 		return 0;
 	want = MIN(m->uio->left, (u64)msg->len);
-	n = m->flags & MSG_TRUNC ? msg->len : (s64)want;
+	n = (m->flags & MSG_TRUNC) && !r->ping ? msg->len : (s64)want;
 	if (want < msg->len)
 		m->out_flags |= MSG_TRUNC;
 	if (uio_write(m->uio, msg->data, want) < want)
@@ -260,7 +257,7 @@ static s64 raw_recv_one(struct raw_sock *r, struct sock_msg *m, bool *got)
 	return n;
 }
 
-static s64 raw_recv(struct socket *s, struct sock_msg *m)
+s64 raw_recv(struct socket *s, struct sock_msg *m)
 {
 	struct raw_sock *r = raw_of(s);
 	u64 deadline = socket_deadline(s->rcvtimeo);
@@ -307,7 +304,7 @@ static int raw_bind(struct socket *s, const struct sock_addr *addr)
 	return 0;
 }
 
-static int raw_connect(struct socket *s, const struct sock_addr *addr)
+int raw_connect(struct socket *s, const struct sock_addr *addr)
 {
 	struct inet_sock *i = inet_of(s);
 	struct inet_addr any = i->family == AF_INET ? inet_any4 : inet_any6;
@@ -332,7 +329,7 @@ static int raw_connect(struct socket *s, const struct sock_addr *addr)
 	return 0;
 }
 
-static int raw_shutdown(struct socket *s, int how)
+int raw_shutdown(struct socket *s, int how)
 {
 	struct raw_sock *r = raw_of(s);
 
@@ -344,7 +341,7 @@ static int raw_shutdown(struct socket *s, int how)
 	return inet_addr_any(&r->in.port.remote) ? -ENOTCONN : 0;
 }
 
-static u32 raw_poll(struct socket *s, struct file *f, struct poll_table *pt)
+u32 raw_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
 	struct raw_sock *r = raw_of(s);
 	u32 ev = POLLOUT | POLLWRNORM;
@@ -369,7 +366,7 @@ static s64 raw_inq(struct socket *s)
 	return n;
 }
 
-static s64 raw_outq(struct socket *s)
+s64 raw_outq(struct socket *s)
 {
 	(void)s;
 	return 0;
@@ -457,14 +454,14 @@ static int raw_getsockopt(struct socket *s, int level, int opt, struct sock_optv
 	return 0;
 }
 
-static void raw_options_changed(struct socket *s)
+void raw_options_changed(struct socket *s)
 {
 	WRITE_ONCE(raw_of(s)->rcvbuf, s->rcvbuf);
 }
 
 /* ---- life ---- */
 
-static void raw_release(struct socket *s)
+void raw_release(struct socket *s)
 {
 	struct raw_sock *r = raw_of(s);
 
@@ -493,30 +490,35 @@ static const struct sock_ops raw_ops = {
 	.release = raw_release,
 };
 
+struct raw_sock *raw_attach(struct socket *s, bool ping)
+{
+	struct raw_sock *r = kcache_zalloc(&raw_cache);
+
+	if (!r)
+		return NULL;
+	inet_init(&r->in, &raw_proto, s->family, s->net->ns.inum);
+	list_init(&r->queue);
+	r->protocol = (u8)s->protocol;
+	r->ping = ping;
+	r->in.port.lport = ping ? 0 : r->protocol; /* as Linux shows it */
+	r->header = !ping && s->protocol == IPPROTO_RAW && s->family == AF_INET;
+	r->sum_at = s->protocol == IPPROTO_ICMPV6 && s->family == AF_INET6 ? 2 : -1;
+	r->rcvbuf = s->rcvbuf;
+	s->impl = r;
+	spin_lock(&raw_lock);
+	list_add_tail(&raw_socks, &r->link);
+	spin_unlock(&raw_lock);
+	return r;
+}
+
 int raw_create(struct socket *s)
 {
-	struct raw_sock *r;
-
 	if (s->protocol > 255)
 		return -EINVAL;
 	if (!s->protocol)
 		return -EPROTONOSUPPORT;
 	if (!ns_capable(s->net->ns.owner, CAP_NET_RAW))
 		return -EPERM;
-	r = kcache_zalloc(&raw_cache);
-	if (!r)
-		return -ENOBUFS;
-	inet_init(&r->in, &raw_proto, s->family, s->net->ns.inum);
-	list_init(&r->queue);
-	r->protocol = (u8)s->protocol;
-	r->in.port.lport = r->protocol; /* as Linux shows it */
-	r->header = s->protocol == IPPROTO_RAW && s->family == AF_INET;
-	r->sum_at = s->protocol == IPPROTO_ICMPV6 && s->family == AF_INET6 ? 2 : -1;
-	r->rcvbuf = s->rcvbuf;
 	s->ops = &raw_ops;
-	s->impl = r;
-	spin_lock(&raw_lock);
-	list_add_tail(&raw_socks, &r->link);
-	spin_unlock(&raw_lock);
-	return 0;
+	return raw_attach(s, false) ? 0 : -ENOBUFS;
 }

@@ -22,8 +22,8 @@
 #define IP_DST	    16u
 
 #define DONT_FRAGMENT 0x4000u
-#define ECHO_HEADER   8u
 #define ECHO_SUM      2u
+#define ECHO_NUMBER   4u
 
 static u16 packet_ids; /* atomic */
 
@@ -126,15 +126,41 @@ int raw_packet_sum6(struct raw_packet *p, u32 at)
 	return 0;
 }
 
+/* Is it a good message of this type of ICMP, or of that of ICMPv6? */
+static bool echo_type(const struct raw_packet *p, u8 type4, u8 type6)
+{
+	return p->protocol == (p->v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
+	       p->body_len >= ECHO_HEADER && p->body[0] == (p->v4 ? type4 : type6) && !p->body[1] &&
+	       !sum_fold(sum_words(p->v4 ? 0 : sum_pseudo6(p), p->body, p->body_len));
+}
+
+bool raw_packet_answer(const struct raw_packet *p, u16 *number)
+{
+	if (!echo_type(p, ICMP_ECHOREPLY, ICMPV6_ECHO_REPLY))
+		return false;
+	*number = (u16)get16(p->body + ECHO_NUMBER);
+	return true;
+}
+
+bool raw_packet_ask(struct raw_packet *p, u16 number)
+{
+	if (p->body_len < ECHO_HEADER || p->body[0] != (p->v4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST) ||
+		p->body[1])
+		return false;
+	put16(p->body + ECHO_NUMBER, number);
+	if (!p->v4)
+		return !raw_packet_sum6(p, ECHO_SUM);
+	put16(p->body + ECHO_SUM, 0);
+	put16(p->body + ECHO_SUM, sum_fold(sum_words(0, p->body, p->body_len)));
+	raw_packet_make_header(p);
+	return true;
+}
+
 bool raw_packet_echo(struct raw_packet *p)
 {
 	struct inet_addr src = p->src;
-	bool request = p->v4 ? p->protocol == IPPROTO_ICMP : p->protocol == IPPROTO_ICMPV6;
 
-	if (!request || p->body_len < ECHO_HEADER ||
-		p->body[0] != (p->v4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST) || p->body[1])
-		return false;
-	if (sum_fold(sum_words(p->v4 ? 0 : sum_pseudo6(p), p->body, p->body_len)))
+	if (!echo_type(p, ICMP_ECHO, ICMPV6_ECHO_REQUEST))
 		return false;
 	p->src = p->dst;
 	p->dst = src;

@@ -7,6 +7,7 @@
 
 #define RAW_HEADER     20u /* of IPv4 without options */
 #define RAW_PACKET_MAX 65535u
+#define ECHO_HEADER    8u /* of ICMP's and ICMPv6's echo */
 
 struct raw_packet {
 	bool v4;
@@ -24,6 +25,10 @@ void raw_packet_make_header(struct raw_packet *p);
 int raw_packet_take_header(struct raw_packet *p);
 /* The checksum of an IPv6 body, pseudo header included, goes to this place. 0, -EINVAL (outside). */
 int raw_packet_sum6(struct raw_packet *p, u32 at);
+/* Is it a good ICMP or ICMPv6 echo answer? Then *number is whose. */
+bool raw_packet_answer(const struct raw_packet *p, u16 *number);
+/* The body, if it is an echo request, gets this number and its checksum, the packet its header. False: it is none. */
+bool raw_packet_ask(struct raw_packet *p, u16 number);
 /* A good ICMP or ICMPv6 echo request becomes its answer. */
 bool raw_packet_echo(struct raw_packet *p);
 

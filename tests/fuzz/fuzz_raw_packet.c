@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct raw_packet p = { .v4 = size && data[0] & 1, .protocol = 58 };
 	uint32_t at = size > 1 ? data[1] : 0;
+	uint16_t number;
 	int r;
 
 	if (size < 2 || size - 2 > RAW_PACKET_MAX)
@@ -36,8 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = p.v4 ? raw_packet_take_header(&p) : raw_packet_sum6(&p, at);
 	if (!r && (p.body < p.data || p.body + p.body_len != p.data + p.len))
 		abort();
-	/* What was answered is no request any more. */
-	if (!r && raw_packet_echo(&p) && raw_packet_echo(&p))
+	/* What was answered is no request any more, but an answer. */
+	if (!r && raw_packet_echo(&p) && (!raw_packet_answer(&p, &number) || raw_packet_echo(&p)))
+		abort();
+	/* What is asked is a good request. */
+	if (!r && p.protocol == (p.v4 ? 1 : 58) && raw_packet_ask(&p, (uint16_t)at) &&
+		!raw_packet_echo(&p))
 		abort();
 	free(p.data);
 	return 0;

@@ -50,7 +50,8 @@ static void test_both_ends(const char *host)
 	ok(got(s[0]) == -ENOTCONN && sent(s[0]) == -EPIPE, "nothing is read, nothing sent");
 	is_text(text_of(s[0], 1), "none", "no peer");
 	is_text(text_of(s[0], 0), strchr(host, ':') ? "::" : "0.0.0.0", "no address");
-	ok(got(s[1]) == -ECONNRESET && got(s[1]) == 0 && sent(s[1]) == -EPIPE, "the peer sees a reset");
+	ok(got(s[1]) == -ECONNRESET && got(s[1]) == 0 && sent(s[1]) == -EPIPE,
+		"the peer sees a reset");
 	ok(leave(s[1]) == 0 && so_error(s[1]) == 0, "and leaves what was reset");
 	ok(shutdown(s[0], SHUT_RDWR) == -1 && errno == ENOTCONN, "no shutdown");
 	close(s[0]);
@@ -62,7 +63,8 @@ static void test_again(const char *host)
 	int l = listener(host, 5), c = dial(host, port_of(l)), a = accept(l, NULL, NULL), b;
 
 	for (int i = 0; i < 3; i++) {
-		ok(sent(a) == 1 && leave(c) == 0 && again(c, host, port_of(l)) == 0, "left and made again");
+		ok(sent(a) == 1 && leave(c) == 0 && again(c, host, port_of(l)) == 0,
+			"left and made again");
 		b = accept(l, NULL, NULL);
 		ok(got(c) == -EAGAIN && sent(b) == 1 && await(c, POLLIN) == POLLIN && got(c) == 1 &&
 				sent(c) == 1 && got(b) == 1,
@@ -71,7 +73,8 @@ static void test_again(const char *host)
 		close(a);
 		a = b;
 	}
-	ok(leave(c) == 0 && got(c) == -ECONNRESET && got(c) == -ENOTCONN, "recv tells the error once");
+	ok(leave(c) == 0 && got(c) == -ECONNRESET && got(c) == -ENOTCONN,
+		"recv tells the error once");
 	close(a);
 	close(c);
 	close(l);
@@ -106,7 +109,8 @@ static void test_listens(void)
 	c = dial("127.0.0.1", port_of(s[0]));
 	a = accept(s[0], NULL, NULL);
 	ok(c >= 0 && a >= 0 && sent(c) == 1 && got(a) == 1, "and is connected to");
-	ok(leave(s[0]) == 0 && accept(s[0], NULL, NULL) == -1 && errno == EINVAL, "until it is left again");
+	ok(leave(s[0]) == 0 && accept(s[0], NULL, NULL) == -1 && errno == EINVAL,
+		"until it is left again");
 	ok(sent(c) == 1 && got(a) == 1, "what it accepted goes on");
 	close(a);
 	close(c);

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "net/inet.h"
 #include "net/net_ns.h"
+#include "task/user_ns.h"
 
 #define SHOW(fn, fmt, ...) \
 	static int fn(struct proc_buf *b, struct proc_ctx *c) \
@@ -49,29 +50,50 @@ static s64 set_privileged(struct proc_ctx *c, char *text, size_t len)
 	return (s64)len;
 }
 
-/* Kept and shown: packets are forwarded to nobody, and there are no ping sockets. */
+/* Kept and shown: packets are forwarded to nobody. */
 static u64 forward;
 static const struct proc_tunable tunable_forward = { .val = &forward, .min = 0, .max = 1 };
-static u64 ping_range[2] = { 1, 0 };
-SHOW(show_ping_range, "%lu\t%lu", READ_ONCE(ping_range[0]), READ_ONCE(ping_range[1]))
 
-static s64 write_ping_range(struct proc_ctx *c, char *text, size_t len)
+static int show_ping_range(struct proc_buf *b, struct proc_ctx *c)
 {
-	char *second = text;
-	u64 v[2];
+	const struct net_ns *net = net_ns_current();
+	u32 first = READ_ONCE(net->ping_first), last = READ_ONCE(net->ping_last);
 
 	(void)c;
+	if (first > last)
+		proc_printf(b, "1\t0\n");
+	else
+		proc_printf(b, "%u\t%u\n", gid_shown(first), gid_shown(last));
+	return 0;
+}
+
+/* The second number may be missing: 0. */
+static s64 write_ping_range(struct proc_ctx *c, char *text, size_t len)
+{
+	struct net_ns *net = net_ns_current();
+	size_t n = strlen(text);
+	char *second = text;
+	u64 v[2] = { 0, 0 };
+	u32 first = 1, last = 0;
+
+	(void)c;
+	if (n && text[n - 1] == '\n')
+		text[n - 1] = '\0';
 	while (*second && *second != ' ' && *second != '\t')
 		second++;
 	while (*second == ' ' || *second == '\t')
 		*second++ = '\0';
-	if (*second && second[strlen(second) - 1] == '\n')
-		second[strlen(second) - 1] = '\0';
-	if (!proc_number(text, &v[0]) || !proc_number(second, &v[1]) || v[0] > UINT32_MAX ||
-		v[1] > UINT32_MAX)
+	if (!proc_number(text, &v[0]) || (*second && !proc_number(second, &v[1])) ||
+		v[0] >= UINT32_MAX || v[1] >= UINT32_MAX)
 		return -EINVAL;
-	WRITE_ONCE(ping_range[0], v[0]);
-	WRITE_ONCE(ping_range[1], v[1]);
+	if (v[0] <= v[1]) {
+		first = gid_to_kernel((u32)v[0]);
+		last = gid_to_kernel((u32)v[1]);
+		if (first == ID_NONE || last == ID_NONE)
+			return -EINVAL;
+	}
+	WRITE_ONCE(net->ping_first, first);
+	WRITE_ONCE(net->ping_last, last);
 	return (s64)len;
 }
 
