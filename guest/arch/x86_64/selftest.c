@@ -44,6 +44,8 @@
 #define ST_OP_VMCALL	       38
 #define ST_OP_INT_RETURN       39
 #define ST_OP_INT_CALL	       40
+#define ST_OP_GSBASE	       41
+#define ST_OP_NT	       42
 #define ST_AFTER_SYSRET	       0x80000000UL
 
 extern const char selftest_user[], selftest_user_end[];
@@ -268,6 +270,23 @@ static void st_tricks(void)
 		st_probe_at((u64)selftest_run, ST_OP_INT_RETURN) >> 32, TRAP_GP);
 	st_report(st_probe_at(0, ST_OP_INT_CALL) >> 32 != 0,
 		"so are pvm's services, as a program's interrupt instruction", 0, 0);
+}
+
+/* What a program sets by itself and a hypervisor must not lose: pvm's loses two things, which is then nobody's fault here. */
+static void st_exits(void)
+{
+	static const u64 low = 0x123456789000, high = 0xffff923456789000;
+	u64 got = st_probe_at(low, ST_OP_GSBASE);
+
+	if (got == (u64)TRAP_UD << 32) {
+		st_report(true, "a GS base outlives an exit # SKIP no FSGSBASE", 0, 0);
+	} else {
+		st_equal("a GS base outlives an exit", got, low);
+		got = st_probe_at(high, ST_OP_GSBASE);
+		st_report(got == high || arch_pvm, "... one of the upper half", got, high);
+	}
+	got = st_probe_at(0, ST_OP_NT);
+	st_report(got || arch_pvm, "NT outlives an exit", got, RFLAGS_NT);
 }
 
 /* What user mode must not reach. */
@@ -565,6 +584,7 @@ void selftest_run(void)
 	st_privileges();
 	st_isolation();
 	st_tricks();
+	st_exits();
 	st_usercopy();
 	st_switches();
 	st_storms();

@@ -263,7 +263,28 @@ st_probe:
 	mov	$0xc0000082, %edi
 	mov	$0xc0000082, %ecx
 	int	$PVM_INT_CALL
-1:
+1:	cmp	$41, %esi
+	jne	1f
+	wrgsbase %rdi				/* what is left of it after an exit that the kernel has no part in */
+	xor	%eax, %eax
+	cpuid
+	rdgsbase %rax
+	xor	%edi, %edi
+	wrgsbase %rdi
+	jmp	9f
+1:	cmp	$42, %esi
+	jne	8f
+	pushfq					/* the same for NT */
+	orq	$0x4000, (%rsp)
+	popfq
+	xor	%eax, %eax
+	cpuid
+	pushfq
+	mov	(%rsp), %rax
+	andq	$~0x4000, (%rsp)
+	popfq
+	and	$0x4000, %eax
+	jmp	9f
 8:	xor	%eax, %eax
 9:	pushfq
 	andq	$~0x40500, (%rsp)
