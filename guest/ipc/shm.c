@@ -94,6 +94,18 @@ static void segment_put(struct shm *s)
 	segment_drop(s, true);
 }
 
+static u64 segment_leaving(struct shm *s)
+{
+	struct segment *g = s->owner;
+	struct ipc_ids *ids = g->obj.ids;
+	u64 n;
+
+	mutex_lock(&ids->lock);
+	n = g->obj.mode & SHM_DEST ? segment_attached(g) : 0;
+	mutex_unlock(&ids->lock);
+	return n;
+}
+
 static s64 segment_create(s32 key, u64 size, int flags)
 {
 	u64 pages = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT;
@@ -127,6 +139,7 @@ static s64 segment_create(s32 key, u64 size, int flags)
 	}
 	g->shm->owner = g;
 	g->shm->put = segment_put;
+	g->shm->leaving = segment_leaving;
 	str_format(g->shm->name, sizeof(g->shm->name), "/SYSV%08x (deleted)", (u32)key);
 	ipc_ns_current()->shm_pages += pages;
 	return id;

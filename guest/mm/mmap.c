@@ -287,6 +287,15 @@ static int map_same_object(struct map_request *r, uaddr_t start, uaddr_t end)
 	return at >= end ? 0 : -EINVAL;
 }
 
+/* A segment that was removed does not outlive its last attachment's going, not even if that is to be made again: true, and it is gone. */
+static bool remap_too_late(struct map_request *r)
+{
+	if (!r->shm || !r->shm->leaving || !r->shm->leaving(r->shm))
+		return false;
+	(void)as_munmap(r->as, r->hint, r->len);
+	return r->shm->leaving(r->shm) == 1; /* our own reference */
+}
+
 s64 as_remap_pages(struct as *as, uaddr_t start, u64 size, u64 pgoff)
 {
 	struct map_request r = { .as = as, .pgoff = pgoff };
@@ -303,7 +312,7 @@ s64 as_remap_pages(struct as *as, uaddr_t start, u64 size, u64 pgoff)
 	ret = map_same_object(&r, start, end);
 	if (ret)
 		return ret;
-	ret = map_run(&r);
+	ret = remap_too_late(&r) ? -EINVAL : map_run(&r);
 	if (r.file)
 		file_put(r.file);
 	if (r.shm)

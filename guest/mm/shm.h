@@ -11,6 +11,8 @@ struct shm {
 	struct mapping mapping;
 	/* Of System V segments: drops a reference in place of shm_put, which counts attachments. */
 	void (*put)(struct shm *s);
+	/* Of those that go with their last attachment, since they were removed: how many attachments there are; 0 for others. NULL: not of System V. */
+	u64 (*leaving)(struct shm *s);
 	void *owner;
 	char name[24]; /* in /proc/PID/maps, when not empty */
 };

@@ -237,6 +237,30 @@ static void test_shm(void)
 	ok(fails(shmget(IPC_PRIVATE, 0, 0600), EINVAL), "no bytes: EINVAL");
 }
 
+static int remap(const void *at, unsigned long len)
+{
+	return (int)syscall(SYS_remap_file_pages, at, len, 0, 0, 0);
+}
+
+/* remap_file_pages takes an attachment away before it makes it anew. */
+static void test_shm_remap(void)
+{
+	int id = shmget(IPC_PRIVATE, 2 * PAGE, 0600);
+	char *p = shmat(id, NULL, 0), *q = shmat(id, NULL, 0);
+	unsigned char there[2];
+	struct shmid_ds ds;
+
+	p[0] = 3;
+	ok(!remap(p, 2 * PAGE) && p[0] == 3, "a segment is mapped anew");
+	shmctl(id, IPC_RMID, NULL);
+	ok(!remap(p, 2 * PAGE) && p[0] == 3,
+		"a removed one, as long as there is another attachment");
+	ok(!shmdt(q) && !remap(p, PAGE) && p[0] == 3, "or a part of this one");
+	ok(remap(p, 2 * PAGE) == -1 && errno == EINVAL, "not when none is left: EINVAL");
+	ok(mincore(p, PAGE, there) == -1 && errno == ENOMEM, "then it is gone");
+	ok(fails(shmctl(id, IPC_STAT, &ds), EINVAL), "and the segment with it");
+}
+
 static void test_proc(void)
 {
 	char line[256] = "";
@@ -267,6 +291,7 @@ int main(void)
 	test_msg();
 	test_msg_sleep();
 	test_shm();
+	test_shm_remap();
 	test_proc();
 	return tap_end();
 }
