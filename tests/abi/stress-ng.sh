@@ -3,7 +3,8 @@
 # Debian's stress-ng, one stressor after the other, natively and then inside of one container: `make check-abi STRESS_NG_SECONDS=10`.
 # Fails when one makes the sandbox end or hang, ends otherwise than natively, or leaves processes or memory of the guest behind.
 #
-# STRESS_NG_SECONDS    how long each stressor runs
+# STRESS_NG_SECONDS    how long each stressor runs inside
+# STRESS_NG_NATIVELY   how long natively, where a second shows which stressors run at all (the same)
 # STRESS_NG_STRESSORS  only those whose name matches this extended regular expression
 # STRESS_NG_CLASSES    classes of stress-ng (cpu vm memory pipe scheduler filesystem interrupt; its signal stressors are of class interrupt)
 # STRESS_NG_NATIVE     results of another run's native part (stress-ng.native.log) instead of a new one
@@ -42,7 +43,8 @@ SH
 if [ -n "${STRESS_NG_NATIVE:-}" ]; then
 	cp "$STRESS_NG_NATIVE" "$out/stress-ng.native.log"
 else
-	native 86400 bash /suite/loop "$seconds" 'cpu-online|softlockup|resources|full|bigheap|oom-pipe|clock|binderfs|loadavg' 1 >"$out/stress-ng.native.log" 2>&1
+	native 86400 bash /suite/loop "${STRESS_NG_NATIVELY:-$seconds}" 'cpu-online|softlockup|resources|full|bigheap|oom-pipe|clock|binderfs|loadavg' 1 \
+		>"$out/stress-ng.native.log" 2>&1
 fi
 looped $((seconds * 4 + 120)) "$total" "$out/stress-ng.inside.log" bash /suite/loop "$seconds" -
 compare stress-ng
