@@ -323,7 +323,8 @@ void dentry_delete(struct dentry *d)
 		inode_put(inode);
 }
 
-void dentry_prime(struct dentry *parent, const char *name, size_t len, struct inode *inode)
+void dentry_prime(
+	struct dentry *parent, const char *name, size_t len, struct inode *inode, void *priv)
 {
 	struct dentry *d = dentry_cached(parent, name, len);
 
@@ -331,11 +332,14 @@ void dentry_prime(struct dentry *parent, const char *name, size_t len, struct in
 		d = dentry_alloc(parent->sb, parent, name, len);
 		if (d) {
 			d->inode = inode;
+			d->priv = priv;
 			dcache_insert(d);
 			dentry_put(d);
 			return;
 		}
 	} else {
+		if (atomic_load(&d->inode) == inode)
+			atomic_store(&d->priv, priv);
 		dentry_put(d);
 	}
 	inode_put(inode);

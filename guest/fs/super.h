@@ -49,8 +49,12 @@ s64 file_llseek_generic(struct file *f, s64 off, int whence, u64 end);
 
 /* Dentries: a child by name if it is cached, with a reference, or NULL. */
 struct dentry *dentry_cached(struct dentry *parent, const char *name, size_t len);
-/* A positive child that was found by other means (readdirplus): hashes it unless the name is cached already. Consumes inode. dir->lock held. */
-void dentry_prime(struct dentry *parent, const char *name, size_t len, struct inode *inode);
+/*
+ * A positive child that was found by other means (readdirplus): hashes it unless the name is cached already. Consumes inode. dir->lock held. priv: what
+ * its file system keeps with the name, also where it was cached with this inode.
+ */
+void dentry_prime(
+	struct dentry *parent, const char *name, size_t len, struct inode *inode, void *priv);
 void dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 /* Forget a name (invalidated by a server): later walks look it up again. */

@@ -695,6 +695,25 @@ START_TEST(test_shared_sees_changes)
 }
 END_TEST
 
+/* Each open asks about the file that it found: that must not keep the name alive. */
+START_TEST(test_shared_sees_another_file_in_the_place_of_one)
+{
+	host_write("f", "old");
+	ck_assert_str_eq(get_text("f"), "old");
+	host_write("f.new", "new");
+	host_rename("f.new", "f");
+	for (int i = 0; i < 8; i++) {
+		fake_now += HOSTFS_VALID_NS / 4;
+		get_text("f");
+	}
+	ck_assert_str_eq(get_text("f"), "new");
+	host_write("f.new", "newer");
+	host_rename("f.new", "f");
+	fake_now += HOSTFS_VALID_NS + 1;
+	ck_assert_str_eq(get_text("f"), "newer");
+}
+END_TEST
+
 START_TEST(test_shared_caches_for_a_second)
 {
 	host_write("f", "x");
@@ -806,6 +825,7 @@ int main(void)
 	tcase_add_test(t, test_full_server_table);
 	t = tcase(s, "shared", setup_shared);
 	tcase_add_test(t, test_shared_sees_changes);
+	tcase_add_test(t, test_shared_sees_another_file_in_the_place_of_one);
 	tcase_add_test(t, test_shared_caches_for_a_second);
 	tcase_add_test(t, test_shared_writes_at_close);
 	sr = srunner_create(s);

@@ -180,6 +180,12 @@ static const char *host_path(const char *path)
 	return fc_path("tree/%s", path);
 }
 
+void host_rename(const char *from, const char *to)
+{
+	if (rename(host_path(from), host_path(to)) < 0)
+		abort();
+}
+
 void host_write(const char *path, const char *text)
 {
 	fc_host_file(host_path(path), text);

@@ -39,6 +39,7 @@ long host_mtime(const char *path);
 void host_mkdir(const char *path);
 void host_symlink(const char *target, const char *path);
 void host_unlink(const char *path);
+void host_rename(const char *from, const char *to);
 /* n empty files PREFIX0.. */
 void host_many(const char *prefix, unsigned int n);
 

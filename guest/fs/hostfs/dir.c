@@ -33,19 +33,19 @@ static void req_name(struct hostfs_req *r, const struct dentry *d)
 /* ---- looking up */
 
 /* The dentry remembers when its name was confirmed, for shared mounts. */
+static void *dentry_stamp_now(void)
+{
+	return (void *)clock_monotonic();
+}
+
 static void dentry_stamp(struct dentry *d)
 {
-	u64 now = clock_monotonic();
-
-	memcpy(&d->priv, &now, sizeof(d->priv));
+	atomic_store(&d->priv, dentry_stamp_now());
 }
 
 static u64 dentry_stamped(const struct dentry *d)
 {
-	u64 t;
-
-	memcpy(&t, &d->priv, sizeof(t));
-	return t;
+	return (u64)atomic_load(&d->priv);
 }
 
 /* 0 with *out (NULL: no such name), or -errno. */
@@ -84,12 +84,11 @@ static int hostfs_lookup(struct inode *dir, struct dentry *d)
 static bool hostfs_revalidate(struct dentry *d)
 {
 	struct inode *inode = atomic_load(&d->inode), *now_there;
-	u64 seen;
 
 	if (!inode)
 		return false;
-	seen = MAX(dentry_stamped(d), hostfs_node(inode)->fetched);
-	if (clock_monotonic() - seen < HOSTFS_VALID_NS)
+	/* That the inode was asked about since says nothing about its name: every open does that. */
+	if (clock_monotonic() - dentry_stamped(d) < HOSTFS_VALID_NS)
 		return true;
 	if (dir_ask(atomic_load(&d->parent->inode), d, &now_there) || !now_there)
 		return false;
@@ -394,7 +393,8 @@ static void dirbuf_prime(struct file *f, struct hostfs_dirbuf *b)
 		if (!p->entry_out.nodeid ||
 			hostfs_iget(hostfs_super(f->inode->sb), &p->entry_out, &inode))
 			continue;
-		dentry_prime(f->path.dentry, p->dirent.name, p->dirent.namelen, inode);
+		dentry_prime(f->path.dentry, p->dirent.name, p->dirent.namelen, inode,
+			dentry_stamp_now());
 	}
 	mutex_unlock(&n->dir_lock);
 }
