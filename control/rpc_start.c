@@ -10,6 +10,8 @@
 #include "control/cgroup.h"
 #include "control/rpc_mounts.h"
 
+#define START_ROOT_CACHE "io.casemate.root-cache"
+
 static const struct {
 	const char *name;
 	uint32_t resource;
@@ -152,10 +154,11 @@ static void start_count_cgroup(void *arg, const char *file, const char *value)
 	++*(uint32_t *)arg;
 }
 
-static void start_add_fixed(
-	struct cm_buf *b, const struct cm_spec *spec, const struct cm_rpc_start_options *o)
+static void start_add_fixed(struct cm_buf *b, const struct cm_spec *spec,
+	const struct cm_rpc_start_options *o, uint32_t flags)
 {
 	struct cm_rpc_start s = {
+		.flags = flags,
 		.container = o->container,
 		.uid = spec->uid,
 		.gid = spec->gid,
@@ -232,15 +235,35 @@ static void start_add_env(
 	}
 }
 
+/* The annotation of a root directory that others change: 0 with its flag added, or -EINVAL. */
+static int start_root_cache(
+	const struct cm_spec *spec, const struct cm_rpc_start_options *o, struct cm_err *err)
+{
+	const char *cache = json_string_value(json_object_get(spec->annotations, START_ROOT_CACHE));
+
+	if (!cache || strcmp(cache, "exclusive") == 0)
+		return 0;
+	if (strcmp(cache, "shared") != 0)
+		return cm_err_set(err, 0,
+			"annotations." START_ROOT_CACHE ": '%s' is neither exclusive nor shared",
+			cache);
+	if (o->overlay)
+		return cm_err_set(err, 0,
+			"annotations." START_ROOT_CACHE
+			": what is below an overlay cannot be shared");
+	return CM_RPC_START_CHANGES;
+}
+
 int cm_rpc_start_build(struct cm_buf *b, const struct cm_spec *spec,
 	const struct cm_rpc_start_options *o, struct cm_err *err)
 {
 	const char *name;
 	json_t *value;
+	int cache = start_root_cache(spec, o, err);
 
-	if (start_check_counts(spec, o, err) < 0)
+	if (cache < 0 || start_check_counts(spec, o, err) < 0)
 		return -err->code;
-	start_add_fixed(b, spec, o);
+	start_add_fixed(b, spec, o, (uint32_t)cache);
 	if (start_add_rlimits(b, spec, err) < 0 || cm_rpc_add_mounts(b, spec, o->volumes, err) < 0)
 		return -err->code;
 	cm_buf_add(b, o->fds, o->nfds * sizeof(*o->fds));

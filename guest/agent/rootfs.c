@@ -79,7 +79,8 @@ static int rootfs_mount_root(const struct rpc_start *s, struct mount_ns *ns)
 	if (s->fixed.flags & CM_RPC_START_OVERLAY)
 		return rootfs_mount_overlay(s, ns);
 	return vfs_mount(ns, "virtiofs", s->rootfs_tag, NULL,
-		s->fixed.flags & CM_RPC_START_READONLY ? MS_RDONLY : 0, "exclusive");
+		s->fixed.flags & CM_RPC_START_READONLY ? MS_RDONLY : 0,
+		s->fixed.flags & CM_RPC_START_CHANGES ? "shared" : "exclusive");
 }
 
 /* mkdir -p below root: what is missing appears with mode 0755. */

@@ -10,7 +10,8 @@
 #define RPC_CAPS_ALL ((1UL << 41) - 1) /* CAP_CHECKPOINT_RESTORE is the last */
 #define RPC_FLAGS \
 	(CM_RPC_START_OVERLAY | CM_RPC_START_READONLY | CM_RPC_START_NO_NEW_PRIVS | \
-		CM_RPC_START_TTY | CM_RPC_START_HOLD | CM_RPC_START_SHARED | CM_RPC_START_NO_HOME)
+		CM_RPC_START_TTY | CM_RPC_START_HOLD | CM_RPC_START_SHARED | \
+		CM_RPC_START_NO_HOME | CM_RPC_START_CHANGES)
 #define RPC_EXEC_FLAGS (CM_RPC_START_NO_NEW_PRIVS | CM_RPC_START_TTY)
 
 int rpc_check_header(const struct cm_rpc_hdr *h)
@@ -97,6 +98,10 @@ static int rpc_check_fixed(const struct cm_rpc_start *s)
 	if ((s->flags & CM_RPC_START_SHARED) &&
 		(s->container == 1 || s->nmounts || s->nmasked || s->nreadonly || s->ndevices ||
 			(s->flags & (CM_RPC_START_OVERLAY | CM_RPC_START_READONLY))))
+		return -EINVAL;
+	/* Nor do others change it below an overlay. */
+	if ((s->flags & CM_RPC_START_CHANGES) &&
+		(s->flags & (CM_RPC_START_OVERLAY | CM_RPC_START_SHARED)))
 		return -EINVAL;
 	if (!rpc_check_scheduler(s))
 		return -EINVAL;

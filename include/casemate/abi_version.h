@@ -3,6 +3,6 @@
 #ifndef CASEMATE_ABI_VERSION_H
 #define CASEMATE_ABI_VERSION_H
 
-#define CM_ABI_VERSION 12
+#define CM_ABI_VERSION 13
 
 #endif

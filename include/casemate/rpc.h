@@ -7,10 +7,9 @@
  *   CM_RPC_PORT_CONTROL  one connection for the life of the sandbox: frames
  *   CM_RPC_PORT_STREAM   one connection a byte stream: first a struct cm_rpc_stream_hello, then raw bytes; half-close is end of file
  *
- * Frame = struct cm_rpc_hdr + `len` bytes. Little-endian, fixed layouts, natural alignment from the start of the payload.
- * A request has an id of the host's choice (never 0); its reply has the same id and type | CM_RPC_REPLY. `error` is 0, or a positive
- * errno with a struct cm_rpc_error + text as payload. Events (guest to host) have id 0 and no reply. Requests may be
- * sent before the reply of an earlier one arrives (HELLO and START travel together); they are served in order.
+ * Frame = struct cm_rpc_hdr + `len` bytes. Little-endian, fixed layouts, natural alignment from the start of the payload. A request has an id of the host's
+ * choice, not 0; its reply has it too, and type | CM_RPC_REPLY. `error` is 0, or a positive errno with a struct cm_rpc_error + text as payload. Events (guest
+ * to host) have id 0 and no reply. Requests may be sent before earlier replies came (HELLO and START travel together); they are served in order.
  */
 #ifndef CASEMATE_RPC_H
 #define CASEMATE_RPC_H
@@ -102,6 +101,7 @@ struct cm_rpc_error {
 #define CM_RPC_START_HOLD	  0x10u /* find the program, wait for RELEASE before it is executed */
 #define CM_RPC_START_SHARED	  0x20u /* has the root container's mounts */
 #define CM_RPC_START_NO_HOME	  0x40u /* no HOME but that of envp */
+#define CM_RPC_START_CHANGES	  0x80u /* others change the root; not with OVERLAY or SHARED */
 
 #define CM_RPC_ARGS_MAX	   4096u /* argv and envp, each */
 #define CM_RPC_GROUPS_MAX  1024u

@@ -168,6 +168,43 @@ script pwd
 edit "c['root']['readonly'] = True; c['process']['cwd'] = '/made/here'"
 is "$(out)" /made/here "the directory to work in is made, in a read-only root too"
 
+# ---- a root directory that others change
+R=$bundle/rootfs
+for cache in exclusive shared; do
+	rm -rf "$R/looked" "$R/made"
+	mkdir "$R/looked"
+	echo old | tee "$R/looked/read" "$R/looked/stat" >"$R/looked/over"
+	script 'cd /looked; cat absent /made/later; cat read over >/dev/null; stat stat >/dev/null; mkdir /made; echo mine >mine; echo ready; read line
+		while ! { cat absent /made/later read stat over; } >/tmp/seen 2>&1 || ! grep -q new-over /tmp/seen; do [ $((i = i + 1)) -lt 100 ] || break; sleep 0.1; done
+		cat /tmp/seen mine; echo back >back; sleep 0.1'
+	edit "c['annotations'] = {'io.casemate.root-cache': '$cache'}"
+	[ $cache = shared ] || sed -i 's/-lt 100/-lt 15/' "$bundle/config.json"
+	mkfifo "$tmp/go"
+	$cm run -b "$bundle" m <"$tmp/go" >"$tmp/seen" 2>&1 &
+	run=$!
+	exec 9>"$tmp/go"
+	wait_for 10 grep -q ready "$tmp/seen"
+	echo new-absent >"$R/looked/absent"
+	echo new-made >"$R/made/later"
+	echo new-read >"$R/looked/read"
+	echo new-stat >"$R/looked/stat"
+	echo new-over >"$R/looked/over.new"
+	mv "$R/looked/over.new" "$R/looked/over"
+	echo go >&9
+	exec 9>&-
+	wait $run
+	rm "$tmp/go"
+	got="$(sed '1,/ready/d' "$tmp/seen" | grep -c '^new-[a-z]*$') $(tail -n 1 "$tmp/seen") $(cat "$R/looked/mine" "$R/looked/back" | tr '\n' ' ')"
+	case $cache in
+	exclusive) is "${got#*[0-4] }" "mine mine back " "a root directory that is the container's alone: not all of what others change is seen" ;;
+	shared) is "$got" "5 mine mine back " "io.casemate.root-cache=shared: what others change is seen, what it writes is theirs" ;;
+	esac
+done
+edit "c['annotations'] = {'io.casemate.root-cache': 'none'}"
+is "$(out)" "'none' is neither exclusive nor shared" "another word is refused"
+edit "c['annotations'] = {'io.casemate.root-cache': 'shared'}"
+is "$(out --overlay)" "what is below an overlay cannot be shared" "... and so is shared with --overlay"
+
 # ---- file systems of the guest
 script 'df -k /t | tail -n 1; stat -c "%a %u %g" /t; grep -c " /t .*nosuid,nodev,noexec" /proc/mounts; cat /dev/zero >/t/f'
 ln -s busybox "$bundle/rootfs/bin/tail"
