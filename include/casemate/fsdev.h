@@ -40,11 +40,15 @@ struct cm_fsdev_plug {
 #define CM_FSDEV_QUEUES 2
 
 /*
+ * A client of LOOKUP that offers room behind the entry finds a symbolic link's target there, without a NUL, when that is shorter than the room (CM_FSDEV_TARGET
+ * bytes at most): each link on a path would be a request more.
+ *
  * Besides the tree, whose root has FUSE_ROOT_ID, a server may serve volumes: LOOKUP of a decimal number (1 .. CM_FSDEV_VOLUMES) in the
  * node CM_FSDEV_VOLUMES_ID answers with that volume's root, a directory or a file. Nothing else can be done with that node.
  */
 #define CM_FSDEV_VOLUMES    64
 #define CM_FSDEV_VOLUMES_ID 0u
+#define CM_FSDEV_TARGET	    256u
 
 /*
  * Images: regular files that the sandbox process hands to a running server, over the socket that a device may have come by. The struct goes to the server with

@@ -288,6 +288,15 @@ START_TEST(test_symlink_and_readlink)
 		0);
 	ck_assert_uint_eq(fc.payload_len, 12);
 	ck_assert_mem_eq(fc.payload, "/target/path", 12);
+	/* With the entry, where there is room: not one that fills it. */
+	fc_lookup(1, "l");
+	ck_assert_uint_eq(fc.payload_len, sizeof(struct fuse_entry_out) + 12);
+	ck_assert_mem_eq(fc.payload + sizeof(struct fuse_entry_out), "/target/path", 12);
+	memset(big, 'x', CM_FSDEV_TARGET);
+	big[CM_FSDEV_TARGET] = '\0';
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "long", big, NULL, 0), 0);
+	fc_lookup(1, "long");
+	ck_assert_uint_eq(fc.payload_len, sizeof(struct fuse_entry_out));
 	ck_assert_int_eq(fc_call(FUSE_READLINK, 1, NULL, 0, NULL, NULL, NULL, 0), -EINVAL);
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';

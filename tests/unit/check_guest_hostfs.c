@@ -220,6 +220,12 @@ START_TEST(test_mkdir_rename_link_symlink)
 	ck_assert_int_eq(inode_readlink(stat_inode("l"), buf, sizeof(buf)), 1);
 	ck_assert_str_eq(get_text("l"), "A");
 	ck_assert_uint_eq(fake_fs_requests(), 0);
+	/* A link that is found comes with its target. */
+	host_symlink("b", "found");
+	fake_fs_reset_counts();
+	ck_assert_int_eq(inode_readlink(stat_inode("found"), buf, sizeof(buf)), 1);
+	ck_assert_int_eq(buf[0], 'b');
+	ck_assert_uint_eq(fake_fs_requests(), 1);
 }
 END_TEST
 

@@ -65,11 +65,33 @@ static int name_volume(struct fsd_req *rq)
 	return sizeof(struct fuse_entry_out);
 }
 
+/* Behind the entry: the target of a link, if there is room for more than it. How many bytes. */
+static int name_target(struct fsd_req *rq, const struct fsd_node *n)
+{
+	size_t at = sizeof(struct fuse_entry_out);
+	size_t room = rq->out_room > at ? rq->out_room - at : 0;
+	ssize_t len;
+
+	if (n->type != S_IFLNK || !room)
+		return 0;
+	room = room < CM_FSDEV_TARGET ? room : CM_FSDEV_TARGET;
+	len = readlinkat(n->fd, "", (char *)rq->e->reply + at, room);
+	return len > 0 && (size_t)len < room ? (int)len : 0;
+}
+
 int fsd_op_lookup(struct fsd_req *rq)
 {
+	struct fsd_node *n;
+	struct statx stx;
+	int r;
+
 	if (!rq->node)
 		return rq->h.nodeid == CM_FSDEV_VOLUMES_ID ? name_volume(rq) : -ESTALE;
-	return name_reply(rq, rq->str[0]);
+	r = fsd_node_lookup(rq->e, rq->node, rq->str[0], &n, &stx);
+	if (r < 0)
+		return r;
+	fsd_fill_entry(rq->e, (void *)rq->e->reply, n, &stx);
+	return (int)sizeof(struct fuse_entry_out) + name_target(rq, n);
 }
 
 /* #syscalls:fsd mkdirat */

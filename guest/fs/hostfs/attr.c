@@ -243,10 +243,19 @@ int hostfs_removexattr(struct inode *inode, const char *name)
 
 /* ---- symbolic links: a target never changes, so it is asked once */
 
+void hostfs_set_target(struct hostfs_node *n, const char *target)
+{
+	char *copy = atomic_load(&n->target) ? NULL : kstrdup(target), *old = NULL;
+
+	/* Without memory the next reader asks again. */
+	if (copy && !atomic_cas(&n->target, &old, copy))
+		kfree(copy);
+}
+
 static s64 hostfs_readlink(struct inode *inode, char *buf, size_t size)
 {
 	struct hostfs_node *n = hostfs_node(inode);
-	char *target = atomic_load(&n->target), *old = NULL;
+	char *target = atomic_load(&n->target);
 	size_t len;
 
 	if (!target) {
@@ -260,13 +269,8 @@ static s64 hostfs_readlink(struct inode *inode, char *buf, size_t size)
 		r.out_size = PATH_MAX_LEN;
 		err = hostfs_call(hostfs_super(inode->sb)->conn, &r);
 		target[err ? 0 : r.out_len] = 0;
-		if (!err) {
-			char *copy = kstrdup(target);
-
-			/* Without memory the next reader asks again. */
-			if (copy && !atomic_cas(&n->target, &old, copy))
-				kfree(copy);
-		}
+		if (!err)
+			hostfs_set_target(n, target);
 		len = strlen(target);
 		memcpy(buf, target, MIN(len, size));
 		kfree(target);

@@ -51,17 +51,14 @@ static u64 dentry_stamped(const struct dentry *d)
 /* 0 with *out (NULL: no such name), or -errno. */
 static int dir_ask(struct inode *dir, const struct dentry *d, struct inode **out)
 {
-	struct fuse_entry_out e;
 	struct hostfs_req r;
 	int err;
 
 	*out = NULL;
 	req_init(&r, FUSE_LOOKUP, dir);
 	req_name(&r, d);
-	err = hostfs_call_entry(dir_super(dir), &r, &e);
-	if (err)
-		return err == -ENOENT ? 0 : err;
-	return hostfs_iget(dir_super(dir), &e, out);
+	err = hostfs_call_lookup(dir_super(dir), &r, out);
+	return err == -ENOENT ? 0 : err;
 }
 
 static int hostfs_lookup(struct inode *dir, struct dentry *d)

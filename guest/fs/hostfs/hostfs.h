@@ -86,6 +86,10 @@ void hostfs_set_attr(struct inode *inode, const struct fuse_attr *a, bool locked
 /* ---- request helpers, node.c */
 /* hostfs_call; when the server's table is full, cached names are dropped and it is tried again. */
 int hostfs_call_entry(struct hostfs_super *hs, struct hostfs_req *r, struct fuse_entry_out *e);
+/* The same for LOOKUP: the inode, with a reference, and what a link points to is remembered. */
+int hostfs_call_lookup(struct hostfs_super *hs, struct hostfs_req *r, struct inode **out);
+/* Remember the target of a symbolic link. */
+void hostfs_set_target(struct hostfs_node *n, const char *target);
 /* GETATTR and hostfs_set_attr. 0 or -errno. */
 int hostfs_refresh(struct inode *inode, bool locked);
 /* SETATTR; the reply's attributes in *out. */

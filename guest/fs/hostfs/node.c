@@ -5,6 +5,8 @@
  */
 #include "fs/hostfs/hostfs.h"
 
+#include <casemate/fsdev.h>
+
 #include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
@@ -317,12 +319,12 @@ void hostfs_evict(struct inode *inode)
 
 /* ---- requests */
 
-int hostfs_call_entry(struct hostfs_super *hs, struct hostfs_req *r, struct fuse_entry_out *e)
+/* With the reply's room set. The reply has the entry at least. */
+static int node_call_entry(struct hostfs_super *hs, struct hostfs_req *r)
 {
+	const struct fuse_entry_out *e = r->out;
 	int err = -ENFILE;
 
-	r->out = e;
-	r->out_size = sizeof(*e);
 	for (u32 i = 0; i < HOSTFS_TRIES && err == -ENFILE; i++) {
 		if (i) {
 			dcache_shrink(HOSTFS_SHRINK);
@@ -332,7 +334,35 @@ int hostfs_call_entry(struct hostfs_super *hs, struct hostfs_req *r, struct fuse
 	}
 	if (err)
 		return err;
-	return r->out_len == sizeof(*e) && e->nodeid ? 0 : -EIO;
+	return r->out_len >= sizeof(*e) && e->nodeid ? 0 : -EIO;
+}
+
+int hostfs_call_entry(struct hostfs_super *hs, struct hostfs_req *r, struct fuse_entry_out *e)
+{
+	r->out = e;
+	r->out_size = sizeof(*e);
+	return node_call_entry(hs, r);
+}
+
+int hostfs_call_lookup(struct hostfs_super *hs, struct hostfs_req *r, struct inode **out)
+{
+	struct {
+		struct fuse_entry_out e;
+		char target[CM_FSDEV_TARGET];
+	} reply;
+	int err;
+
+	r->out = &reply;
+	r->out_size = sizeof(reply) - 1;
+	err = node_call_entry(hs, r);
+	if (err)
+		return err;
+	err = hostfs_iget(hs, &reply.e, out);
+	if (err || !S_ISLNK((*out)->mode) || r->out_len == sizeof(reply.e))
+		return err;
+	reply.target[r->out_len - sizeof(reply.e)] = '\0';
+	hostfs_set_target(hostfs_node(*out), reply.target);
+	return 0;
 }
 
 int hostfs_refresh(struct inode *inode, bool locked)
