@@ -104,12 +104,20 @@ static int set_peer(struct unix_sock *u, struct unix_sock *peer, const struct sc
 	return r;
 }
 
+static void set_file(struct unix_sock *u, struct file *f)
+{
+	spin_lock(&u->lock);
+	u->ino = f->inode->ino;
+	u->file = f;
+	spin_unlock(&u->lock);
+}
+
 static int unix_pair(struct socket *sa, struct socket *sb)
 {
 	struct unix_sock *a = unix_of(sa), *b = unix_of(sb);
 
-	a->ino = sa->file->inode->ino;
-	b->ino = sb->file->inode->ino;
+	set_file(a, sa->file);
+	set_file(b, sb->file);
 	set_peer(a, b, &b->cred);
 	set_peer(b, a, &a->cred);
 	return 0;
@@ -233,7 +241,7 @@ static int unix_connect(struct socket *s, const struct sock_addr *addr)
 
 	if (addr->len < sizeof(addr->family))
 		return -EINVAL;
-	u->ino = s->file->inode->ino;
+	set_file(u, s->file);
 	return u->type == SOCK_DGRAM ? connect_dgram(u, addr) : connect_stream(s, addr);
 }
 
@@ -303,7 +311,7 @@ static int unix_accept(struct socket *s, struct socket *fresh, bool nonblock)
 	waitq_wake_one(&l->space);
 	unix_put(fresh->impl);
 	fresh->impl = end;
-	end->ino = fresh->file->inode->ino;
+	set_file(end, fresh->file);
 	return 0;
 }
 
@@ -341,6 +349,7 @@ static void unix_close(struct unix_sock *u)
 	list_splice_tail(&msgs, &u->queue);
 	list_splice_tail(&pending, &u->pending);
 	u->queued = u->nqueued = u->npending = 0;
+	u->oob = NULL;
 	spin_unlock(&u->lock);
 	reset = !list_empty(&msgs);
 	waitq_wake_all(&u->space);
@@ -361,7 +370,12 @@ static void unix_close(struct unix_sock *u)
 
 static void unix_release(struct socket *s)
 {
-	unix_close(unix_of(s));
+	struct unix_sock *u = unix_of(s);
+
+	spin_lock(&u->lock);
+	u->file = NULL;
+	spin_unlock(&u->lock);
+	unix_close(u);
 }
 
 static int unix_shutdown(struct socket *s, int how)
@@ -417,6 +431,8 @@ static u32 poll_own(struct unix_sock *u)
 		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (u->peer_gone || (u->read_shut && u->write_shut))
 		ev |= POLLHUP;
+	if (u->oob)
+		ev |= POLLPRI;
 	if (u->peer_reset)
 		ev |= POLLERR;
 	if (u->type != SOCK_DGRAM && u->state == UNIX_FREE)
@@ -535,6 +551,7 @@ static const struct sock_ops unix_ops = {
 	.poll = unix_poll,
 	.inq = unix_inq,
 	.outq = unix_outq,
+	.atmark = unix_atmark,
 	.peercred = unix_peercred,
 	.take_error = unix_take_error,
 	.listening = unix_listening,

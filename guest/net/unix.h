@@ -44,10 +44,12 @@ struct unix_sock {
 	u32 type, net; /* constant; number of the network namespace */
 	struct list_head all; /* every socket; lock: unix_all_lock */
 	u64 ino; /* of the socket's file, 0 = none yet */
+	struct file *file; /* not counted; NULL = none yet, or it is going */
 	u32 state; /* enum unix_state */
 	struct unix_sock *peer; /* reference */
 	struct unix_name *name; /* reference */
 	struct list_head queue; /* struct unix_msg */
+	struct unix_msg *oob; /* on it: the urgent byte; NULL = none, or it was read */
 	u64 queued; /* bytes on it */
 	u32 nqueued;
 	bool read_shut, write_shut;
@@ -92,6 +94,19 @@ void unix_name_put(struct unix_name *n);
 /* unix_msg.c */
 s64 unix_send(struct socket *s, struct sock_msg *m);
 s64 unix_recv(struct socket *s, struct sock_msg *m);
+
+/* unix_oob.c */
+/* The message that a read of a stream goes on with, which has `copied` something. NULL: none, or not before another call. read_lock held. */
+struct unix_msg *unix_stream_head(struct socket *s, bool copied, bool peek);
+/* Is there anything for a read that begins? What it would drop is nothing. */
+bool unix_stream_more(struct socket *s);
+/* `to` got an urgent byte: SIGURG to the owner of its file. */
+void unix_oob_tell(struct unix_sock *to);
+/* recv with MSG_OOB: 1 or -errno. */
+s64 unix_oob_recv(struct socket *s, struct sock_msg *m);
+bool unix_atmark(struct socket *s); /* SIOCATMARK */
+
+/* unix_msg.c */
 /* A reset by the peer, told once: ECONNRESET or 0. */
 int unix_take_error(struct socket *s);
 /* Would poll say POLLOUT for s, whose messages go to `to`? */

@@ -108,7 +108,7 @@ static int wait_room(struct socket *s, struct unix_sock *to, u32 len, u32 flags)
 }
 
 /* Consumes msg on success. */
-static int msg_queue(struct unix_sock *to, struct unix_msg *msg)
+static int msg_queue(struct unix_sock *to, struct unix_msg *msg, bool urgent)
 {
 	int r = 0;
 
@@ -121,15 +121,20 @@ static int msg_queue(struct unix_sock *to, struct unix_msg *msg)
 		list_add_tail(&to->queue, &msg->link);
 		to->queued += msg->len;
 		to->nqueued++;
+		if (urgent)
+			to->oob = msg;
 	}
 	spin_unlock(&to->lock);
+	if (!r && urgent)
+		unix_oob_tell(to);
 	if (!r)
-		waitq_wake(&to->wq, 1, POLLIN | POLLRDNORM | TELL_IN);
+		waitq_wake(&to->wq, 1, POLLIN | POLLRDNORM | (urgent ? POLLPRI : 0) | TELL_IN);
 	return r;
 }
 
-/* One message of len bytes to `to`. Takes over m->scm. Bytes or -errno. */
-static s64 send_one(struct socket *s, struct unix_sock *to, struct sock_msg *m, u32 len)
+/* One message of len bytes to `to`; urgent: its one byte is. Takes over m->scm. Bytes or -errno. */
+static s64 send_one(
+	struct socket *s, struct unix_sock *to, struct sock_msg *m, u32 len, bool urgent)
 {
 	struct unix_sock *u = unix_of(s);
 	struct unix_msg *msg;
@@ -147,7 +152,7 @@ static s64 send_one(struct socket *s, struct unix_sock *to, struct sock_msg *m, 
 		unix_name_get(u->name);
 		msg->from = u->name;
 	}
-	r = msg_queue(to, msg);
+	r = msg_queue(to, msg, urgent);
 	if (r) {
 		msg_free(msg);
 		return r;
@@ -157,11 +162,17 @@ static s64 send_one(struct socket *s, struct unix_sock *to, struct sock_msg *m, 
 
 static s64 send_stream(struct socket *s, struct unix_sock *to, struct sock_msg *m)
 {
+	bool urgent = m->flags & MSG_OOB;
 	s64 done = 0, r;
 
+	if (urgent && !m->uio->left)
+		return -EOPNOTSUPP;
 	/* What was queued before a failure counts. What a chunk that failed had taken from the caller does not. */
 	while (m->uio->left) {
-		r = send_one(s, to, m, (u32)MIN(m->uio->left, (u64)MIN(CHUNK_MAX, s->sndbuf / 2)));
+		u64 plain = m->uio->left - urgent;
+		u32 len = (u32)MIN(plain, (u64)MIN(CHUNK_MAX, s->sndbuf / 2));
+
+		r = send_one(s, to, m, plain ? len : 1, !plain);
 		if (r < 0)
 			return done ? done : r;
 		done += r;
@@ -191,7 +202,7 @@ s64 unix_send(struct socket *s, struct sock_msg *m)
 	struct unix_sock *u = unix_of(s), *to = NULL;
 	s64 r;
 
-	if (m->flags & MSG_OOB)
+	if ((m->flags & MSG_OOB) && u->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	r = send_target(s, m, &to);
 	if (!r && u->write_shut)
@@ -201,7 +212,7 @@ s64 unix_send(struct socket *s, struct sock_msg *m)
 	else if (!r && m->uio->left > s->sndbuf - 32)
 		r = -EMSGSIZE;
 	else if (!r)
-		r = send_one(s, to, m, (u32)m->uio->left);
+		r = send_one(s, to, m, (u32)m->uio->left, false);
 	if (to)
 		unix_put(to);
 	if (r == -EPIPE && u->type == SOCK_STREAM && !(m->flags & MSG_NOSIGNAL))
@@ -300,12 +311,12 @@ static bool may_join(struct socket *s, const struct unix_msg *msg, const struct 
 static s64 recv_stream_queued(struct socket *s, struct sock_msg *m, u64 already)
 {
 	struct unix_sock *u = unix_of(s);
-	bool peek = m->flags & MSG_PEEK, end;
+	bool peek = m->flags & MSG_PEEK;
 	u64 done = 0;
 	struct unix_msg *msg;
 	int err;
 
-	while (m->uio->left && (msg = queue_head(u, &end))) {
+	while (m->uio->left && (msg = unix_stream_head(s, already || done, peek))) {
 		size_t want = MIN(m->uio->left, (u64)(msg->len - msg->off)), n;
 
 		if ((already || done) && !may_join(s, msg, m))
@@ -324,6 +335,13 @@ static s64 recv_stream_queued(struct socket *s, struct sock_msg *m, u64 already)
 			break;
 	}
 	return (s64)done;
+}
+
+static bool stream_ready(struct socket *s)
+{
+	struct unix_sock *u = unix_of(s);
+
+	return unix_stream_more(s) || READ_ONCE(u->read_shut) || READ_ONCE(u->peer_gone);
 }
 
 static s64 recv_stream(struct socket *s, struct sock_msg *m)
@@ -348,7 +366,8 @@ static s64 recv_stream(struct socket *s, struct sock_msg *m)
 		if (queue_head(u, &end)) {
 			if (total)
 				return (s64)total;
-			continue;
+			if (unix_stream_more(s))
+				continue;
 		}
 		if (end)
 			return total ? (s64)total : -unix_take_error(s);
@@ -356,7 +375,7 @@ static s64 recv_stream(struct socket *s, struct sock_msg *m)
 			return -EINVAL;
 		if (socket_nonblock(s, m->flags))
 			return total ? (s64)total : -EAGAIN;
-		err = wait_event_intr_deadline(&u->wq, queue_ready(u), deadline);
+		err = wait_event_intr_deadline(&u->wq, stream_ready(s), deadline);
 		if (err)
 			return total ? (s64)total : err == -ETIMEDOUT ? -EAGAIN : err;
 	}
@@ -431,6 +450,6 @@ static s64 recv_packet(struct socket *s, struct sock_msg *m)
 s64 unix_recv(struct socket *s, struct sock_msg *m)
 {
 	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
+		return unix_oob_recv(s, m);
 	return unix_of(s)->type == SOCK_STREAM ? recv_stream(s, m) : recv_packet(s, m);
 }
