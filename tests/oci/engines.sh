@@ -76,8 +76,9 @@ edit "c['process']['terminal'] = True"
 python3 - "$tmp/console" <<'P' >"$tmp/console.out" &
 import array, os, socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.bind(sys.argv[1])
+s.bind(sys.argv[1] + ".new")
 s.listen()
+os.rename(sys.argv[1] + ".new", sys.argv[1]) # who sees it can connect
 c, _ = s.accept()
 _, anc, _, _ = c.recvmsg(4096, socket.CMSG_SPACE(4))
 print(os.isatty(array.array("i", anc[0][2])[0]), flush=True)
