@@ -228,6 +228,48 @@ static int op_breakpoint(void *t, enum rsp_break kind, uint64_t addr, uint64_t l
 
 /* ---- running */
 
+/*
+ * Two vCPUs can stop at once, and the events come one after the other: a step may be cut short by the stop of another thread, have been made already and
+ * be told after it. Nobody waits for it then; it must not reach the program, which would die of it.
+ */
+static void step_leave(struct gdb_task *st, uint64_t thread)
+{
+	unsigned i;
+
+	for (i = 0; i < GDB_LEFT - 1 && st->left[i] && st->left[i] != thread; i++)
+		;
+	st->left[i] = thread;
+}
+
+static bool step_take(struct gdb_task *st, uint64_t thread)
+{
+	unsigned i;
+
+	for (i = 0; i < GDB_LEFT && st->left[i] != thread; i++)
+		;
+	if (!thread || i == GDB_LEFT)
+		return false;
+	memmove(&st->left[i], &st->left[i + 1], (GDB_LEFT - 1 - i) * sizeof(st->left[0]));
+	st->left[GDB_LEFT - 1] = 0;
+	return true;
+}
+
+/* Told twice, without an instruction between: pvm's hypervisor does that when another vCPU stops at the time of the step. */
+static bool step_again(const struct gdb_task *st, uint64_t thread)
+{
+	return thread && st->stepped == thread && st->stepped_pc == st->g->m.stop.pc;
+}
+
+/* Nobody is on the way over a breakpoint any more; whether it was passed shows later. */
+static void over_leave(struct gdb_task *st)
+{
+	if (!st->over)
+		return;
+	machine_break_restore(&st->g->m);
+	step_leave(st, st->over);
+	st->over = 0;
+}
+
 /* Go on as gdb wanted, with its step if there is one. */
 static int task_go(struct gdb_task *st)
 {
@@ -237,6 +279,9 @@ static int task_go(struct gdb_task *st)
 	uint32_t cpu;
 	int r;
 
+	/* Who is on the way over a breakpoint is alone, on the vCPU where it was. */
+	if (st->over && m->only != GDB_NO_CPU)
+		return machine_resume(m, m->only, m->only);
 	if (!k)
 		return machine_resume(m, GDB_NO_CPU, GDB_NO_CPU);
 	cpu = task_cpu(st, k, &user);
@@ -262,6 +307,11 @@ static int op_resume(void *t, const struct rsp_resume *how)
 
 static void task_stopped(struct gdb_task *st, struct rsp_stop *stop)
 {
+	const struct gdb_thread *k = st->how.step ? task_find(st, st->how.step) : NULL;
+
+	if (k)
+		step_leave(st, k->thread);
+	over_leave(st);
 	if (!op_alive(st, stop->thread))
 		stop->thread = (uint32_t)st->task[0].tid;
 	st->running = false;
@@ -291,8 +341,7 @@ static void op_interrupt(void *t)
 	/* With a stop event at hand that will be told instead. */
 	if (st->g->m.event || task_pause(st) < 0 || st->g->m.event)
 		return;
-	machine_break_restore(&st->g->m);
-	st->over = false;
+	over_leave(st);
 	if (task_check(st) < 0)
 		rsp_exited(&st->g->rsp, 0);
 	else
@@ -319,16 +368,19 @@ static int op_idle(void *t)
 /* ---- stops */
 
 /* Let the task on that vCPU over the breakpoint, alone. */
-static int event_step_over(struct gdb_task *st, uint64_t gpa)
+static int event_step_over(struct gdb_task *st, uint64_t thread, uint64_t gpa)
 {
-	int r = machine_break_lift(&st->g->m, gpa);
+	int r;
 
-	st->over = true;
+	over_leave(st);
+	r = machine_break_lift(&st->g->m, gpa);
+	st->over = thread;
 	return r < 0 ? r : machine_resume(&st->g->m, st->g->m.stop.cpu, st->g->m.stop.cpu);
 }
 
 /* A vCPU ran into an int3. */
-static int event_break(struct gdb_task *st, const struct gdb_thread *k, uint64_t root, bool ours)
+static int event_break(
+	struct gdb_task *st, const struct gdb_thread *k, uint64_t thread, uint64_t root, bool ours)
 {
 	struct gdb_machine *m = &st->g->m;
 	struct rsp_stop stop = { .signal = GDB_SIGTRAP, .kind = RSP_BREAK_SOFT };
@@ -345,7 +397,7 @@ static int event_break(struct gdb_task *st, const struct gdb_thread *k, uint64_t
 		return 0;
 	}
 	if (b)
-		return event_step_over(st, p.gpa);
+		return event_step_over(st, thread, p.gpa);
 	/* One of ours that was taken out since, or the program's own. */
 	if (dbg_read_phys(m->d, p.gpa, &byte, 1) < 0 || byte != TASK_INT3)
 		return task_go(st);
@@ -380,30 +432,31 @@ static int event_hw(
 }
 
 /* A step: gdb's, that over a breakpoint, or one that nobody of us asked for. */
-static int event_step(struct gdb_task *st, const struct gdb_thread *k, bool user)
+static int event_step(struct gdb_task *st, const struct gdb_thread *k, uint64_t thread, bool user)
 {
 	struct rsp_stop stop = { .signal = GDB_SIGTRAP, .kind = -1 };
 	bool wanted = st->how.step && k && k->tid == (int)st->how.step;
+	bool over = st->over && st->over == thread;
 
-	if (st->over) {
+	if (over) {
 		machine_break_restore(&st->g->m);
-		st->over = false;
-	} else if (wanted && user) {
-		stop.thread = st->how.step;
-		task_stopped(st, &stop);
-		return 0;
-	} else if (!wanted) {
+		st->over = 0;
+	} else if (!wanted && !step_take(st, thread) && !step_again(st, thread)) {
 		st->g->m.foreign = true;
 	}
-	return task_go(st);
+	st->stepped = thread;
+	st->stepped_pc = st->g->m.stop.pc;
+	if (over || !wanted || !user)
+		return task_go(st);
+	stop.thread = st->how.step;
+	st->how.step = 0;
+	task_stopped(st, &stop);
+	return 0;
 }
 
-/* The task of ours that the vCPU runs, NULL = none. */
-static const struct gdb_thread *event_task(struct gdb_task *st, uint32_t cpu)
+/* The task of ours that this thread is, NULL = none. */
+static const struct gdb_thread *event_task(const struct gdb_task *st, uint64_t thread)
 {
-	struct task_info t;
-	bool has_task;
-	uint64_t thread = tasks_running(st->g->m.guest, cpu, &t, &has_task);
 	unsigned i;
 
 	for (i = 0; thread && i < st->ntasks; i++) {
@@ -420,8 +473,10 @@ static int op_event(void *t)
 	struct rsp_stop stop = { .signal = GDB_SIGABRT, .kind = -1 };
 	const struct gdb_hw *hw = machine_hw_hit(m);
 	const struct gdb_thread *k;
+	struct task_info running;
 	struct kvm_sregs s;
-	bool user;
+	bool user, has_task;
+	uint64_t thread;
 	int r = task_check(st);
 
 	if (r == 0)
@@ -432,13 +487,14 @@ static int op_event(void *t)
 		task_stopped(st, &stop);
 		return 0;
 	}
-	k = event_task(st, m->stop.cpu);
+	thread = tasks_running(m->guest, m->stop.cpu, &running, &has_task);
+	k = event_task(st, thread);
 	user = (s.cs.selector & CS_USER) == CS_USER;
 	if (m->stop.exception == 3)
-		return event_break(st, k, s.cr3, k && user);
+		return event_break(st, k, thread, s.cr3, k && user);
 	if (hw)
 		return event_hw(st, hw, k, k && user);
-	return event_step(st, k, user);
+	return event_step(st, k, thread, user);
 }
 
 /* ---- the rest */

@@ -21,6 +21,8 @@ struct gdb_vma {
 	bool zero; /* readable, private and without a file: what was never touched is zeroes */
 };
 
+#define GDB_LEFT 16 /* unfinished steps that are remembered */
+
 struct gdb_task {
 	struct gdb *g;
 	struct gdb_thread task[GDB_THREADS]; /* of the process, as of the last stop; by tid */
@@ -30,7 +32,9 @@ struct gdb_task {
 	unsigned nvmas;
 	struct rsp_resume how; /* what gdb wants */
 	bool running;
-	bool over; /* a breakpoint is out for the step of somebody else */
+	uint64_t over; /* thread for whose step a breakpoint is out; 0 = none */
+	uint64_t stepped, stepped_pc; /* the thread of the last step, and where it led */
+	uint64_t left[GDB_LEFT]; /* threads whose step was cut short, but may be told yet */
 	uint64_t trap_stubs, ret_from_fork; /* code between which registers are on their way */
 };
 

@@ -43,7 +43,7 @@ config /usr/bin/python3 -c '
 import threading, time
 def other():
     while True:
-        time.sleep(0.2)
+        time.sleep(0.05)
 threading.Thread(target=other, daemon=True).start()
 while True:
     print("x", flush=True)
@@ -165,6 +165,23 @@ has 'hit Breakpoint 1, .*clock_nanosleep' "a breakpoint in libc is hit"
 has '#1 ' "its backtrace"
 has 'r-xp .*libc.so.6' "its mappings"
 has 'detached' "gdb detaches from python"
+wait_for 10 moves p
+ok $? "python goes on"
+
+# Both threads come to the breakpoint at the same time: the step of one is then cut short by the other.
+session "$python" <<END
+$attach p gdb -p 1 -
+break clock_nanosleep
+python
+for i in range(60):
+    for command in ("continue", "stepi", "stepi"):
+        gdb.execute(command)
+print("60 rounds")
+end
+delete
+detach
+END
+has '^60 rounds' "two threads in one breakpoint, again and again"
 wait_for 10 moves p
 ok $? "python goes on"
 

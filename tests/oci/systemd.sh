@@ -101,7 +101,7 @@ engine_points() {
 CASEMATE_LIBEXECDIR='$tmp/libexec' exec '$top_builddir/casemate' "\$@"
 R
 	chmod 755 "$tmp/runtime"
-	podman="timeout -k 5 $((60 * patience)) podman --root $tmp/podman/root --runroot $tmp/podman/run --storage-driver=vfs --cgroup-manager=systemd --events-backend=file --runtime $tmp/runtime"
+	podman="timeout -k 5 $((60 * patience)) podman --root $tmp/podman/root --runroot /run/podman --storage-driver=vfs --cgroup-manager=systemd --events-backend=file --runtime $tmp/runtime"
 	tar -C "$bundle/rootfs" -c . | $podman import - image >/dev/null 2>&1
 	$podman run -d --name c --log-driver k8s-file --network=none --ulimit nofile=1024:4096 --ulimit nproc=4096:4096 --pids-limit 50 image /bin/sleep 1000 >"$tmp/out" 2>&1
 	is "$?:$(path_of "$($podman inspect -f '{{.State.Pid}}' c)")" "0:/machine.slice/libpod-$(cat "$tmp/out").scope" "podman with --cgroup-manager=systemd"
