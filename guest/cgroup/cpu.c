@@ -12,6 +12,7 @@
  */
 #include "cgroup/internal.h"
 
+#include "kernel/account.h"
 #include "kernel/clock.h"
 #include "kernel/cpus.h"
 #include "kernel/errno.h"
@@ -269,8 +270,9 @@ static void usage_own(struct cgroup *cg, struct cg_cpu *sum)
 	flags = spin_lock_irq(&cgroup_lock);
 	list_for_each_entry (t, &cg->tasks, cgroup_link) {
 		struct thread *th = t->thread;
-		s64 user = (s64)(READ_ONCE(th->utime_ns) - READ_ONCE(th->cg_utime));
-		s64 system = (s64)(READ_ONCE(th->stime_ns) - READ_ONCE(th->cg_stime));
+		struct cpu_time ct = thread_cpu_time(th);
+		s64 user = (s64)(ct.user - READ_ONCE(th->cg_utime));
+		s64 system = (s64)(ct.system - READ_ONCE(th->cg_stime));
 
 		sum->utime += (u64)MAX(user, 0L);
 		sum->stime += (u64)MAX(system, 0L);

@@ -23,6 +23,9 @@ struct percpu {
 	struct timer_base timer;
 	struct thread *idle;
 	u64 stamp; /* TSC of the last accounting */
+	u32 stamp_seq; /* odd: what belongs together of the next changes */
+	struct thread *
+		user; /* the running thread while it is in user mode: the time since the stamp will be its own */
 } __aligned(64);
 
 extern struct percpu percpu[CM_MAX_CPUS];
@@ -32,15 +35,10 @@ static inline struct percpu *percpu_this(void)
 	return &percpu[cpu_id()];
 }
 
-/* Entry from and return to user mode: charge the time since the last call to the running thread. */
-void percpu_account_user(void);
-void percpu_account_system(void);
-
 /* ---- for the architecture ---- */
 void thread_init_boot(void); /* vCPU 0 becomes a thread: first thing in C */
 void thread_set_cpus(u32 cpus);
 void sched_init(void);
-void percpu_start_clock(void); /* this CPU's accounting begins */
 void sched_switched(void); /* first thing of a thread that arch_switch went to */
 void sched_preempt(void); /* need_resched was seen */
 void sched_leave_kernel(void); /* before user mode: let an idle CPU have what waits here */

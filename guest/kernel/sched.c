@@ -19,6 +19,7 @@
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/trap.h"
 #include "cgroup/cgroup.h"
+#include "kernel/account.h"
 #include "kernel/clock.h"
 #include "kernel/cpus.h"
 #include "kernel/errno.h"
@@ -43,58 +44,6 @@ static void sched_enqueue(struct thread *t, bool woken);
 static u64 sched_cpu_bit(u32 cpu)
 {
 	return 1UL << cpu;
-}
-
-static u64 sched_weighted(const struct thread *t, u64 ns)
-{
-	return t->weight == SCHED_WEIGHT ? ns : ns * SCHED_WEIGHT / t->weight;
-}
-
-static void sched_account(struct thread *t, bool user)
-{
-	struct percpu *pc = percpu_this();
-	u64 now = cpu_rdtsc();
-	u64 ns = clock_tsc_to_ns(now - pc->stamp);
-
-	if (user)
-		t->utime_ns += ns;
-	else
-		t->stime_ns += ns;
-	/* In this order: see sched_running_vruntime. */
-	WRITE_ONCE(pc->stamp, now);
-	barrier();
-	WRITE_ONCE(t->vruntime, t->vruntime + sched_weighted(t, ns));
-}
-
-/*
- * The virtual runtime of the thread that runs on pc, by now. It is charged when it enters and leaves the kernel, which it may not have done for long when
- * it is alone there: who was placed by the old value would run until it has caught up. The queue's lock is held.
- */
-static u64 sched_running_vruntime(const struct percpu *pc)
-{
-	const struct thread *t = pc->runq.running;
-	u64 vruntime = READ_ONCE(t->vruntime);
-	s64 tsc;
-
-	/* a charge meanwhile moves the stamp first, and so is not counted twice */
-	barrier();
-	tsc = (s64)(cpu_rdtsc() - READ_ONCE(pc->stamp));
-	return vruntime + (tsc > 0 ? sched_weighted(t, clock_tsc_to_ns((u64)tsc)) : 0);
-}
-
-void percpu_start_clock(void)
-{
-	percpu_this()->stamp = cpu_rdtsc();
-}
-
-void percpu_account_user(void)
-{
-	sched_account(thread_current(), true);
-}
-
-void percpu_account_system(void)
-{
-	sched_account(thread_current(), false);
 }
 
 /* ---- the switch ---- */
@@ -199,7 +148,7 @@ static void sched_reschedule(void)
 	struct thread *prev, *next;
 	u64 now;
 
-	sched_account(rq->running, false);
+	account_system();
 	now = clock_monotonic();
 	spin_lock(&rq->lock);
 	prev = rq->running;
@@ -303,7 +252,7 @@ static void sched_insert(u32 cpu, struct thread *t, bool woken)
 		t->queued_at = clock_monotonic();
 	spin_lock(&rq->lock);
 	if (rq->running != pc->idle)
-		runq_raise_floor(rq, sched_running_vruntime(pc));
+		runq_raise_floor(rq, account_vruntime(pc));
 	if (t->cpu != cpu)
 		runq_rebase(&percpu[t->cpu].runq, rq, t);
 	if (woken)

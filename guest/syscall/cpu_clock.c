@@ -13,11 +13,6 @@
 #define CPU_CLOCK_FD	 3 /* no CPU clock: a device's, of which there are none */
 #define CPU_CLOCK_TICK	 (4 * NSEC_PER_MSEC)
 
-static u64 time_thread_cpu(const struct thread *t)
-{
-	return READ_ONCE(t->utime_ns) + READ_ONCE(t->stime_ns);
-}
-
 static u64 time_group_cpu(struct group *g)
 {
 	u64 utime, stime;
@@ -47,7 +42,7 @@ static struct task *cpu_clock_task(struct task *t, int clock)
 static u64 cpu_clock_time(struct task *t, bool of_thread)
 {
 	if (of_thread)
-		return t->thread ? time_thread_cpu(t->thread) : 0;
+		return t->thread ? task_cpu_time(t) : 0;
 	return time_group_cpu(t->group);
 }
 

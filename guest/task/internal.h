@@ -5,6 +5,7 @@
 
 #include <linux/sched.h>
 
+#include "kernel/account.h"
 #include "task/pid.h"
 #include "task/sigset.h"
 #include "task/task.h"
@@ -50,7 +51,7 @@ void task_reaper_start(void);
 /* Of one that lives, ns. */
 static inline u64 task_cpu_time(const struct task *t)
 {
-	return READ_ONCE(t->thread->utime_ns) + READ_ONCE(t->thread->stime_ns);
+	return cpu_time_sum(thread_cpu_time(t->thread));
 }
 /* CPU time of all threads, dead and alive, ns. sig_lock held. */
 void group_times_locked(struct group *g, u64 *utime, u64 *stime);

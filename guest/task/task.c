@@ -243,6 +243,7 @@ void task_reaper_start(void)
 
 void group_times_locked(struct group *g, u64 *utime, u64 *stime)
 {
+	struct cpu_time ct;
 	struct task *t;
 
 	*utime = g->dead_utime;
@@ -250,8 +251,9 @@ void group_times_locked(struct group *g, u64 *utime, u64 *stime)
 	list_for_each_entry (t, &g->tasks, group_link) {
 		if (t->dead || !t->thread)
 			continue;
-		*utime += READ_ONCE(t->thread->utime_ns);
-		*stime += READ_ONCE(t->thread->stime_ns);
+		ct = thread_cpu_time(t->thread);
+		*utime += ct.user;
+		*stime += ct.system;
 	}
 }
 

@@ -5,6 +5,7 @@
 #include "arch/x86_64/trap.h"
 #include "casemate/guestmem.h"
 #include "casemate/hypercall.h"
+#include "kernel/account.h"
 #include "kernel/clock.h"
 #include "kernel/cpus.h"
 #include "kernel/log.h"
@@ -100,7 +101,7 @@ static void boot_init_cpu(u32 cpu)
 {
 	syscall_init_cpu(cpu);
 	lapic_init_cpu(cpu);
-	percpu_start_clock();
+	account_start();
 }
 
 /* All clocks here are TSCs: another one must have shown a time between our before and after. */

@@ -3,6 +3,7 @@
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/selftest.h"
 #include "arch/x86_64/trap.h"
+#include "kernel/account.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
@@ -130,7 +131,7 @@ void trap_user(struct regs *r, u32 vector, u64 err)
 {
 	u64 addr = vector == TRAP_PF ? trap_fault_addr() : 0;
 
-	percpu_account_user();
+	account_enter_kernel();
 	if (unlikely(r->rip - TRAMP_VA < PAGE_SIZE))
 		trap_leave_trampoline(r);
 	if (unlikely(vector == TRAP_NMI)) {
@@ -210,7 +211,7 @@ void trap_syscall(struct regs *r)
 {
 	u32 slot;
 
-	percpu_account_user();
+	account_enter_kernel();
 	irq_enable();
 	if (unlikely(!thread_current()->task)) {
 		selftest_syscall(r);
@@ -270,7 +271,7 @@ u32 trap_exit(struct regs *r)
 		}
 	}
 	sched_leave_kernel();
-	percpu_account_system();
+	account_leave_kernel();
 	if (pvm_fast_return && !(r->rflags & RFLAGS_NO_FAST)) {
 		trap_sanitize(r);
 		return TRAP_INT;

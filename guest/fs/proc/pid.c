@@ -302,8 +302,8 @@ static int pid_schedstat(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct thread *t = c->task->thread;
 
-	proc_printf(
-		b, "%lu 0 %lu\n", t ? t->utime_ns + t->stime_ns : 0, t ? t->nvcsw + t->nivcsw : 0);
+	proc_printf(b, "%lu 0 %lu\n", t ? cpu_time_sum(thread_cpu_time(t)) : 0,
+		t ? t->nvcsw + t->nivcsw : 0);
 	return 0;
 }
 
@@ -518,7 +518,7 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		.name = n, .mode = S_IFREG | 0644, .show = fn, .write_file = wr \
 	}
 
-#define PID_COMMON \
+#define PID_COMMON(stat) \
 	PROC_FILE("auxv", proc_pid_auxv), PROC_FILE("cgroup", pid_cgroup), \
 		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = proc_pid_clear_refs }, \
 		PROC_FILE("cmdline", proc_pid_cmdline), \
@@ -550,18 +550,17 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_FILE("sessionid", pid_sessionid), \
 		PROC_OWNED("setgroups", pid_setgroups, pid_setgroups_write), \
 		PROC_FILE("smaps", proc_pid_smaps), \
-		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), \
-		PROC_FILE("stat", proc_pid_stat), PROC_FILE("statm", proc_pid_statm), \
-		PROC_FILE("status", proc_pid_status), \
+		PROC_FILE("smaps_rollup", proc_pid_smaps_rollup), PROC_FILE("stat", stat), \
+		PROC_FILE("statm", proc_pid_statm), PROC_FILE("status", proc_pid_status), \
 		{ .name = "syscall", .mode = S_IFREG | 0400, .show = pid_syscall }, \
 		PROC_OWNED("uid_map", pid_uid_map, pid_uid_map_write), \
 		PROC_FILE("wchan", pid_wchan)
 
-static const struct proc_entry tid_table[] = { PID_COMMON, { .name = NULL } };
+static const struct proc_entry tid_table[] = { PID_COMMON(proc_tid_stat), { .name = NULL } };
 static const struct proc_entry tid_entry = PROC_DIR("tid", tid_table);
 
 const struct proc_entry proc_pid_table[] = {
-	PID_COMMON,
+	PID_COMMON(proc_pid_stat),
 	{ .name = "map_files", .mode = S_IFDIR | 0500, .dyn = &proc_map_files_dyn },
 	PROC_FILE("mountstats", proc_pid_mountstats),
 	{ .name = "task", .mode = S_IFDIR | 0555, .dyn = &task_dyn },

@@ -5,6 +5,7 @@
 #include "fs/internal.h"
 #include "fs/proc/proc.h"
 #include "fs/tty/tty.h"
+#include "kernel/account.h"
 #include "kernel/clock.h"
 #include "lib/printf.h"
 #include "mm/as.h"
@@ -113,12 +114,22 @@ static int tracer_pid(struct task *t, const struct pid_ns *ns)
 	return pid;
 }
 
-static void stat_times(struct proc_buf *b, struct group *g)
+/* Faults and times: of the process, or of one thread of it; those of children are the process's. */
+static void stat_usage(struct proc_buf *b, struct task *t, bool whole)
 {
-	u64 utime, stime;
+	struct group *g = t->group;
+	struct cpu_time ct = { 0, 0 };
+	u64 min = t->min_flt, maj = t->maj_flt;
 
-	group_times(g, &utime, &stime);
-	proc_printf(b, "%lu %lu %lu %lu ", utime / NSEC_PER_TICK, stime / NSEC_PER_TICK,
+	if (whole) {
+		group_times(g, &ct.user, &ct.system);
+		min += g->dead_minflt;
+		maj += g->dead_majflt;
+	} else if (t->thread) {
+		ct = thread_cpu_time(t->thread);
+	}
+	proc_printf(b, "%lu %lu %lu %lu %lu %lu %lu %lu ", min, g->child_minflt, maj,
+		g->child_majflt, ct.user / NSEC_PER_TICK, ct.system / NSEC_PER_TICK,
 		g->child_utime / NSEC_PER_TICK, g->child_stime / NSEC_PER_TICK);
 }
 
@@ -132,7 +143,7 @@ static void stat_memory(struct proc_buf *b, struct as *as)
 		as->rss_anon + as->rss_file + as->rss_shmem);
 }
 
-int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
+static int stat_show(struct proc_buf *b, struct proc_ctx *c, bool whole)
 {
 	struct task *t = c->task;
 	struct group *g = t->group;
@@ -146,9 +157,7 @@ int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
 	tty_describe(g, c->ns, &tty_nr, &tpgid);
 	proc_printf(b, "%d (%.15s) %c %d %d %d %d %d %u ", pid_nr_ns(t->id, c->ns), t->comm,
 		task_state(t), ids.ppid, ids.pgid, ids.sid, tty_nr, tpgid, 0x400000u);
-	proc_printf(b, "%lu %lu %lu %lu ", t->min_flt + g->dead_minflt, g->child_minflt,
-		t->maj_flt + g->dead_majflt, g->child_majflt);
-	stat_times(b, g);
+	stat_usage(b, t, whole);
 	proc_printf(b, "%d %d %u 0 %lu ", 20 + t->nice, t->nice, g->ntasks,
 		time_shown(CLOCK_BOOTTIME, t->start_time) / NSEC_PER_TICK);
 	stat_memory(b, as);
@@ -166,6 +175,16 @@ int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
 	if (as)
 		as_put(as);
 	return 0;
+}
+
+int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c)
+{
+	return stat_show(b, c, true);
+}
+
+int proc_tid_stat(struct proc_buf *b, struct proc_ctx *c)
+{
+	return stat_show(b, c, false);
 }
 
 static void status_memory(struct proc_buf *b, struct as *as)
@@ -311,7 +330,7 @@ int proc_pid_sched(struct proc_buf *b, struct proc_ctx *c)
 	proc_printf(b, "-------------------------------------------------------------------\n");
 	if (th) {
 		sched_ns(b, "se.vruntime", th->vruntime);
-		sched_ns(b, "se.sum_exec_runtime", th->utime_ns + th->stime_ns);
+		sched_ns(b, "se.sum_exec_runtime", cpu_time_sum(thread_cpu_time(th)));
 		sched_number(b, "nr_switches", th->nvcsw + th->nivcsw);
 		sched_number(b, "nr_voluntary_switches", th->nvcsw);
 		sched_number(b, "nr_involuntary_switches", th->nivcsw);

@@ -133,6 +133,7 @@ s64 proc_pid_clear_refs(struct proc_ctx *c, char *text, size_t len);
 extern const struct file_ops proc_pagemap_ops;
 /* pidstat.c */
 int proc_pid_stat(struct proc_buf *b, struct proc_ctx *c);
+int proc_tid_stat(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_sched(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_status(struct proc_buf *b, struct proc_ctx *c);
 int proc_pid_limits(struct proc_buf *b, struct proc_ctx *c);

@@ -7,6 +7,7 @@
 #include "fs/proc/proc.h"
 
 #include "fs/fdtable.h"
+#include "kernel/account.h"
 #include "kernel/clock.h"
 #include "kernel/loadavg.h"
 #include "keys/keys.h"
@@ -53,8 +54,10 @@ static bool count_group(struct group *g, void *arg)
 		n->running += s == THREAD_RUNNABLE && !t->dead;
 		n->blocked += s == THREAD_SLEEP && !t->dead;
 		if (t->thread && !t->dead) {
-			n->utime += t->thread->utime_ns;
-			n->stime += t->thread->stime_ns;
+			struct cpu_time ct = thread_cpu_time(t->thread);
+
+			n->utime += ct.user;
+			n->stime += ct.system;
 		}
 	}
 	return true;
