@@ -16,6 +16,8 @@ int cm_cgroup_update_io(
 	const struct cm_cgroup *cg, const struct cm_spec_resources *res, struct cm_err *err);
 /* The first line of a file in a group. Its length or -errno. */
 ssize_t cm_cgroup_read(const char *dir, const char *file, char *buf, size_t size);
+/* A range of a list of CPUs or nodes, such as 0-3,6. False: there is none at *at, which else is moved behind it. */
+bool cm_cgroup_list_range(const char **at, unsigned long *first, unsigned long *last);
 bool cm_cgroup_limits_anything(const struct cm_spec_resources *res);
 /* What v1 says as shares, 2 .. 262144, as the weight of v2, 1 .. 10000: as systemd and the other runtimes do. */
 int64_t cm_cgroup_v2_weight(int64_t shares);

@@ -254,28 +254,36 @@ int cm_cgroup_update(
 
 /* ---- what the guest gets */
 
-/* CPUs in a list such as 0-3,6; 0: it is none, which the host's group is going to say. */
+bool cm_cgroup_list_range(const char **at, unsigned long *first, unsigned long *last)
+{
+	char *end;
+
+	*first = *last = strtoul(*at, &end, 10);
+	if (end == *at)
+		return false;
+	*at = end;
+	if (*end != '-')
+		return true;
+	*last = strtoul(++*at, &end, 10);
+	if (end == *at || *last < *first)
+		return false;
+	*at = end;
+	return true;
+}
+
+/* CPUs in a list; 0: it is none, which the host's group is going to say. */
 static unsigned list_count(const char *list)
 {
 	unsigned long first, last;
 	unsigned n = 0;
-	char *end;
 
 	do {
-		first = last = strtoul(list, &end, 10);
-		if (end == list)
+		if (!cm_cgroup_list_range(&list, &first, &last))
 			return 0;
-		if (*end == '-') {
-			list = end + 1;
-			last = strtoul(list, &end, 10);
-			if (end == list || last < first)
-				return 0;
-		}
 		n += last - first < CM_CPUS_MAX ? (unsigned)(last - first) + 1 : CM_CPUS_MAX;
 		n = n < CM_CPUS_MAX ? n : CM_CPUS_MAX;
-		list = end + 1;
-	} while (*end == ',');
-	return *end == '\0' || *end == '\n' ? n : 0;
+	} while (*list++ == ',');
+	return list[-1] == '\0' || list[-1] == '\n' ? n : 0;
 }
 
 /* How many a quota of microseconds per period keeps busy; 0: it is none. */

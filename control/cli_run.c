@@ -71,6 +71,7 @@ struct run {
 	bool started, done;
 	bool hooks; /* its record has hooks, which this command runs */
 	char *scope; /* of systemd, that this command had made */
+	struct cm_spec *spec; /* that this command had to read itself; NULL = none */
 	bool broken; /* what ended was not the program */
 	int terminal; /* that the program has; -1 = none */
 	int code; /* exit code, or -errno */
@@ -113,22 +114,26 @@ static int run_hooks(struct run *r, struct cm_err *err)
 	return ret;
 }
 
+/* The configuration, which as a rule the sandbox process alone reads. NULL with err set. */
+static const struct cm_spec *run_spec(struct run *r, struct cm_err *err)
+{
+	if (!r->o->spec && !r->spec)
+		(void)cm_spec_load(r->o->bundle_fd, &r->spec, err);
+	return r->o->spec ? r->o->spec : r->spec;
+}
+
 /* prestart, createRuntime, createContainer: the sandbox waits for the outcome. */
 static int run_create_hooks(struct run *r, struct cm_err *err)
 {
-	struct cm_spec *spec = r->o->spec;
+	const struct cm_spec *spec = run_spec(r, err);
 	struct cm_state st;
-	int ret = cm_state_load(r->o->root, r->o->id, &st, err);
+	int ret = spec ? cm_state_load(r->o->root, r->o->id, &st, err) : -err->code;
 
 	if (ret < 0)
 		return ret;
-	if (!spec)
-		ret = cm_spec_load(r->o->bundle_fd, &spec, err);
 	for (unsigned k = CM_HOOK_PRESTART; ret == 0 && k <= CM_HOOK_CREATE_CONTAINER; k++)
 		ret = cm_hooks_run(
 			spec->hooks, (enum cm_hook_kind)k, &st, CM_CREATING, r->o->bundle_fd, err);
-	if (spec != r->o->spec)
-		cm_spec_destroy(spec);
 	cm_state_fini(&st);
 	return ret;
 }
@@ -137,21 +142,16 @@ static int run_create_hooks(struct run *r, struct cm_err *err)
 static int run_scope(struct run *r, const struct cm_sandbox_msg *m, struct cm_err *err)
 {
 	const pid_t pids[2] = { m->value, (pid_t)strtol(m->text, NULL, 10) };
-	struct cm_spec *spec = r->o->spec;
+	const struct cm_spec *spec = run_spec(r, err);
 	struct cm_scope scope;
-	int ret = spec ? 0 : cm_spec_load(r->o->bundle_fd, &spec, err);
+	int ret = spec ? cm_scope_parse(&scope, spec->cgroups_path, r->o->id, err) : -err->code;
 
+	if (ret < 0)
+		return ret;
+	ret = cm_scope_start(&scope, spec->has_resources ? &spec->resources : NULL, pids, err);
 	if (ret == 0)
-		ret = cm_scope_parse(&scope, spec->cgroups_path, r->o->id, err);
-	if (ret == 0) {
-		ret = cm_scope_start(
-			&scope, spec->has_resources ? &spec->resources : NULL, pids, err);
-		if (ret == 0)
-			r->scope = strdup(scope.unit);
-		cm_scope_fini(&scope);
-	}
-	if (spec != r->o->spec)
-		cm_spec_destroy(spec);
+		r->scope = strdup(scope.unit);
+	cm_scope_fini(&scope);
 	return ret;
 }
 
@@ -284,6 +284,7 @@ int cm_cli_run_sandbox(const struct cm_cli *cli, struct cm_sandbox_options *o, b
 			cm_scope_stop(r.scope);
 	}
 	free(r.scope);
+	cm_spec_destroy(r.spec);
 	cm_console_restore();
 	return r.code;
 }

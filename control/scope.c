@@ -17,7 +17,7 @@
 #define SCOPE_ARGS	160
 #define SCOPE_TIMEOUT	30 /* s, for an answer of systemd's, and for the scope to be there after it */
 #define SCOPE_UNIT_NAME 255 /* systemd.unit(5) */
-#define SCOPE_CPUS	1024 /* that a set of AllowedCPUs can name */
+#define SCOPE_CPUS	256 /* that AllowedCPUs is told of: bytes of a set are words of a command line */
 #define SCOPE_NO_LIMIT	"18446744073709551615"
 #define SCOPE_BUSCTL	"/usr/bin/busctl"
 
@@ -232,32 +232,21 @@ static void scope_quota(struct scope_call *c, const struct cm_spec_resources *re
 		call_number(c, "CPUQuotaPerSecUSec", us < 0 ? us : (us + 9999) / 10000 * 10000);
 }
 
-/* A list such as 0-3,6 as bytes of a set. False: it cannot be said so; the file of the group says what is wrong. */
+/* A list as bytes of a set. False: it cannot be said so; the file of the group says what is wrong. */
 static bool scope_cpu_set(const char *list, unsigned char *set, size_t *len)
 {
-	char *end;
+	unsigned long first, last;
 
 	memset(set, 0, SCOPE_CPUS / 8);
 	*len = 0;
 	do {
-		unsigned long first = strtoul(list, &end, 10), last = first;
-
-		if (end == list)
-			return false;
-		if (*end == '-') {
-			list = end + 1;
-			last = strtoul(list, &end, 10);
-			if (end == list)
-				return false;
-		}
-		if (last >= SCOPE_CPUS || last < first)
+		if (!cm_cgroup_list_range(&list, &first, &last) || last >= SCOPE_CPUS)
 			return false;
 		for (unsigned long i = first; i <= last; i++)
 			set[i / 8] |= (unsigned char)(1U << i % 8);
 		*len = last / 8 + 1 > *len ? last / 8 + 1 : *len;
-		list = end + 1;
-	} while (*end == ',');
-	return *end == '\0' && *len <= 32;
+	} while (*list++ == ',');
+	return list[-1] == '\0';
 }
 
 static void scope_set(struct scope_call *c, const char *name, const char *list)

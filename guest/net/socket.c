@@ -5,6 +5,7 @@
 #include <asm/ioctls.h>
 
 #include "fs/fdtable.h"
+#include "fs/lease.h"
 #include "kernel/clock.h"
 #include "kernel/errno.h"
 #include "mm/slab.h"
@@ -36,6 +37,22 @@ static const struct sock_family *family_find(u32 family)
 bool socket_nonblock(const struct socket *s, u32 msg_flags)
 {
 	return (msg_flags & MSG_DONTWAIT) || (READ_ONCE(s->file->flags) & O_NONBLOCK);
+}
+
+void socket_tell_urgent(struct spinlock *lock, struct file *const *file, struct waitq *wq)
+{
+	struct file *f;
+
+	spin_lock(lock);
+	f = *file;
+	if (f && !ref_get_unless_zero(&f->ref))
+		f = NULL;
+	spin_unlock(lock);
+	if (!f)
+		return;
+	file_signal_urgent(f);
+	waitq_wake(wq, 0, POLLPRI | TELL_PRI);
+	file_put(f);
 }
 
 u64 socket_deadline(u64 timeo)

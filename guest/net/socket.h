@@ -89,6 +89,11 @@ int socket_create(
 /* The socket of a descriptor, with a reference on *file. NULL and *err = -EBADF or -ENOTSOCK. */
 struct socket *socket_of_fd(int fd, struct file **file, int *err);
 bool socket_nonblock(const struct socket *s, u32 msg_flags);
+/*
+ * Urgent data has come: SIGURG to the owner of the receiver's file, and whoever waits for it at wq. lock protects *file, which is not counted and NULL when
+ * there is none yet, or it is going: then there is nobody to tell.
+ */
+void socket_tell_urgent(struct spinlock *lock, struct file *const *file, struct waitq *wq);
 /* Absolute deadline of a wait that the option limits. */
 u64 socket_deadline(u64 timeo);
 

@@ -6,7 +6,6 @@
  */
 #include <asm/signal.h>
 
-#include "fs/lease.h"
 #include "kernel/errno.h"
 #include "net/tcp.h"
 
@@ -52,18 +51,8 @@ s64 tcp_urg_write(struct tcp_sock *t, struct uio *u)
 void tcp_urg_tell(struct tcp_sock *t)
 {
 	struct inet_sock *peer = &tcp_peer(t)->sock->in;
-	struct file *f;
 
-	spin_lock(&peer->lock);
-	f = peer->file;
-	if (f && !ref_get_unless_zero(&f->ref))
-		f = NULL;
-	spin_unlock(&peer->lock);
-	if (!f)
-		return;
-	file_signal_urgent(f);
-	waitq_wake(&peer->wq, 0, POLLPRI | TELL_PRI);
-	file_put(f);
+	socket_tell_urgent(&peer->lock, &peer->file, &peer->wq);
 }
 
 /* ---- the receiver ---- */

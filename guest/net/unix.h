@@ -100,8 +100,6 @@ s64 unix_recv(struct socket *s, struct sock_msg *m);
 struct unix_msg *unix_stream_head(struct socket *s, bool copied, bool peek);
 /* Is there anything for a read that begins? What it would drop is nothing. */
 bool unix_stream_more(struct socket *s);
-/* `to` got an urgent byte: SIGURG to the owner of its file. */
-void unix_oob_tell(struct unix_sock *to);
 /* recv with MSG_OOB: 1 or -errno. */
 s64 unix_oob_recv(struct socket *s, struct sock_msg *m);
 bool unix_atmark(struct socket *s); /* SIOCATMARK */

@@ -126,7 +126,7 @@ static int msg_queue(struct unix_sock *to, struct unix_msg *msg, bool urgent)
 	}
 	spin_unlock(&to->lock);
 	if (!r && urgent)
-		unix_oob_tell(to);
+		socket_tell_urgent(&to->lock, &to->file, &to->wq);
 	if (!r)
 		waitq_wake(&to->wq, 1, POLLIN | POLLRDNORM | (urgent ? POLLPRI : 0) | TELL_IN);
 	return r;

@@ -4,7 +4,6 @@
  * before it and, unless SO_OOBINLINE says otherwise, drop it when they begin there; recv with MSG_OOB takes it out of turn, and what is left of the
  * message still divides reads. An urgent byte that comes before the last one was read makes that an ordinary byte. As Linux does it since 6.12.
  */
-#include "fs/lease.h"
 #include "kernel/errno.h"
 #include "net/unix.h"
 
@@ -84,22 +83,6 @@ bool unix_stream_more(struct socket *s)
 	more = oob_pick(u, false, s->oobinline, NULL) != NULL;
 	spin_unlock(&u->lock);
 	return more;
-}
-
-void unix_oob_tell(struct unix_sock *to)
-{
-	struct file *f;
-
-	spin_lock(&to->lock);
-	f = to->file;
-	if (f && !ref_get_unless_zero(&f->ref))
-		f = NULL;
-	spin_unlock(&to->lock);
-	if (!f)
-		return;
-	file_signal_urgent(f);
-	waitq_wake(&to->wq, 0, POLLPRI | TELL_PRI);
-	file_put(f);
 }
 
 s64 unix_oob_recv(struct socket *s, struct sock_msg *m)

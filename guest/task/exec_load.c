@@ -145,6 +145,14 @@ static int exec_read_phdrs(struct file *file, struct elf_image *elf)
 	return ret;
 }
 
+static int exec_read_header(struct file *file, struct elf_image *elf)
+{
+	char head[sizeof(Elf64_Ehdr)];
+	s64 n = file_read_kernel(file, head, sizeof(head), 0);
+
+	return n < 0 ? (int)n : elf_parse_header(head, (size_t)n, elf);
+}
+
 static int exec_open_interp(struct file *program, const struct elf_image *elf, struct file **out)
 {
 	size_t len = elf->interp_len;
@@ -164,19 +172,16 @@ static int exec_open_interp(struct file *program, const struct elf_image *elf, s
 static int exec_load_interp(struct exec_image *img)
 {
 	struct elf_image *elf = kmalloc(sizeof(*elf));
-	char head[sizeof(Elf64_Ehdr)];
 	struct file *file = NULL;
 	u64 bias = 0;
 	int ret;
-	s64 n;
 
 	if (!elf)
 		return -ENOMEM;
 	ret = exec_open_interp(img->file, &img->elf, &file);
 	if (ret < 0)
 		goto out_free;
-	n = file_read_kernel(file, head, sizeof(head), 0);
-	ret = n < 0 ? (int)n : elf_parse_header(head, (size_t)n, elf);
+	ret = exec_read_header(file, elf);
 	if (ret == -ENOEXEC)
 		ret = -ELIBBAD;
 	if (ret == 0)
@@ -253,9 +258,7 @@ int exec_load_elf(struct exec_image *img, const char *head, size_t len)
 /* The header and segments of one file. */
 static int exec_read_file(struct file *file, struct elf_image *elf)
 {
-	char head[sizeof(Elf64_Ehdr)];
-	s64 n = file_read_kernel(file, head, sizeof(head), 0);
-	int ret = n < 0 ? (int)n : elf_parse_header(head, (size_t)n, elf);
+	int ret = exec_read_header(file, elf);
 
 	if (ret == 0)
 		ret = exec_read_phdrs(file, elf);

@@ -16,12 +16,7 @@ clean() {
 	rm -rf "$tmp"
 }
 trap clean EXIT
-# Engines start the runtime with an environment of their own.
-cat >"$tmp/runtime" <<R
-#!/bin/sh
-CASEMATE_LIBEXECDIR='$tmp/libexec' exec '$(cd "$top_builddir" && pwd)/casemate' "\$@"
-R
-chmod 755 "$tmp/runtime"
+runtime_script
 podman_words="--root $tmp/podman/root --runroot $tmp/podman/run --storage-driver=vfs --cgroup-manager=cgroupfs --events-backend=file --runtime $tmp/runtime"
 limits="--network=none --ulimit nofile=1024:4096 --ulimit nproc=4096:4096"
 podman() { timeout -k 5 $((60 * patience)) podman $podman_words "$@"; }

@@ -46,6 +46,15 @@ setup_bundle() {
 	cm="timeout -k 5 $((60 * patience)) $casemate --root $tmp/state"
 }
 
+# $tmp/runtime: the command as engines can call it, which start a runtime with an environment of their own
+runtime_script() {
+	cat >"$tmp/runtime" <<R
+#!/bin/sh
+CASEMATE_LIBEXECDIR='$tmp/libexec' exec '$(cd "$top_builddir" && pwd)/casemate' "\$@"
+R
+	chmod 755 "$tmp/runtime"
+}
+
 # config WORD...: config.json that runs the words
 config() {
 	rm -f "$bundle/config.json"

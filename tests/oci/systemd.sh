@@ -96,11 +96,7 @@ where() { edit "c['linux']['cgroupsPath'] = '$1'"; }
 
 # podman, as it calls a runtime by default where there is systemd.
 engine_points() {
-	cat >"$tmp/runtime" <<R
-#!/bin/sh
-CASEMATE_LIBEXECDIR='$tmp/libexec' exec '$top_builddir/casemate' "\$@"
-R
-	chmod 755 "$tmp/runtime"
+	runtime_script
 	podman="timeout -k 5 $((60 * patience)) podman --root $tmp/podman/root --runroot /run/podman --storage-driver=vfs --cgroup-manager=systemd --events-backend=file --runtime $tmp/runtime"
 	tar -C "$bundle/rootfs" -c . | $podman import - image >/dev/null 2>&1
 	$podman run -d --name c --log-driver k8s-file --network=none --ulimit nofile=1024:4096 --ulimit nproc=4096:4096 --pids-limit 50 image /bin/sleep 1000 >"$tmp/out" 2>&1
