@@ -41,29 +41,35 @@ bool idle_any(u64 mask)
 	return idle & mask & ~idle_bit(cpu_id());
 }
 
-/* Call a sleeping CPU that may run t. */
-static bool idle_call(const struct thread *t)
+/* A sleeping CPU that may run t, which nobody else is going to call. IDLE_NOBODY: there is none. */
+static u32 idle_claim(const struct thread *t)
 {
 	u64 idle = atomic_load(&idle_cpus) & t->cpu_mask & ~idle_bit(cpu_id());
 	u32 cpu;
 
 	if (!idle)
-		return false;
+		return IDLE_NOBODY;
 	cpu = idle & idle_bit(t->cpu) ? t->cpu : (u32)__builtin_ctzl(idle);
-	if (!(atomic_and(&idle_cpus, ~idle_bit(cpu)) & idle_bit(cpu)))
-		return false;
-	lapic_send_ipi(cpu, VECTOR_RESCHED);
-	return true;
+	return atomic_and(&idle_cpus, ~idle_bit(cpu)) & idle_bit(cpu) ? cpu : IDLE_NOBODY;
 }
 
-bool idle_takes(const struct thread *t, bool call)
+bool idle_takes(const struct thread *t, bool call, u32 *called)
 {
 	struct runq *rq = &percpu_this()->runq;
 
+	*called = IDLE_NOBODY;
 	atomic_xchg(&rq->relies, true);
 	if (atomic_load(&idle_lookers) & t->cpu_mask & ~idle_bit(cpu_id()))
 		return true;
-	return call && idle_call(t);
+	if (call)
+		*called = idle_claim(t);
+	return *called != IDLE_NOBODY;
+}
+
+void idle_call(u32 cpu)
+{
+	if (cpu != IDLE_NOBODY)
+		lapic_send_ipi(cpu, VECTOR_RESCHED);
 }
 
 void idle_begin(void)

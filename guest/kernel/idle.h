@@ -44,10 +44,15 @@ void idle_init(u64 trap);
 /* CPUs of mask, without the caller's, that sleep or look around. */
 bool idle_any(u64 mask);
 /*
- * t waits on the caller's queue, whose lock is held: does an idle CPU take it soon? One that looks around sees it by itself. Else, if `call`, one that
- * sleeps is called. When the answer is yes and that CPU finds something else to do, it interrupts this one.
+ * t waits on the caller's queue, whose lock is held: does an idle CPU take it soon? One that looks around sees it by itself. Else, if `call`, *called is one
+ * that sleeps (or IDLE_NOBODY), for idle_call. When the answer is yes and that CPU finds something else to do, it interrupts this one.
  */
-bool idle_takes(const struct thread *t, bool call);
+#define IDLE_NOBODY (~0u)
+bool idle_takes(const struct thread *t, bool call, u32 *called);
+/*
+ * Without the lock: the host may run the called vCPU in place of the caller's, at once and for milliseconds. Interrupts stay off from idle_takes to here.
+ */
+void idle_call(u32 cpu);
 /* The caller's CPU goes over to its idle thread. */
 void idle_begin(void);
 /* Somebody put work on the queue of cpu and interrupts it: no need for others to call it. */

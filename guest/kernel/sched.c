@@ -400,15 +400,18 @@ void sched_take(struct thread *t)
 /* Does an idle CPU take what waits here? A thread that blocks right after a wake-up by habit calls none. */
 static bool sched_offer(struct runq *rq, const struct thread *running)
 {
+	u32 called = IDLE_NOBODY;
 	struct rb_node *n;
 	bool taken = true;
 
 	spin_lock(&rq->lock);
 	n = rb_first(&rq->tree);
 	if (n)
-		taken = idle_takes(rb_entry(n, struct thread, run_node), !sched_trusted(running)) &&
+		taken = idle_takes(rb_entry(n, struct thread, run_node), !sched_trusted(running),
+				&called) &&
 			rq->queued == 1;
 	spin_unlock(&rq->lock);
+	idle_call(called);
 	return taken;
 }
 

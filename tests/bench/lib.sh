@@ -73,12 +73,13 @@ median() {
 	sort -n | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "nan" }'
 }
 
-# private_cgroups WORD...: crun refuses the hybrid cgroup layout, so a private mount namespace without the v2 part serves all: the script starts again in one.
+# private_cgroups WORD...: crun refuses the hybrid cgroup layout, so a private mount namespace with an empty directory
+# in place of the v2 part serves all: the script starts again in one.
 private_cgroups() {
 	if [ -z "${BENCH_IN_NS:-}" ] && [ -e /sys/fs/cgroup/unified ]; then
 		cleanup
 		export BENCH_IN_NS=1
-		exec unshare -m sh -c 'umount /sys/fs/cgroup/unified; exec "$0" "$@"' "$0" "$@"
+		exec unshare -m sh -c 'umount /sys/fs/cgroup/unified; mount -t tmpfs tmpfs /sys/fs/cgroup/unified; exec "$0" "$@"' "$0" "$@"
 	fi
 }
 
