@@ -12,6 +12,24 @@
 
 #define TOP_SECONDS 60
 
+#define MSR_TSC 0x10
+
+/* The vCPUs stand: what time it is for them. */
+static void tasks_set_time(struct session *s, struct guest *g)
+{
+	struct cm_dbg_msrs m;
+
+	g->tsc_khz = 0;
+	if (dbg_get_set(s->d, 0, CM_DBG_REGS_MSRS, &m, sizeof(m)) < 0 || m.count > CM_DBG_MSRS)
+		return;
+	for (uint32_t i = 0; i < m.count; i++) {
+		if (m.msr[i].index != MSR_TSC)
+			continue;
+		g->tsc = m.msr[i].value;
+		g->tsc_khz = dbg_machine(s->d)->tsc_khz;
+	}
+}
+
 /* ---- tasks */
 
 /* What of a task is read while nothing moves. */
@@ -50,6 +68,7 @@ json_t *cmd_tasks_get(struct session *s, int argc, char **argv, struct cm_err *e
 
 	if (!g || cmd_words(argc, argv, 0, 0, err) < 0)
 		return NULL;
+	tasks_set_time(s, g);
 	list = json_array();
 	tasks_each(g, tasks_collect, list);
 	return list;
@@ -170,6 +189,7 @@ static int top_look(struct session *s, struct guest *g,
 	if (r < 0 && r != -ETIMEDOUT)
 		return cmd_error(r, err, "stop the vCPUs");
 	guest_forget(g);
+	tasks_set_time(s, g);
 	tasks_each(g, fn, top);
 	r = dbg_resume(s->d, 0, NULL);
 	return r < 0 ? cmd_error(r, err, "let the vCPUs go on") : 0;

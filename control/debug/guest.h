@@ -39,6 +39,9 @@ struct guest {
 	uint64_t ram_gpa, ram_size;
 	bool pvm;
 	const struct image *img;
+	/* The time-stamp counter at which the vCPUs stand, and its kHz; 0 = unknown: of running threads there is only what was charged to them. */
+	uint64_t tsc;
+	uint32_t tsc_khz;
 	/* guest.c's */
 	struct {
 		uint64_t value, size;

@@ -58,6 +58,18 @@ static bool tasks_is_running(struct guest *g, uint64_t thread, unsigned cpu)
 		       F_PERCPU_RUNNING) == thread;
 }
 
+/* What the sentry's thread_cpu_time adds: the time in user mode since it was charged, ns. */
+static uint64_t tasks_uncharged(struct guest *g, const struct task_info *t)
+{
+	uint64_t pc = guest_const(g, S_percpu) + t->cpu * guest_const(g, F_PERCPU);
+	uint64_t since;
+
+	if (!t->running || !g->tsc_khz || guest_get(g, pc, F_PERCPU_USER) != t->thread)
+		return 0;
+	since = g->tsc - guest_get(g, pc, F_PERCPU_STAMP);
+	return (int64_t)since > 0 ? (uint64_t)((double)since * 1e6 / g->tsc_khz) : 0;
+}
+
 static void tasks_fill(struct guest *g, uint64_t group, uint64_t task, struct task_info *t)
 {
 	uint64_t parent = guest_get(g, group, F_GROUP_PARENT);
@@ -86,7 +98,7 @@ static void tasks_fill(struct guest *g, uint64_t group, uint64_t task, struct ta
 	}
 	t->cpu = (unsigned)guest_get(g, t->thread, F_THREAD_CPU);
 	t->running = tasks_is_running(g, t->thread, t->cpu);
-	t->utime_ns = guest_get(g, t->thread, F_THREAD_UTIME);
+	t->utime_ns = guest_get(g, t->thread, F_THREAD_UTIME) + tasks_uncharged(g, t);
 	t->stime_ns = guest_get(g, t->thread, F_THREAD_STIME);
 	t->state = tasks_state(g, t);
 	tasks_read_syscall(g, t);

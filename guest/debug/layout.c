@@ -37,6 +37,8 @@ DEBUG_SIZE(percpu);
 DEBUG_FIELD(percpu, runq.running);
 DEBUG_FIELD(percpu, runq.queued);
 DEBUG_FIELD(percpu, idle);
+DEBUG_FIELD(percpu, stamp);
+DEBUG_FIELD(percpu, user);
 DEBUG_FIELD(thread, ksp);
 DEBUG_FIELD(thread, stack);
 DEBUG_FIELD(thread, cpu);

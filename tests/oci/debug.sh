@@ -96,6 +96,11 @@ if [ -z "${CASEMATE_TEST_EMULATED:-}" ]; then
 	is "$rc" 0 "locks"
 	debug --json r top 1
 	is "$(json 'any(t["comm"] == "sh" for t in o)')" True "top"
+	config /bin/sh -c 'while :; do :; done'
+	start c --cpus 1 --memory 64M
+	debug --json c top 1
+	is "$(json '[t["percent"] > 50 for t in o if t["comm"] == "sh"]')" "[True]" "of a program that makes no system call, too"
+	$cm delete -f c
 	debug r maps 99999
 	is "$rc $(cat "$tmp/err")" "1 casemate: debug: no task 99999" "a task that is not there"
 	debug r mem 0x800000000000000 8
