@@ -32,9 +32,16 @@ struct fs_chan {
 	u32 opening; /* how often it was closed */
 	bool open, registered, lost; /* started; its interrupt is ours; it did not stop */
 	bool stopping; /* its registers are the stopper's */
+	struct list_head kept; /* struct fs_chan_kept: this opening's pages */
 	struct waitq room; /* submitters that wait for descriptors */
 	paddr_t dax_base;
 	u64 dax_len;
+};
+
+struct fs_chan_kept {
+	struct list_head link;
+	void *va;
+	u32 pages;
 };
 
 static const u32 fs_chan_size[FS_CHAN_QUEUES] = { 64, 256 };
@@ -78,8 +85,10 @@ static void fs_chan_end_locked(struct fs_chan *ch, struct list_head *later)
 
 	ch->dead = true;
 	for (u32 q = 0; q < FS_CHAN_QUEUES; q++)
-		while ((req = ring_abort(&ch->ring[q])))
+		while ((req = ring_abort(&ch->ring[q]))) {
+			req->cut = true;
 			fs_chan_complete_locked(req, -EIO, 0, later);
+		}
 }
 
 static void fs_chan_die_locked(struct fs_chan *ch, struct list_head *later)
@@ -232,7 +241,7 @@ static void fs_chan_enqueue(
 	u64 flags;
 
 	for (u32 i = 0; i < n; i++) {
-		req[i]->complete = false;
+		req[i]->complete = req[i]->cut = false;
 		waitq_init(&req[i]->wq);
 		list_init(&req[i]->link);
 	}
@@ -312,6 +321,46 @@ int fs_chan_call(struct fs_chan *ch, struct fs_req *req)
 	return fs_chan_sleep(ch, req);
 }
 
+/* ---- pages of a server that may still touch them ---- */
+
+void fs_chan_keep(struct fs_chan *ch, u32 opening, void *va, u32 pages)
+{
+	struct fs_chan_kept *k = kmalloc(sizeof(*k));
+	u64 flags = spin_lock_irq(&ch->lock);
+	bool silent = opening != ch->opening;
+
+	if (!silent && k) {
+		*k = (struct fs_chan_kept){ .va = va, .pages = pages };
+		list_add_tail(&ch->kept, &k->link);
+		k = NULL;
+	} else if (!silent) {
+		log_error("fs_chan: no memory: %u pages of the arena are lost", pages);
+	}
+	spin_unlock_irq(&ch->lock, flags);
+	kfree(k);
+	if (silent)
+		arena_free(va, pages);
+}
+
+/* The device is silent: nothing of this opening is touched any more. */
+static void fs_chan_silent(struct fs_chan *ch)
+{
+	struct list_head kept = LIST_HEAD_INIT(kept);
+	u64 flags = spin_lock_irq(&ch->lock);
+
+	ch->lost = false;
+	ch->opening++;
+	list_splice_tail(&kept, &ch->kept);
+	spin_unlock_irq(&ch->lock, flags);
+	while (!list_empty(&kept)) {
+		struct fs_chan_kept *k = list_first_entry(&kept, struct fs_chan_kept, link);
+
+		list_del(&k->link);
+		arena_free(k->va, k->pages);
+		kfree(k);
+	}
+}
+
 /* ---- set-up ---- */
 
 /* Its rings, emptied; the memory is kept from one start to the next. */
@@ -373,6 +422,7 @@ int fs_chan_init(const struct fdt_reader *fdt)
 		ch->dev = dev;
 		ch->dead = true;
 		waitq_init(&ch->room);
+		list_init(&ch->kept);
 		fs_chans[i] = ch;
 	}
 	return 0;
@@ -390,8 +440,12 @@ int fs_chan_open(const char *tag, struct fs_chan **out)
 
 	if (!ch)
 		return -ENODEV;
-	if (ch->open || ch->lost)
-		return ch->open ? -EBUSY : -EIO;
+	if (ch->open)
+		return -EBUSY;
+	if (ch->lost && virtio_stop(&ch->dev) < 0)
+		return -EIO;
+	if (ch->lost)
+		fs_chan_silent(ch);
 	ch->poll_ns = FS_CHAN_POLL_NS;
 	r = fs_chan_start(ch);
 	if (r)
@@ -407,15 +461,18 @@ void fs_chan_close(struct fs_chan *ch)
 {
 	struct list_head later = LIST_HEAD_INIT(later);
 	u64 flags = spin_lock_irq(&ch->lock);
+	bool lost;
 
 	ch->stopping = true;
 	spin_unlock_irq(&ch->lock, flags);
-	ch->lost = virtio_stop(&ch->dev) < 0;
+	lost = virtio_stop(&ch->dev) < 0;
 	flags = spin_lock_irq(&ch->lock);
 	fs_chan_end_locked(ch, &later);
 	ch->open = false;
-	ch->opening++;
+	ch->lost = lost;
 	spin_unlock_irq(&ch->lock, flags);
 	waitq_wake_all(&ch->room);
 	fs_chan_run_callbacks(&later);
+	if (!lost)
+		fs_chan_silent(ch);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The request channel of a virtio-fs device: FUSE requests to casemate-fsd and their replies. Knows nothing of FUSE. Buffers are arena
- * memory (drivers/arena.h) that the caller fills and owns; they belong to the server from submission to completion.
+ * memory (drivers/arena.h) that the caller fills and owns; they belong to the server from submission to completion, and beyond that when the request
+ * was cut short: the server may be about to read it, or to write an answer (it was stopped, or waits for its host), which only the end of the server,
+ * or its answer to a reset, rules out. Such buffers go back to the arena by fs_chan_keep.
  *
  * Any number of tasks may have requests in flight. Who waits first polls the ring for a while (FS_CHAN_POLL_NS: a server that is awake answers
  * in that time and neither side pays for a wake-up, which with the doorbell costs 70 us, or 250 where traps are dear), then sleeps until the interrupt.
@@ -50,6 +52,7 @@ struct fs_req {
 	/* Result, valid after completion. */
 	int error; /* 0, or -EIO when the device died: the server may or may not have done it */
 	u32 written; /* bytes that the server wrote into the in segments, at most their sum */
+	bool cut; /* failed while the server had it */
 	/* The channel's. */
 	bool complete;
 	struct waitq wq;
@@ -65,8 +68,14 @@ int fs_chan_init(const struct fdt_reader *fdt);
  */
 int fs_chan_open(const char *tag, struct fs_chan **out);
 u32 fs_chan_opening(const struct fs_chan *ch);
-/* Stop it: requests that are under way fail. Sleeps until the device is silent; one that never is cannot be opened again. */
+/* Stop it: requests that are under way fail. Sleeps until the device is silent; one that is not in time cannot be opened again before it is. */
 void fs_chan_close(struct fs_chan *ch);
+
+/*
+ * Give a run of arena pages back that a server of that opening may still have in its hands: those of a request that was cut, or whatever requests
+ * travelled in when the channel was closed. At once when the channel was closed since and the device was silent, else when it is. Any number of callers.
+ */
+void fs_chan_keep(struct fs_chan *ch, u32 opening, void *va, u32 pages);
 
 /* The device's slice of the DAX window; *len = 0 when it has none. */
 void fs_chan_dax(const struct fs_chan *ch, paddr_t *base, u64 *len);

@@ -4,8 +4,9 @@
  * SOCK_SEQPACKET socket. Both ends drop a peer that sends another size or version.
  *
  * The VMM sends QUEUE_START for each queue when the guest's driver is ready, RESET when the device is reset (fsd forgets all queues;
- * messages that follow see the fresh state). fsd sends MAP and UNMAP. Each message but REPLY is answered by one REPLY with its `id` and
- * a status; a sender may have several requests outstanding and replies come in order.
+ * messages that follow see the fresh state; its REPLY comes when no request is being served, from when on fsd touches nothing of the driver's). fsd
+ * sends MAP and UNMAP. Each message but REPLY is answered by one REPLY with its `id` and a status; a sender may have several requests outstanding and
+ * replies come in order.
  *
  * Doorbells and interrupts do not travel here: `kick` (eventfd, VMM to fsd: some queue has buffers) and `call` (eventfd, fsd to VMM:
  * some queue has used buffers and wants an interrupt).
@@ -22,7 +23,8 @@
  * a struct cm_fsdev_plug to the VMM (sock, kick, call by SCM_RIGHTS, in this order; answered by the same struct with the status) and one to
  * the server (arena, sock, kick, call; no answer). A server that hangs up is unplugged, and so is one for whose device the VMM gets a struct
  * without descriptors: requests that are open fail, and the driver has to
- * reset the device before the next one comes.
+ * reset the device before the next one comes (-EBUSY until then). That ends only when the old one has hung up, which may have been stopped in the middle
+ * of a request.
  */
 #define CM_FSDEV_SPARES	    15
 #define CM_FSDEV_SPARE_TAG  "s%u"

@@ -338,6 +338,11 @@ void page_free_va(void *va, u32 order)
 	fake_free_pages[order] = va;
 }
 
+void *kmalloc(size_t size)
+{
+	return malloc(size);
+}
+
 void *kzalloc(size_t size)
 {
 	FAKE_CHECK(!fake_in_irq);

@@ -41,6 +41,8 @@ static struct {
 	struct vq q[2];
 	struct vq_chain chain;
 	fake_fsd_fn fn;
+	struct cm_fsdev_msg reset; /* the answer to RESET, when op says so */
+	bool woken; /* it slept since it last looked */
 } fsd;
 
 static void must(bool ok)
@@ -173,10 +175,27 @@ static void fsd_control(void)
 
 	while (fsd.sock >= 0 && recv(fsd.sock, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m)) {
 		must(m.version == CM_FSDEV_VERSION);
+		if (m.op == CM_FSDEV_RESET) {
+			m.op = CM_FSDEV_REPLY;
+			fsd.reset = m;
+		}
 		if (m.op == CM_FSDEV_QUEUE_START)
 			must(vq_setup(&fsd.q[m.queue], &arena_mem, (uint16_t)m.size, m.desc,
 				     m.driver, m.device) == 0);
 	}
+}
+
+/* RESET is answered by who is awake; one that slept ends what it was at. */
+static void fsd_reset(void)
+{
+	if (fsd.reset.op != CM_FSDEV_REPLY)
+		return;
+	if (fsd.woken)
+		fake_fsd_serve_once();
+	for (unsigned int i = 0; i < 2; i++)
+		vq_off(&fsd.q[i]);
+	must(send(fsd.sock, &fsd.reset, sizeof(fsd.reset), MSG_NOSIGNAL) == sizeof(fsd.reset));
+	fsd.reset.op = 0;
 }
 
 static void fsd_queue(unsigned int i, unsigned int max)
@@ -227,7 +246,10 @@ int fake_host_step(int ms)
 	uint64_t count;
 
 	fsd_control();
+	fsd.woken |= fake_fsd_asleep;
 	if (!fake_fsd_asleep) {
+		fsd_reset();
+		fsd.woken = false;
 		fake_fsd_kicks += read(fsd.kick, &count, sizeof(count)) > 0;
 		fsd_queue(0, UINT_MAX);
 		fsd_queue(1, UINT_MAX);

@@ -229,6 +229,21 @@ kill -9 "$(recorded b fsdPid)"
 wait_for 20 stopped b
 is "$(field b exitStatus) $(field a status)" "9 running" "a container without its file server ends"
 $cm delete b
+# One that stands still may have a request in its hands, and goes on.
+container b p /bin/sh -c 'while :; do cat /bin/busybox >/tmp/x; done'
+server=$(recorded b fsdPid)
+kill -STOP "$server"
+$cm kill b KILL
+wait_for 20 stopped b
+is "$(field b exitStatus) $(field a status)" "9 running" "a container whose file server stands still can be killed"
+kill -CONT "$server"
+ended() { [ ! -e "/proc/$1" ]; }
+wait_for 10 ended "$server"
+is "$?" 0 "... that ends when it goes on"
+$cm delete b
+container b p /bin/sh -c 'echo up; while :; do sleep 0.1; done'
+is "$(field b status) $(field a status)" "running running" "... and another container takes its place"
+$cm delete --force b
 
 # ---- the annotations of cri-o; run in the foreground
 pod_bundle d

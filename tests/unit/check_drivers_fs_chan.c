@@ -430,6 +430,60 @@ START_TEST(close_and_open_again)
 }
 END_TEST
 
+static u8 *cut_page;
+
+static void cut_call(void *arg)
+{
+	u32 opening = fs_chan_opening(chan);
+	struct fs_req req;
+
+	cut_page = arena_alloc(1);
+	fill(&req, cut_page, 8, 8, 1);
+	req.opening = opening;
+	ck_assert_int_eq(fs_chan_call(chan, &req), -EIO);
+	ck_assert(req.cut);
+	fs_chan_keep(chan, opening, cut_page, 1);
+	fake_done();
+}
+
+static void close_and_go_on(void *arg)
+{
+	u32 pages = arena_free_pages() + 1;
+	struct fs_req req;
+	u8 *page;
+
+	fs_chan_close(chan);
+	fake_yield();
+	/* Whoever asks for a page gets another one, and the device is not to be had. */
+	ck_assert_uint_eq(arena_free_pages(), pages - 1);
+	page = arena_alloc(1);
+	ck_assert_ptr_ne(page, cut_page);
+	ck_assert_int_eq(fs_chan_open("rootfs", &chan), -EIO);
+	ck_assert_uint_eq(cut_page[2048], 0);
+	fake_fsd_asleep = false;
+	ck_assert_int_eq(fs_chan_open("rootfs", &chan), 0);
+	ck_assert_uint_eq(cut_page[2048], 2);
+	ck_assert_uint_eq(arena_free_pages(), pages - 1);
+	fill(&req, page, 8, 8, 1);
+	req.opening = fs_chan_opening(chan);
+	ck_assert_int_eq(fs_chan_call(chan, &req), 0);
+	/* Of an opening that is over pages go back at once. */
+	fs_chan_keep(chan, req.opening - 1, page, 1);
+	ck_assert_uint_eq(arena_free_pages(), pages);
+	fake_done();
+}
+
+/* A server that stands still has a request in its hands when it is cut off: its pages are not given to others before it is known to be done with them. */
+START_TEST(pages_of_a_cut_request_stay)
+{
+	fake_fsd_asleep = true;
+	fake_thread(cut_call, NULL);
+	fake_thread(close_and_go_on, NULL);
+	fake_expect(2);
+	fake_run();
+}
+END_TEST
+
 /* ---- the ring against a device that lies ---- */
 
 static struct ring lie;
@@ -546,6 +600,7 @@ int main(void)
 	tcase_add_test(tc, death_behind_an_answer_fails_the_rest);
 	tcase_add_test(tc, death_ends_the_wait_for_room);
 	tcase_add_test(tc, close_and_open_again);
+	tcase_add_test(tc, pages_of_a_cut_request_stay);
 	tcase_add_loop_test(tc, device_that_lies, 0, ARRAY_SIZE(lies));
 	tcase_add_test(tc, same_answer_twice);
 	tcase_add_test(tc, descriptors_in_shared_memory_are_not_believed);

@@ -551,6 +551,34 @@ START_TEST(test_dax_messages)
 }
 END_TEST
 
+/* Who hears the answer to RESET may use the memory of requests again. */
+START_TEST(test_reset_is_answered_behind_the_request)
+{
+	struct fuse_setupmapping_in a = { .len = 4096, .flags = 1 };
+	struct cm_fsdev_msg map, reset = { .version = CM_FSDEV_VERSION, .op = CM_FSDEV_RESET };
+	struct fuse_out_header o;
+
+	start(false);
+	submit(FUSE_SETUPMAPPING, lookup("hello"), &a, sizeof(a), NULL);
+	ck_assert_int_eq(recv(p.sock, &map, sizeof(map), 0), (ssize_t)sizeof(map));
+	ck_assert_uint_eq(map.op, CM_FSDEV_MAP);
+	memset(p.arena + OUT_AT, 0, sizeof(o));
+	reset.id = 99;
+	ck_assert_int_eq(send(p.sock, &reset, sizeof(reset), 0), (ssize_t)sizeof(reset));
+	usleep(100000);
+	ck_assert_int_lt(recv(p.sock, &reset, sizeof(reset), MSG_DONTWAIT), 0);
+	map.op = CM_FSDEV_REPLY;
+	map.status = -ENOMEM;
+	ck_assert_int_eq(send(p.sock, &map, sizeof(map), 0), (ssize_t)sizeof(map));
+	ck_assert_int_eq(recv(p.sock, &reset, sizeof(reset), 0), (ssize_t)sizeof(reset));
+	ck_assert_uint_eq(reset.op, CM_FSDEV_REPLY);
+	ck_assert_uint_eq(reset.id, 99);
+	memcpy(&o, p.arena + OUT_AT, sizeof(o));
+	ck_assert_int_eq(o.error, -ENOMEM);
+	ck_assert_int_eq(exit_status(), 0);
+}
+END_TEST
+
 START_TEST(test_bad_starts)
 {
 	make_tree();
@@ -588,6 +616,7 @@ int main(void)
 	tcase_add_test(t, test_reset);
 	tcase_add_test(t, test_broken_ring_and_bad_queues);
 	tcase_add_test(t, test_dax_messages);
+	tcase_add_test(t, test_reset_is_answered_behind_the_request);
 	tcase_add_test(t, test_bad_starts);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);

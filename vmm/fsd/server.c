@@ -77,7 +77,15 @@ static int server_queue_start(struct fsd_server *s, const struct cm_fsdev_msg *m
 		&s->queue[m->queue], &s->mem, (uint16_t)m->size, m->desc, m->driver, m->device);
 }
 
-/* A message that is not a reply. RESET stops the queues at once; the engine forgets when no request is inside it. */
+/* No request is inside the engine: it may forget, and nothing of the client's is touched from here on. */
+static void server_reset(struct fsd_server *s)
+{
+	fsd_engine_reset(s->engine);
+	s->reset_pending = false;
+	server_reply(s, s->reset_id, 0);
+}
+
+/* A message that is not a reply. RESET stops the queues at once; a request that is inside the engine still has its answer to write. */
 static void server_control(struct fsd_server *s, const struct cm_fsdev_msg *m)
 {
 	int r = 0;
@@ -90,7 +98,10 @@ static void server_control(struct fsd_server *s, const struct cm_fsdev_msg *m)
 		for (unsigned int i = 0; i < CM_FSDEV_QUEUES; i++)
 			vq_off(&s->queue[i]);
 		s->reset_pending = true;
-		break;
+		s->reset_id = m->id;
+		if (!s->serving)
+			server_reset(s);
+		return;
 	default:
 		s->hangup = true; /* not our protocol */
 		return;
@@ -263,16 +274,16 @@ static unsigned int server_drain(struct fsd_server *s, struct vq *q, unsigned in
 	unsigned int done = 0;
 
 	while (done < max && !s->hangup && vq_pop(q, c) > 0) {
-		size_t n = fsd_engine_handle(
-			s->engine, c->iov, c->nread, c->iov + c->nread, c->nwrite);
+		size_t n;
 
+		s->serving = true;
+		n = fsd_engine_handle(s->engine, c->iov, c->nread, c->iov + c->nread, c->nwrite);
+		s->serving = false;
 		vq_push(q, c->head, (uint32_t)n);
 		if (vq_wants_interrupt(q))
 			server_interrupt(s);
-		if (s->reset_pending) {
-			fsd_engine_reset(s->engine);
-			s->reset_pending = false;
-		}
+		if (s->reset_pending)
+			server_reset(s);
 		done++;
 	}
 	return done;
@@ -357,10 +368,6 @@ int fsd_server_run(struct fsd_server *s)
 				server_images(s);
 			else if (read(s->kick, &count, sizeof(count)) < 0 && errno != EAGAIN)
 				return -errno;
-		}
-		if (s->reset_pending) {
-			fsd_engine_reset(s->engine);
-			s->reset_pending = false;
 		}
 		more = server_serve(s);
 	}

@@ -30,7 +30,9 @@ struct fsd_server {
 	uint64_t poll_ns; /* how long to watch the rings next time */
 	unsigned int polls;
 	uint64_t map_id; /* of the last MAP or UNMAP sent */
-	bool reset_pending; /* RESET came while a request was in the engine */
+	bool serving; /* a request is in the engine */
+	bool reset_pending; /* RESET came meanwhile, and is answered behind that request */
+	uint64_t reset_id;
 	bool hangup; /* the VMM is gone */
 };
 

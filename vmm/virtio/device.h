@@ -9,7 +9,8 @@
  *   IDLE      registers can be written in the order that virtio demands; DRIVER_OK sets the queues up and moves to
  *   STARTING  the io thread will call ops->activate and move to
  *   RUNNING   queue registers are frozen; a write of 0 to Status moves to
- *   STOPPING  the io thread will call ops->reset and move to IDLE; until then Status reads as before and registers ignore writes
+ *   STOPPING  the io thread will call ops->reset and move to IDLE, once ops->busy says that the device is silent; until then Status reads as
+ *             before and registers ignore writes
  */
 #ifndef CM_VMM_VIRTIO_DEVICE_H
 #define CM_VMM_VIRTIO_DEVICE_H
@@ -36,6 +37,8 @@ struct virtio_dev_ops {
 	void (*activate)(struct virtio_dev *dev); /* queues that the driver enabled are set up */
 	void (*reset)(struct virtio_dev *
 			dev); /* forget what came from the driver; may come without activate; the queues are turned off afterwards */
+	/* Optional, after reset: may somebody still touch the driver's memory? virtio_dev_silent follows then. */
+	bool (*busy)(struct virtio_dev *dev);
 	void (*notify)(
 		struct virtio_dev *dev, unsigned int queue); /* the driver rang; RUNNING only */
 	void (*doorbell)(struct virtio_dev *dev,
@@ -112,6 +115,12 @@ void virtio_dev_destroy(struct virtio_dev *dev);
 
 /* io thread: chains went back on queue q; interrupt the driver if it wants that. */
 void virtio_dev_used(struct virtio_dev *dev, unsigned int q);
+
+/* io thread: a device that was busy is no more. Nothing happens when nobody waits for that. */
+void virtio_dev_silent(struct virtio_dev *dev);
+
+/* io thread: is the device as after power-on, with no driver that uses it? */
+bool virtio_dev_idle(struct virtio_dev *dev);
 
 /* Interrupt the driver without looking at a ring. Any thread. */
 void virtio_dev_interrupt(struct virtio_dev *dev);

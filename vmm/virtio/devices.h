@@ -48,11 +48,11 @@ int virtio_fs_create(const struct virtio_env *env, const struct virtio_fs_params
 
 /*
  * io thread: a server for a spare device, in place of the one that it had. The descriptors become the device's; on failure they stay the
- * caller's. 0, or -errno (-EINVAL: not a spare one).
+ * caller's. 0, or -errno (-EINVAL: not a spare one; -EBUSY: the one that it had lives, and may have requests of the driver's in its hands).
  */
 int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd);
 
-/* io thread: a spare device is without a server again, as if that had hung up. 0 or -EINVAL. */
+/* io thread: a spare device is without a server again: the driver sees it fail, and can reset it when the server has hung up. 0 or -EINVAL. */
 int virtio_fs_unplug(struct virtio_dev *dev);
 
 #endif

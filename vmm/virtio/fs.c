@@ -3,6 +3,10 @@
  * virtio-fs device, the VMM's part: registers, interrupts and the DAX window. The queues are served by casemate-fsd, which this file
  * tells where they are and whose mapping requests it checks: fsd parses hostile input, so its messages are treated as hostile too.
  *
+ * A server that lives may be in the middle of a request, and when it goes on, it writes its answer: into pages that the driver has long put to another
+ * use, if the driver were told that all is over. So a reset ends when the server has answered RESET, between two requests, or has hung up, which
+ * it cannot do while it still has memory. One that is cut off is not heard any more, but waited for like that.
+ *
  * A spare device has no server until one is plugged in, and none again when that hangs up. KVM carries nothing for it, so that all its
  * descriptors are the io thread's, but for the doorbell's, which vCPUs write to: its number is never given back, a later server's takes its place.
  */
@@ -38,8 +42,9 @@ struct fsdev {
 	uint8_t *window;
 	uint64_t window_len;
 	bool writable;
-	_Atomic bool connected; /* fsd is there: sock is watched */
-	uint64_t next_id;
+	_Atomic bool connected; /* fsd is there, and is believed */
+	bool watched; /* sock is watched: fsd is there */
+	uint64_t next_id, reset_id; /* of the RESET that has no answer yet, or 0 */
 };
 
 /* #syscalls:io mmap[2&PROT_EXEC=0] -- empty the slice, or part of it */
@@ -51,19 +56,49 @@ static int fsdev_unmap(struct fsdev *fs, uint64_t offset, uint64_t len)
 	return p == MAP_FAILED ? -errno : 0;
 }
 
-/* Without fsd there is no file system: the driver must see that. */
-static void fsdev_disconnect(struct fsdev *fs, const char *why)
+static void fsdev_silent(struct fsdev *fs)
 {
-	if (!fs->connected)
+	fs->reset_id = 0;
+	virtio_dev_silent(&fs->dev);
+}
+
+/* fsd hung up, or breaks every rule and is not waited for. */
+static void fsdev_unwatch(struct fsdev *fs)
+{
+	if (!fs->watched)
 		return;
-	fs->connected = false;
+	fs->watched = false;
 	eventloop_del(fs->dev.env.loop, &fs->sock);
 	if (fs->spare) {
 		eventloop_del(fs->dev.env.loop, &fs->call);
 		close(fs->sock.fd);
 		close(fs->call.fd);
 	}
+	fsdev_silent(fs);
+}
+
+/* Without fsd there is no file system: the driver must see that. */
+static void fsdev_fail(struct fsdev *fs, const char *why)
+{
+	if (!fs->connected)
+		return;
+	fs->connected = false;
 	virtio_dev_fail(&fs->dev, why);
+}
+
+static void fsdev_disconnect(struct fsdev *fs, const char *why)
+{
+	fsdev_fail(fs, why);
+	fsdev_unwatch(fs);
+}
+
+/* It sees an end of file and hangs up, as soon as it looks. #syscalls:io shutdown */
+static void fsdev_cut(struct fsdev *fs, const char *why)
+{
+	if (!fs->connected)
+		return;
+	(void)shutdown(fs->sock.fd, SHUT_WR);
+	fsdev_fail(fs, why);
 }
 
 /* The socket holds far more messages than are ever outstanding: full means that fsd is stuck. */
@@ -74,7 +109,7 @@ static void fsdev_send(struct fsdev *fs, struct cm_fsdev_msg *msg)
 	msg->version = CM_FSDEV_VERSION;
 	/* #syscalls:io sendto */
 	if (send(fs->sock.fd, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*msg))
-		fsdev_disconnect(fs, "casemate-fsd takes no messages");
+		fsdev_cut(fs, "casemate-fsd takes no messages");
 }
 
 /* #syscalls:vcpu write */
@@ -120,11 +155,22 @@ static void fsdev_activate(struct virtio_dev *dev)
 static void fsdev_reset(struct virtio_dev *dev)
 {
 	struct fsdev *fs = (struct fsdev *)dev;
-	struct cm_fsdev_msg msg = { .op = CM_FSDEV_RESET, .id = ++fs->next_id };
+	struct cm_fsdev_msg msg = { .op = CM_FSDEV_RESET };
 
-	fsdev_send(fs, &msg);
+	/* A driver that waits writes the register again and again. */
+	if (fs->connected && !fs->reset_id) {
+		msg.id = fs->reset_id = ++fs->next_id;
+		fsdev_send(fs, &msg);
+	}
 	if (fs->window_len)
 		fsdev_unmap(fs, 0, fs->window_len);
+}
+
+static bool fsdev_busy(struct virtio_dev *dev)
+{
+	const struct fsdev *fs = (struct fsdev *)dev;
+
+	return fs->watched;
 }
 
 /* Doorbells go to fsd on the vCPU thread. */
@@ -191,6 +237,8 @@ static int fsdev_message(struct fsdev *fs, const struct cm_fsdev_msg *m, int fd)
 		/* We ask for nothing that may fail with a driver that works. */
 		if (m->status)
 			virtio_dev_fail(&fs->dev, "casemate-fsd refused a queue");
+		if (fs->reset_id && m->id == fs->reset_id)
+			fsdev_silent(fs);
 		return 0;
 	default:
 		return -EPROTO;
@@ -236,12 +284,13 @@ static void fsdev_sock_event(struct ev_source *src, uint32_t events)
 {
 	struct fsdev *fs = src->arg;
 
-	for (unsigned int i = 0; i < FS_ROUND_MAX && fs->connected; i++) {
+	for (unsigned int i = 0; i < FS_ROUND_MAX && fs->watched; i++) {
 		struct cm_fsdev_msg m;
 		int fd, r = fsdev_recv(fs, &m, &fd);
 
+		/* What one says that was cut off is of no interest. */
 		if (r > 0)
-			r = fsdev_message(fs, &m, fd);
+			r = fs->connected ? fsdev_message(fs, &m, fd) : 0;
 		else if (r == 0)
 			i = FS_ROUND_MAX;
 		if (fd >= 0)
@@ -272,9 +321,9 @@ static void fsdev_destroy(struct virtio_dev *dev)
 {
 	struct fsdev *fs = (struct fsdev *)dev;
 
-	if (fs->connected)
+	if (fs->watched)
 		eventloop_del(dev->env.loop, &fs->sock);
-	if (fs->connected || !fs->spare) {
+	if (fs->watched || !fs->spare) {
 		eventloop_del(dev->env.loop, &fs->call);
 		close(fs->sock.fd);
 		close(fs->call.fd);
@@ -292,6 +341,7 @@ static const struct virtio_dev_ops fsdev_ops = {
 	.queue_size = CM_VIRTIO_QUEUE_MAX,
 	.activate = fsdev_activate,
 	.reset = fsdev_reset,
+	.busy = fsdev_busy,
 	.notify = fsdev_notify,
 	.doorbell = fsdev_doorbell,
 	.wired = fsdev_wired,
@@ -313,6 +363,7 @@ static int fsdev_watch(struct fsdev *fs, struct eventloop *loop)
 	r = eventloop_add(loop, &fs->call, EPOLLIN);
 	if (r)
 		eventloop_del(loop, &fs->sock);
+	fs->watched = r == 0;
 	return r;
 }
 
@@ -376,6 +427,11 @@ int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd
 
 	if (dev->ops != &fsdev_ops || !fs->spare)
 		return -EINVAL;
+	/* Perhaps it hung up, and was not looked at since. */
+	if (fs->watched)
+		fsdev_sock_event(&fs->sock, 0);
+	if (fs->watched && !virtio_dev_idle(dev))
+		return -EBUSY;
 	fsdev_disconnect(fs, "another casemate-fsd takes its place");
 	old = fs->kick_fd;
 	fs->sock.fd = sock_fd;
@@ -388,6 +444,7 @@ int virtio_fs_plug(struct virtio_dev *dev, int sock_fd, int kick_fd, int call_fd
 		if (r < 0) {
 			eventloop_del(dev->env.loop, &fs->sock);
 			eventloop_del(dev->env.loop, &fs->call);
+			fs->watched = false;
 		}
 	}
 	if (r < 0) {
@@ -408,6 +465,6 @@ int virtio_fs_unplug(struct virtio_dev *dev)
 
 	if (dev->ops != &fsdev_ops || !fs->spare)
 		return -EINVAL;
-	fsdev_disconnect(fs, "casemate-fsd was cut off");
+	fsdev_cut(fs, "casemate-fsd was cut off");
 	return 0;
 }

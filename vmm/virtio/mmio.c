@@ -110,6 +110,24 @@ static void virtio_regs_clear_locked(struct virtio_dev *dev)
 	atomic_store(&dev->notified, 0);
 }
 
+void virtio_dev_silent(struct virtio_dev *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (dev->phase == VIRTIO_STOPPING)
+		virtio_regs_clear_locked(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+bool virtio_dev_idle(struct virtio_dev *dev)
+{
+	bool idle;
+
+	pthread_mutex_lock(&dev->lock);
+	idle = dev->phase == VIRTIO_IDLE;
+	pthread_mutex_unlock(&dev->lock);
+	return idle;
+}
+
 /* io thread: carry out the phase change that a register write asked for, then serve doorbells. */
 static void virtio_dev_work(struct ev_work *w)
 {
@@ -125,9 +143,8 @@ static void virtio_dev_work(struct ev_work *w)
 
 	if (phase == VIRTIO_STOPPING) {
 		dev->ops->reset(dev);
-		pthread_mutex_lock(&dev->lock);
-		virtio_regs_clear_locked(dev);
-		pthread_mutex_unlock(&dev->lock);
+		if (!dev->ops->busy || !dev->ops->busy(dev))
+			virtio_dev_silent(dev);
 		return;
 	}
 	if (phase == VIRTIO_STARTING)

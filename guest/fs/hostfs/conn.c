@@ -167,7 +167,10 @@ static int conn_call(struct hostfs_conn *c, struct hostfs_req *r)
 	err = fs_chan_call(c->ch, &q);
 	if (!err)
 		err = conn_read_reply(r, &l, mem, q.written);
-	arena_free(mem, l.pages);
+	if (unlikely(q.cut))
+		fs_chan_keep(c->ch, c->opening, mem, l.pages);
+	else
+		arena_free(mem, l.pages);
 	return err;
 }
 
@@ -257,7 +260,12 @@ static int conn_handshake(struct hostfs_conn *c)
 static void conn_free(struct hostfs_conn *c)
 {
 	for (u32 i = 0; i < CONN_SLOTS; i++) {
-		if (c->slot[i].page)
+		if (!c->slot[i].page)
+			continue;
+		/* Of a connection that was cut, a server that goes on may still take what lies there for requests. */
+		if (c->ch)
+			fs_chan_keep(c->ch, c->opening, c->slot[i].page, 1);
+		else
 			arena_free(c->slot[i].page, 1);
 	}
 	kfree(c);
