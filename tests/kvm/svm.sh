@@ -61,6 +61,11 @@ if case $only in *gdb*) ;; *) false ;; esac && rootfs=$("$top_srcdir/tests/lib/d
 	printf '#!/bin/sh\nexec /t/lib/gdb --data-directory=/t/lib/gdb-data "$@"\n' >"$t/gdb"
 	chmod +x "$t/gdb"
 fi
+# mkfs.erofs, which the Debian system lacks as well.
+if case $only in *erofs*) ;; *) false ;; esac && rootfs=$("$top_srcdir/tests/lib/debian-rootfs") && mkfs=$(command -v mkfs.erofs); then
+	mkdir -p "$t/bin" && cp "$mkfs" "$t/bin/" && libraries "$mkfs" || exit 1
+	cp "$top_builddir/tests/oci/tree" "$t/tests/oci/" || exit 1
+fi
 # kvm-unit-tests, and QEMU to run them beside us.
 if case $only in *kut*) ;; *) false ;; esac; then
 	: "${KVM_UNIT_TESTS_DIR:?}" && rootfs=$("$top_srcdir/tests/lib/debian-rootfs") || exit 1
@@ -78,7 +83,7 @@ fi
 	echo "export CASEMATE_TEST_EMULATED='${CASEMATE_TEST_EMULATED-1}' CASEMATE_TEST_BYTES=${CASEMATE_TEST_BYTES:-4000000}"
 	echo "export RUNS=${RUNS:-100} CROWD=${CROWD:-10} KILLS=${KILLS:-5}"
 	cat <<'SCRIPT'
-export top_srcdir=/t top_builddir=/t GDB=/t/gdb LD_LIBRARY_PATH=/t/lib
+export top_srcdir=/t top_builddir=/t GDB=/t/gdb LD_LIBRARY_PATH=/t/lib PATH=$PATH:/t/bin
 # The sandbox process starts casemate-debug with an empty environment.
 cp -n /t/lib/*.so* /usr/lib/x86_64-linux-gnu/
 export CASEMATE_TEST_PATIENCE=10 CASEMATE_TEST_ROOTFS=/ CASEMATE_TEST_CACHE=/tmp
