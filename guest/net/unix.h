@@ -98,6 +98,8 @@ s64 unix_recv(struct socket *s, struct sock_msg *m);
 /* unix_oob.c */
 /* The message that a read of a stream goes on with, which has `copied` something. NULL: none, or not before another call. read_lock held. */
 struct unix_msg *unix_stream_head(struct socket *s, bool copied, bool peek);
+/* The message that a peek goes on with behind msg, or NULL. read_lock held. */
+struct unix_msg *unix_stream_peek(struct socket *s, struct unix_msg *msg);
 /* Is there anything for a read that begins? What it would drop is nothing. */
 bool unix_stream_more(struct socket *s);
 /* recv with MSG_OOB: 1 or -errno. */

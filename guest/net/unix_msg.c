@@ -313,14 +313,19 @@ static s64 recv_stream_queued(struct socket *s, struct sock_msg *m, u64 already)
 	struct unix_sock *u = unix_of(s);
 	bool peek = m->flags & MSG_PEEK;
 	u64 done = 0;
-	struct unix_msg *msg;
+	struct unix_msg *msg = NULL;
 	int err;
 
-	while (m->uio->left && (msg = unix_stream_head(s, already || done, peek))) {
-		size_t want = MIN(m->uio->left, (u64)(msg->len - msg->off)), n;
+	while (m->uio->left) {
+		size_t want, n;
 
+		msg = peek && msg ? unix_stream_peek(s, msg)
+				  : unix_stream_head(s, already || done, peek);
+		if (!msg)
+			break;
 		if ((already || done) && !may_join(s, msg, m))
 			break;
+		want = MIN(m->uio->left, (u64)(msg->len - msg->off));
 		n = uio_write(m->uio, msg->data + msg->off, want);
 		if (n < want && !n && !done && !already)
 			return -EFAULT;
@@ -328,9 +333,8 @@ static s64 recv_stream_queued(struct socket *s, struct sock_msg *m, u64 already)
 		err = take_scm(msg, m->scm, peek);
 		if (err)
 			return err;
-		if (peek)
-			break;
-		queue_consume(u, msg, (u32)n, false);
+		if (!peek)
+			queue_consume(u, msg, (u32)n, false);
 		if (n < want)
 			break;
 	}

@@ -74,6 +74,20 @@ struct unix_msg *unix_stream_head(struct socket *s, bool copied, bool peek)
 	return msg;
 }
 
+struct unix_msg *unix_stream_peek(struct socket *s, struct unix_msg *msg)
+{
+	struct unix_sock *u = unix_of(s);
+
+	spin_lock(&u->lock);
+	do
+		msg = msg_after(u, msg);
+	while (msg && msg != u->oob && msg_used(msg));
+	if (msg == u->oob)
+		msg = NULL;
+	spin_unlock(&u->lock);
+	return msg;
+}
+
 bool unix_stream_more(struct socket *s)
 {
 	struct unix_sock *u = unix_of(s);

@@ -40,6 +40,10 @@ static void test_stream_pair(void)
 	ok(write(s[0], "hello", 5) == 5 && write(s[0], "world", 5) == 5, "writes are taken");
 	ok(!ioctl(s[1], FIONREAD, &n) && n == 10, "FIONREAD counts what is queued");
 	ok(recv(s[1], buf, 3, MSG_PEEK) == 3 && !memcmp(buf, "hel", 3), "MSG_PEEK leaves the data");
+	ok(recv(s[1], buf, 7, MSG_PEEK) == 7 && !memcmp(buf, "hellowo", 7) &&
+			recv(s[1], buf, sizeof(buf), MSG_PEEK) == 10 &&
+			!memcmp(buf, "helloworld", 10),
+		"a peek joins two writes");
 	ok(read(s[1], buf, sizeof(buf)) == 10 && !memcmp(buf, "helloworld", 10),
 		"a read joins two writes");
 	ok(recv(s[1], buf, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN,
