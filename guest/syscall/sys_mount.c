@@ -105,6 +105,8 @@ s64 sys_umount2(struct task *t, const struct sysargs *a)
 		AT_FDCWD, a->a[0], flags & UMOUNT_NOFOLLOW_ ? AT_SYMLINK_NOFOLLOW : 0, 0, &target);
 	if (ret)
 		return ret;
+	/* "." and "/" may lie below other mounts, as after pivot_root(".", "."). */
+	path_follow_mounts(&target);
 	ret = mount_umount(&target, flags);
 	path_put_unused(&target);
 	return ret;

@@ -351,6 +351,18 @@ static int pivot(void)
 	return access("/old/proc", F_OK) ? 4 : 0;
 }
 
+/* The old root lies on the new one afterwards, and the working directory below it. */
+static int pivot_on_itself(void)
+{
+	if (dir("a/inner") || chdir(at("a")) || kind("a", MS_PRIVATE))
+		return 1;
+	if (syscall(SYS_pivot_root, ".", ".") || access("/inner", F_OK))
+		return 2;
+	if (umount2(".", MNT_DETACH))
+		return 3;
+	return access("/inner", F_OK) || access("/proc", F_OK) == 0 ? 4 : 0;
+}
+
 /* A copy bound into the group that it came from. */
 static int itself(void)
 {
@@ -441,6 +453,8 @@ int main(void)
 	PART_AFTER(apart, spaces, "between namespaces");
 	PART_AFTER(apart, less_privileged, "a user namespace below is a slave");
 	PART_AFTER(apart, pivot, "pivot_root refuses shared mounts");
+	PART_AFTER(apart, pivot_on_itself,
+		"pivot_root onto the new root itself, then the old one goes");
 	PART_AFTER(apart, itself, "a copy below itself");
 	PART_AFTER(apart, ramfs, "ramfs");
 	PART_AFTER(apart, expire, "MNT_EXPIRE");
