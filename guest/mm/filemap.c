@@ -165,6 +165,36 @@ bool mapping_has_page(struct mapping *m, u64 index)
 	return has;
 }
 
+#define MAPPING_SEEK_MOST 1024u /* looked at while the lock is held */
+
+static u64 mapping_seek_cached(struct mapping *m, u64 index, u64 end)
+{
+	bool found;
+
+	spin_lock(&m->lock);
+	found = radix_next(&m->tree, &index, false) != NULL;
+	spin_unlock(&m->lock);
+	return found ? MIN(index, end) : end;
+}
+
+u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool cached)
+{
+	bool found = false;
+
+	if (cached)
+		return mapping_seek_cached(m, index, end);
+	while (index < end && !found) {
+		u64 most = MIN(end, index + MAPPING_SEEK_MOST);
+
+		spin_lock(&m->lock);
+		while (index < most && radix_get(&m->tree, index))
+			index++;
+		found = index < most;
+		spin_unlock(&m->lock);
+	}
+	return index;
+}
+
 u32 mapping_find_pages(struct mapping *m, u64 index, u32 n, struct page **out)
 {
 	u32 found = 0;

@@ -66,8 +66,10 @@ void mapping_truncate(struct mapping *m, u64 from, u64 to);
 int mapping_writeback(struct mapping *m, u64 from, u64 to);
 /* Drop clean, unmapped pages (reclaim, posix_fadvise DONTNEED, O_DIRECT coherence). */
 void mapping_invalidate(struct mapping *m, u64 from, u64 to);
-/* Is a page cached at index (mincore, SEEK_DATA)? */
+/* Is a page cached at index (mincore)? */
 bool mapping_has_page(struct mapping *m, u64 index);
+/* The first of [index, end) that is cached (`cached`) or that is not; end where there is none. May be old by now. */
+u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool cached);
 
 /* read(2)/write(2) through the cache at *pos, which moves. Bytes or -errno. The caller holds the inode's lock for writes. write grows
  * inode->size but does no permission, O_APPEND or limit work. */

@@ -50,6 +50,26 @@ static void test_positions(void)
 	close(fd);
 }
 
+// Memory knows page by page what was written.
+static void test_holes(void)
+{
+	int fd = memfd_create("holes", 0);
+
+	is(ftruncate(fd, (1 << 20) + 1), 0);
+	is(lseek(fd, 0, SEEK_DATA), -ENXIO);
+	is(lseek(fd, 5, SEEK_HOLE), 5);
+	is(pwrite(fd, "x", 1, (1 << 19) + 7), 1);
+	is(lseek(fd, 100, SEEK_DATA), 1 << 19);
+	is(lseek(fd, (1 << 19) + 3, SEEK_DATA), (1 << 19) + 3);
+	is(lseek(fd, (1 << 19) + 3, SEEK_HOLE), (1 << 19) + 4096);
+	is(lseek(fd, (1 << 19) + 4096, SEEK_DATA), -ENXIO);
+	is(pwrite(fd, "x", 1, 1 << 20), 1);
+	is(lseek(fd, 1 << 20, SEEK_HOLE), (1 << 20) + 1);
+	is(lseek(fd, (1 << 20) + 1, SEEK_DATA), -ENXIO);
+	is(lseek(fd, 0, SEEK_CUR), (1 << 20) + 1);
+	close(fd);
+}
+
 static void test_flags(void)
 {
 	int fd = open("f", O_WRONLY | O_CREAT | O_APPEND, 0600), rd;
@@ -375,6 +395,7 @@ int main(void)
 	umask(022);
 	scratch();
 	test_positions();
+	test_holes();
 	test_flags();
 	test_descriptors();
 	test_limit();

@@ -373,9 +373,20 @@ out:
 	return err;
 }
 
+/* What was never written has no page. */
 static s64 tmpfs_llseek(struct file *f, s64 off, int whence)
 {
-	return file_llseek_generic(f, off, whence, f->inode->size);
+	u64 size = atomic_load(&f->inode->size), end = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT, at;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return file_llseek_generic(f, off, whence, size);
+	if (off < 0 || (u64)off >= size)
+		return -ENXIO;
+	at = mapping_seek(f->inode->mapping, (u64)off >> PAGE_SHIFT, end, whence == SEEK_DATA);
+	if (whence == SEEK_DATA && at == end)
+		return -ENXIO;
+	at = MIN(MAX(at << PAGE_SHIFT, (u64)off), size);
+	return file_llseek_generic(f, (s64)at, SEEK_SET, size);
 }
 
 const struct file_ops tmpfs_file_ops = {
