@@ -17,8 +17,12 @@ void account_enter_kernel(void);
 void account_leave_kernel(void);
 /* The running thread's time in the kernel up to now. Interrupts off. */
 void account_system(void);
-/* This CPU's accounting begins. */
+/* This CPU's accounting begins; until now it was idle. */
 void account_start(void);
+/* Behind account_system: does the thread that comes next idle? */
+void account_next(bool idles);
+/* What a CPU has spent by now; time in the kernel may be missing that has not ended yet. No part goes back. One that has not started is idle. */
+struct cpu_spent account_spent(u32 cpu);
 /* The virtual runtime of the thread that runs on pc, by now. The queue's lock is held. */
 u64 account_vruntime(const struct percpu *pc);
 

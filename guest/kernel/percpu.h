@@ -18,6 +18,11 @@ struct timer_base {
 	u64 programmed; /* CLOCK_MONOTONIC ns the hardware is set to, 0 = off */
 };
 
+/* What a CPU did with its time, in ns. */
+struct cpu_spent {
+	u64 user, system, idle;
+};
+
 struct percpu {
 	struct runq runq;
 	struct timer_base timer;
@@ -26,6 +31,8 @@ struct percpu {
 	u32 stamp_seq; /* odd: what belongs together of the next changes */
 	struct thread *
 		user; /* the running thread while it is in user mode: the time since the stamp will be its own */
+	bool idles; /* the time since the stamp will be idle time */
+	struct cpu_spent spent; /* up to the stamp */
 } __aligned(64);
 
 extern struct percpu percpu[CM_MAX_CPUS];

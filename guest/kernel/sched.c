@@ -164,6 +164,7 @@ static void sched_reschedule(void)
 		next = pc->idle;
 	if (next == pc->idle)
 		idle_begin();
+	account_next(next == pc->idle);
 	prev->need_resched = false;
 	next->need_resched = false;
 	next->slice_end = now + SCHED_SLICE_NS;

@@ -25,18 +25,33 @@ static int root_version(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+/* Of all CPUs. */
+static struct cpu_spent root_spent(void)
+{
+	struct cpu_spent all = { 0 };
+
+	for (u32 i = 0; i < cpu_count(); i++) {
+		struct cpu_spent spent = account_spent(i);
+
+		all.user += spent.user;
+		all.system += spent.system;
+		all.idle += spent.idle;
+	}
+	return all;
+}
+
 static int root_uptime(struct proc_buf *b, struct proc_ctx *c)
 {
-	u64 now = time_shown(CLOCK_BOOTTIME, clock_monotonic()) / (NSEC_PER_SEC / 100);
+	u64 now = time_shown(CLOCK_BOOTTIME, clock_monotonic()) / NSEC_PER_TICK;
+	u64 idle = root_spent().idle / NSEC_PER_TICK;
 
 	(void)c;
-	proc_printf(b, "%lu.%02lu %lu.%02lu\n", now / 100, now % 100, 0UL, 0UL);
+	proc_printf(b, "%lu.%02lu %lu.%02lu\n", now / 100, now % 100, idle / 100, idle % 100);
 	return 0;
 }
 
 struct count {
 	u32 groups, tasks, running, blocked;
-	u64 utime, stime;
 };
 
 static bool count_group(struct group *g, void *arg)
@@ -45,20 +60,12 @@ static bool count_group(struct group *g, void *arg)
 	struct task *t;
 
 	n->groups++;
-	n->utime += g->dead_utime;
-	n->stime += g->dead_stime;
 	list_for_each_entry (t, &g->tasks, group_link) {
 		u32 s = t->thread ? READ_ONCE(t->thread->state) : THREAD_DEAD;
 
 		n->tasks++;
 		n->running += s == THREAD_RUNNABLE && !t->dead;
 		n->blocked += s == THREAD_SLEEP && !t->dead;
-		if (t->thread && !t->dead) {
-			struct cpu_time ct = thread_cpu_time(t->thread);
-
-			n->utime += ct.user;
-			n->stime += ct.system;
-		}
 	}
 	return true;
 }
@@ -81,22 +88,26 @@ static int root_loadavg(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+static void root_stat_spent(struct proc_buf *b, const struct cpu_spent *spent)
+{
+	proc_printf(b, " %lu 0 %lu %lu 0 0 0 0 0 0\n", spent->user / NSEC_PER_TICK,
+		spent->system / NSEC_PER_TICK, spent->idle / NSEC_PER_TICK);
+}
+
 static int root_stat(struct proc_buf *b, struct proc_ctx *c)
 {
-	u64 up = clock_monotonic() / NSEC_PER_TICK, busy, idle;
+	struct cpu_spent spent = root_spent();
 	struct count n = { 0 };
-	u32 cpus = cpu_count();
 
 	(void)c;
 	group_for_each_in(&pid_ns_root, count_group, &n);
-	n.utime /= NSEC_PER_TICK;
-	n.stime /= NSEC_PER_TICK;
-	busy = n.utime + n.stime;
-	idle = up * cpus > busy ? up * cpus - busy : 0;
-	proc_printf(b, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", n.utime, n.stime, idle);
-	for (u32 i = 0; i < cpus; i++)
-		proc_printf(b, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, n.utime / cpus,
-			n.stime / cpus, idle / cpus);
+	proc_printf(b, "cpu ");
+	root_stat_spent(b, &spent);
+	for (u32 i = 0; i < cpu_count(); i++) {
+		spent = account_spent(i);
+		proc_printf(b, "cpu%u", i);
+		root_stat_spent(b, &spent);
+	}
 	proc_printf(b,
 		"intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked %u\n"
 		"softirq 0 0 0 0 0 0 0 0 0 0 0\n",
