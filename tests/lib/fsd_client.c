@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,9 +76,22 @@ int fc_init(uint32_t flags)
 	return fc_call(FUSE_INIT, 0, &a, sizeof(a), NULL, NULL, NULL, 0);
 }
 
+/* The engine reaches its own bounds before those of a shell's descriptors. */
+static void fc_more_descriptors(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		fc_die("getrlimit");
+	lim.rlim_cur = lim.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &lim) < 0)
+		fc_die("setrlimit");
+}
+
 void fc_start(void (*tune)(struct fsd_config *cfg))
 {
 	fc.e = NULL;
+	fc_more_descriptors();
 	/* Memory where there is some: fsync and fallocate cost nothing there. */
 	(void)snprintf(fc.dir, sizeof(fc.dir), "%s/check-fsd.XXXXXX",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
