@@ -11,6 +11,7 @@
 #define DCACHE_SHRINK_BATCH 128u
 
 static struct spinlock dcache_lock; /* protects: table, tree links, lru, names, flags */
+static u64 dcache_moves; /* lock: dcache, to change it */
 static struct dentry *dcache_table[DCACHE_BUCKETS];
 static struct list_head dcache_lru = LIST_HEAD_INIT(dcache_lru); /* newest first */
 static u32 dcache_unused;
@@ -370,6 +371,7 @@ static void dentry_swap_locked(struct dentry *a, struct dentry *b)
 {
 	struct dentry *ap = a->parent, *bp = b->parent;
 
+	atomic_add(&dcache_moves, 1);
 	dentry_unhash_locked(a);
 	dentry_unhash_locked(b);
 	dentry_swap_names(a, b);
@@ -396,6 +398,11 @@ void dentry_swap(struct dentry *a, struct dentry *b)
 	dentry_hash_locked(a);
 	dentry_hash_locked(b);
 	spin_unlock(&dcache_lock);
+}
+
+u64 dentry_moves(void)
+{
+	return atomic_load(&dcache_moves);
 }
 
 bool dentry_is_ancestor(struct dentry *anc, struct dentry *d)

@@ -30,6 +30,8 @@ void dentry_delete(struct dentry *d);
 /* After rename: d gets parent and name of target; target is unhashed. */
 void dentry_move(struct dentry *d, struct dentry *target);
 void dentry_swap(struct dentry *a, struct dentry *b); /* RENAME_EXCHANGE */
+/* Counts both: who finds it as it was knows that no dentry that he looked at has gone elsewhere. */
+u64 dentry_moves(void);
 bool dentry_is_ancestor(struct dentry *anc, struct dentry *d); /* anc == d counts */
 struct dentry *dentry_get_parent(struct dentry *d);
 /* Copy of the name, for callers without the dcache lock. */

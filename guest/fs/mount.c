@@ -10,6 +10,7 @@
 #define MOUNT_BUCKETS 256u
 
 struct spinlock mount_lock = { .rank = 36 };
+static u64 mount_moves; /* lock: mount_lock, to change it */
 struct mutex mount_tree_mutex; /* serialises changes of the tree (they sleep) */
 static struct mount *mount_hash[MOUNT_BUCKETS];
 static struct list_head fs_types = LIST_HEAD_INIT(fs_types);
@@ -231,6 +232,11 @@ bool path_follow_up(struct path *p)
 	return true;
 }
 
+u64 mount_changes(void)
+{
+	return atomic_load(&mount_moves);
+}
+
 /* ---- the tree; mount_tree_mutex held ---- */
 void mount_ns_changed(struct mount_ns *ns)
 {
@@ -272,6 +278,7 @@ void mount_link(struct mount *m, const struct path *at)
 
 	path_get(at);
 	spin_lock(&mount_lock);
+	atomic_add(&mount_moves, 1);
 	m->parent = at->mnt;
 	m->mountpoint = at->dentry;
 	atomic_add(&at->dentry->mounts, 1);
@@ -290,6 +297,7 @@ static void mount_unlink_locked(struct mount *m, struct path *old)
 	old->dentry = m->mountpoint;
 	if (!m->parent)
 		return;
+	atomic_add(&mount_moves, 1);
 	for (b = mount_bucket(m->parent, m->mountpoint); *b != m; b = hash_next(*b))
 		;
 	*b = *hash_next(m);

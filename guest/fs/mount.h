@@ -78,6 +78,8 @@ struct mount *mount_lookup(struct mount *mnt, struct dentry *d);
 bool path_follow_mounts(struct path *p);
 /* From a mount's root up to its mountpoint. False at the top. */
 bool path_follow_up(struct path *p);
+/* Counts what changes the tree of mounts. */
+u64 mount_changes(void);
 /* A mount outside every namespace (anonymous files, memfd). NULL = no memory. */
 struct mount *mount_create_internal(struct super *sb);
 void mount_get(struct mount *m);

@@ -9,11 +9,19 @@
 #include "fs/fdtable.h"
 #include "task/task.h"
 
+#define LOOKUP_SCOPED (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
+
 static void walk_set_cur(struct walk *w, struct mount *mnt, struct dentry *d)
 {
 	path_put(&w->cur);
 	w->cur.mnt = mnt;
 	w->cur.dentry = d;
+}
+
+/* Both only grow. */
+static u64 walk_tree_changes(void)
+{
+	return dentry_moves() + mount_changes();
 }
 
 static void walk_context(struct walk *w, const struct path *base, bool absolute)
@@ -52,6 +60,7 @@ int walk_begin(struct walk *w, const struct path *base, const char *name, u32 fl
 	w->cur = (struct path){ NULL, NULL };
 	w->root = w->cur;
 	w->flags = flags;
+	w->changes = flags & LOOKUP_SCOPED ? walk_tree_changes() : 0;
 	w->links = w->depth = 0;
 	w->name = name;
 	w->buf = NULL;
@@ -114,6 +123,9 @@ static int walk_dotdot(struct walk *w)
 	}
 	if (path_follow_mounts(&w->cur) && walk_crossing(w))
 		return -EXDEV;
+	/* Where a directory on our way was taken out from below the root meanwhile, the root is not above us any more, and nothing would stop us. */
+	if ((w->flags & LOOKUP_SCOPED) && w->changes != walk_tree_changes())
+		return -EAGAIN;
 	return 0;
 }
 
@@ -204,7 +216,7 @@ static int walk_magic(struct walk *w, struct inode *inode)
 
 	if (w->flags & LOOKUP_NO_MAGICLINKS)
 		return -ELOOP;
-	if (w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))
+	if (w->flags & LOOKUP_SCOPED)
 		return -EXDEV;
 	err = inode->ops->follow(inode, &to);
 	if (err)

@@ -22,6 +22,7 @@ struct walk {
 	struct path root; /* references */
 	const struct cred *cred; /* NULL = the kernel itself */
 	u32 flags; /* LOOKUP_* */
+	u64 changes; /* of the tree, when the walk began */
 	u32 links; /* symbolic links followed so far */
 	u32 depth; /* frames in use */
 	const char *name; /* what is left of the current string */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -338,6 +339,54 @@ static long openat2_(int dfd, const char *path, unsigned long flags, unsigned lo
 	return fd < 0 ? fd : 0;
 }
 
+static void *exchange(void *stop)
+{
+	while (!*(volatile bool *)stop)
+		syscall(SYS_renameat2, AT_FDCWD, "jail/in/c", AT_FDCWD, "jail/b", RENAME_EXCHANGE);
+	return NULL;
+}
+
+/* 1: the walk ended outside of the directory that it was to stay below; 0: it did not, or was refused. */
+static int escapes(int in, unsigned long resolve)
+{
+	struct open_how how = { .flags = O_PATH, .resolve = resolve };
+	struct stat a, b;
+	int fd = (int)syscall(SYS_openat2, in,
+		"c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../../c/../..",
+		&how, sizeof(how));
+	bool same;
+
+	if (fd < 0)
+		return errno != EAGAIN && errno != EXDEV;
+	same = !fstat(in, &a) && !fstat(fd, &b) && a.st_ino == b.st_ino;
+	close(fd);
+	return !same;
+}
+
+/* A directory that is moved out of the one below which a walk has to stay, while the walk is in it. */
+static void test_openat2_moves(void)
+{
+	bool stop = false;
+	int in, beneath = 0, root = 0;
+	pthread_t t;
+
+	mkdir("jail", 0755);
+	mkdir("jail/in", 0755);
+	mkdir("jail/in/c", 0755);
+	mkdir("jail/b", 0755);
+	in = open("jail/in", O_PATH | O_DIRECTORY);
+	pthread_create(&t, NULL, exchange, &stop);
+	for (int i = 0; i < 40000; i++) {
+		beneath += escapes(in, RESOLVE_BENEATH);
+		root += escapes(in, RESOLVE_IN_ROOT);
+	}
+	*(volatile bool *)&stop = true;
+	pthread_join(t, NULL);
+	ok(!beneath, "no way out with RESOLVE_BENEATH");
+	ok(!root, "nor with RESOLVE_IN_ROOT");
+	close(in);
+}
+
 static void test_openat2(void)
 {
 	int d;
@@ -405,6 +454,7 @@ int main(void)
 	test_holes_and_copies();
 	test_modes_and_times();
 	test_openat2();
+	test_openat2_moves();
 	test_readdir();
 	return tap_end();
 }
