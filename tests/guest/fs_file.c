@@ -339,6 +339,21 @@ static long openat2_(int dfd, const char *path, unsigned long flags, unsigned lo
 	return fd < 0 ? fd : 0;
 }
 
+/* Not every file system gives out handles; what is wrong with the name is told by all. */
+static void test_handle_names(void)
+{
+	struct file_handle h = { .handle_bytes = 0 };
+	int id, fd = open("h", O_RDWR | O_CREAT, 0600);
+
+	is(name_to_handle_at(-1, "h", &h, &id, 0), -EBADF);
+	is(name_to_handle_at(fd, "h", &h, &id, 0), -ENOTDIR);
+	is(name_to_handle_at(AT_FDCWD, "none", &h, &id, 0), -ENOENT);
+	is(name_to_handle_at(AT_FDCWD, "", &h, &id, 0), -ENOENT);
+	is(name_to_handle_at(AT_FDCWD, "h", &h, &id, 0x10), -EINVAL);
+	is(name_to_handle_at(AT_FDCWD, (char *)-1, &h, &id, 0), -EFAULT);
+	close(fd);
+}
+
 static void *exchange(void *stop)
 {
 	while (!*(volatile bool *)stop)
@@ -452,6 +467,7 @@ int main(void)
 	test_deadlock();
 	test_memfd();
 	test_holes_and_copies();
+	test_handle_names();
 	test_modes_and_times();
 	test_openat2();
 	test_openat2_moves();
