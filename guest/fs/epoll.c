@@ -62,20 +62,23 @@ static bool ep_is_ready(struct epoll *ep)
 	return !list_empty(&ep->ready);
 }
 
-static void ep_announce(struct epoll *ep)
+/* Was somebody woken who waits in epoll_wait? */
+static bool ep_announce(struct epoll *ep)
 {
-	waitq_wake(&ep->wq, 1, POLLIN | POLLRDNORM);
+	bool woken = waitq_wake(&ep->wq, 1, POLLIN | POLLRDNORM) > 0;
+
 	waitq_wake(&ep->poll_wq, INT_MAX, POLLIN | POLLRDNORM);
+	return woken;
 }
 
-static void ep_make_ready(struct ep_item *it)
+static bool ep_make_ready(struct ep_item *it)
 {
 	u64 flags = spin_lock_irq(&it->ep->ready_lock);
 
 	if (list_empty(&it->ready_link))
 		list_add_tail(&it->ep->ready, &it->ready_link);
 	spin_unlock_irq(&it->ep->ready_lock, flags);
-	ep_announce(it->ep);
+	return ep_announce(it->ep);
 }
 
 static bool ep_wake(struct waiter *w, u64 key)
@@ -87,8 +90,8 @@ static bool ep_wake(struct waiter *w, u64 key)
 		return false;
 	if (key && !(key & events))
 		return false;
-	ep_make_ready(it);
-	return true;
+	/* An event that is one epoll's alone goes on to the next where nobody waits. */
+	return ep_make_ready(it) || !(events & EPOLLEXCLUSIVE);
 }
 
 struct ep_table {

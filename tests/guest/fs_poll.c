@@ -10,6 +10,7 @@
 #include <sys/inotify.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -189,6 +190,74 @@ static void test_epoll_nested(void)
 	close(p[1]);
 }
 
+/* One of several that watch the same pipe with EPOLLEXCLUSIVE, each by an epoll of its own. */
+struct exclusive {
+	int ep;
+	volatile pid_t tid; /* set before it waits */
+	int events; /* of epoll_wait */
+};
+
+static void *exclusive_wait(void *arg)
+{
+	struct exclusive *x = arg;
+	struct epoll_event ev;
+
+	x->tid = (pid_t)syscall(SYS_gettid);
+	x->events = epoll_wait(x->ep, &ev, 1, 3000);
+	return NULL;
+}
+
+static void exclusive_watch(struct exclusive *x, int fd)
+{
+	struct epoll_event ev = { EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, { .fd = fd } };
+
+	x->ep = epoll_create1(0);
+	is(epoll_ctl(x->ep, EPOLL_CTL_ADD, fd, &ev), 0);
+}
+
+static bool sleeps(pid_t tid)
+{
+	char path[64], line[200] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
+		line[0] = 0;
+	close(fd);
+	return atoi(line) == SYS_epoll_wait;
+}
+
+/* An event wakes one that waits: not one that nobody waits in, although it came first, and not one that was woken before and is not back. */
+static void test_epoll_exclusive(void)
+{
+	struct exclusive idle = { 0 }, a = { 0 }, b = { 0 };
+	struct timespec start;
+	pthread_t ta, tb;
+	int p[2];
+
+	is(pipe(p), 0);
+	exclusive_watch(&idle, p[0]);
+	exclusive_watch(&a, p[0]);
+	exclusive_watch(&b, p[0]);
+	pthread_create(&ta, NULL, exclusive_wait, &a);
+	pthread_create(&tb, NULL, exclusive_wait, &b);
+	while (!a.tid || !sleeps(a.tid) || !b.tid || !sleeps(b.tid))
+		usleep(1000);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	is(write(p[1], "a", 1), 1);
+	is(write(p[1], "b", 1), 1);
+	pthread_join(ta, NULL);
+	pthread_join(tb, NULL);
+	ok(a.events == 1 && b.events == 1 && elapsed_ms(&start) < 2500,
+		"two events wake the two that wait");
+	close(idle.ep);
+	close(a.ep);
+	close(b.ep);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void test_eventfd(void)
 {
 	uint64_t v = 0;
@@ -302,6 +371,7 @@ int main(void)
 	test_select();
 	test_epoll_modes();
 	test_epoll_nested();
+	test_epoll_exclusive();
 	test_eventfd();
 	test_timerfd();
 	test_signalfd();
