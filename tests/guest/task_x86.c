@@ -501,6 +501,42 @@ static void test_speculation(void)
 		"and of the change");
 }
 
+/* A call by a program that keeps something else than a stack pointer there. No signal comes meanwhile, which would need a stack. */
+static long call_with_stack(unsigned long sp)
+{
+	register long nr __asm__("rax") = SYS_getppid;
+	register unsigned long old __asm__("rbx");
+
+	__asm__ volatile("mov %%rsp, %1\n\t"
+			 "mov %2, %%rsp\n\t"
+			 "syscall\n\t"
+			 "cmp %2, %%rsp\n\t"
+			 "mov %1, %%rsp\n\t"
+			 "je 1f\n\t"
+			 "mov $-1, %0\n"
+			 "1:"
+			 : "+a"(nr), "=&r"(old)
+			 : "r"(sp)
+			 : "rcx", "r11", "memory", "cc");
+	return nr;
+}
+
+/* 0, or the number of the first stack pointer that does not survive a call. */
+static int stack_pointers(void)
+{
+	static const unsigned long sps[] = { 0, 1, 0x7ffffffff000, 0x800000000000,
+		0x8badf00d5aadc0de, 0xffff7fffffffffff, 0xffff800000000000, 0xffffffff81000000,
+		-1UL };
+
+	for (unsigned i = 0; i < sizeof(sps) / sizeof(sps[0]); i++) {
+		for (int n = 0; n < 100; n++) {
+			if (call_with_stack(sps[i]) != getppid())
+				return (int)i + 1;
+		}
+	}
+	return 0;
+}
+
 int main(void)
 {
 	test_int80();
@@ -517,6 +553,7 @@ int main(void)
 	ok(in_child(end_rules) == 0, "nothing is mapped beyond");
 	ok(in_child(high_pages) == 0, "pages up to the end");
 	ok(in_child(tsc_forbidden) == 0, "RDTSC can be forbidden");
+	ok(in_child(stack_pointers) == 0, "calls with any stack pointer");
 	test_speculation();
 	return tap_end();
 }

@@ -272,7 +272,7 @@ u32 trap_exit(struct regs *r)
 	}
 	sched_leave_kernel();
 	account_leave_kernel();
-	if (pvm_fast_return && !(r->rflags & RFLAGS_NO_FAST)) {
+	if (pvm_fast_return && !(r->rflags & RFLAGS_NO_FAST) && r->rsp < USER_TOP) {
 		trap_sanitize(r);
 		return TRAP_INT;
 	}
