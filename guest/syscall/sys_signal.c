@@ -96,13 +96,12 @@ s64 sys_rt_sigprocmask(struct task *t, const struct sysargs *a)
 s64 sys_rt_sigreturn(struct task *t, const struct sysargs *a)
 {
 	struct regs *r = thread_user_regs(t->thread);
-	u64 mask;
+	u64 mask = t->blocked;
+	int err = sigframe_pop(t, r, &mask);
 
-	if (sigframe_pop(t, r, &mask) < 0) {
-		signal_force_fault(SIGSEGV, SI_KERNEL, 0);
-		return 0;
-	}
 	signal_set_blocked(t, mask);
+	if (err)
+		signal_force_fault(SIGSEGV, SI_KERNEL, 0);
 	return (s64)r->rax;
 }
 

@@ -53,7 +53,8 @@ struct sig_frame_args {
 };
 /* Build the frame on the user stack and point the registers to the handler. 0 or -EFAULT (then SIGSEGV). */
 int sigframe_push(struct task *t, struct regs *r, const struct sig_frame_args *f);
-/* rt_sigreturn: registers, FPU, mask and alternate stack from the frame at the stack pointer. 0 or -EFAULT. */
+/* rt_sigreturn: registers, FPU, mask and alternate stack from the frame at the stack pointer. 0 or -EFAULT, in which
+ * case *mask is to be set all the same; it is left alone where there is no frame. */
 int sigframe_pop(struct task *t, struct regs *r, u64 *mask);
 size_t sigframe_min_stack(void); /* AT_MINSIGSTKSZ */
 /* sigaltstack's rule for new settings. 0, -EINVAL, -ENOMEM, -EPERM. */

@@ -323,6 +323,48 @@ static void test_context(void)
 	signal(SIGILL, SIG_DFL);
 }
 
+static void on_bad_stack_segment(int sig, siginfo_t *si, void *ucv)
+{
+	ucontext_t *uc = ucv;
+	greg_t *r = uc->uc_mcontext.gregs;
+
+	r[REG_CSGSFS] = (r[REG_CSGSFS] & 0xffffffffffff) | 0x33L << 48;
+	r[REG_RBX] = 0x4321;
+}
+
+static void on_refused(int sig, siginfo_t *si, void *ucv)
+{
+	const ucontext_t *uc = ucv;
+	const greg_t *r = uc->uc_mcontext.gregs;
+
+	last_code = si->si_code;
+	last_value = (int)r[REG_TRAPNO] << 16 | (int)r[REG_ERR];
+	hits = r[REG_RBX] == 0x4321 && !sigismember(&uc->uc_sigmask, SIGUSR1) &&
+	       !sigismember(&uc->uc_sigmask, SIGUSR2);
+	siglongjmp(jump, 1);
+}
+
+/* A frame with a stack segment that cannot be: the registers and the mask are the frame's when the fault comes. */
+static void test_bad_segment(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_bad_stack_segment, .sa_flags = SA_SIGINFO };
+
+	sigaddset(&sa.sa_mask, SIGUSR2);
+	sigaction(SIGUSR1, &sa, NULL);
+	set_info(SIGSEGV, on_refused, 0);
+	hits = 0;
+	for (int i = 0; i < 2; i++) {
+		last_code = last_value = 0;
+		if (!sigsetjmp(jump, 1))
+			raise(SIGUSR1);
+		ok(last_code == SI_KERNEL && last_value == (13 << 16 | 0x30),
+			"a stack segment that cannot be: #GP");
+	}
+	ok(hits == 1, "after the frame's registers and mask");
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+}
+
 static void test_timedwait(void)
 {
 	struct timespec ts = { 0, 20000000 };
@@ -446,6 +488,7 @@ int main(void)
 	test_altstack();
 	test_faults();
 	test_context();
+	test_bad_segment();
 	test_timedwait();
 	test_send_errors();
 	test_default_actions();

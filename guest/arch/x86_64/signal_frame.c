@@ -244,13 +244,9 @@ static int sigframe_pop_fpu(struct task *t, u64 fp)
 	return 0;
 }
 
-static int sigframe_load_regs(struct regs *r, const struct sigcontext *sc, u64 uc_flags)
+static void sigframe_load_regs(struct regs *r, const struct sigcontext *sc)
 {
 	/* An instruction pointer outside of the user half faults when it is reached (trap_exit). */
-	if ((sc->cs | 3) != USER_CS)
-		return -EFAULT;
-	if ((sc->ss | 3) != USER_SS && (uc_flags & UC_STRICT_RESTORE_SS))
-		return -EFAULT;
 	r->r8 = sc->r8;
 	r->r9 = sc->r9;
 	r->r10 = sc->r10;
@@ -272,7 +268,22 @@ static int sigframe_load_regs(struct regs *r, const struct sigcontext *sc, u64 u
 	r->ss = USER_SS;
 	r->rflags = (r->rflags & ~RFLAGS_USER) | (sc->eflags & RFLAGS_USER);
 	r->orig_rax = ~0UL;
-	return 0;
+}
+
+/* Segments that IRET would refuse: its fault, which finds the registers loaded. */
+static int sigframe_check_segments(struct task *t, const struct sigcontext *sc, u64 uc_flags)
+{
+	u16 bad;
+
+	if ((sc->cs | 3) != USER_CS)
+		bad = sc->cs;
+	else if ((sc->ss | 3) != USER_SS && (uc_flags & UC_STRICT_RESTORE_SS))
+		bad = sc->ss;
+	else
+		return 0;
+	t->fault.trapno = TRAP_GP;
+	t->fault.error = bad & ~3u;
+	return -EFAULT;
 }
 
 int sigframe_pop(struct task *t, struct regs *r, u64 *mask)
@@ -280,13 +291,15 @@ int sigframe_pop(struct task *t, struct regs *r, u64 *mask)
 	struct sig_frame frame;
 	u64 sp = r->rsp - 8; /* the handler's return took the first word */
 
-	if (copy_from_user(&frame, sp, sizeof(frame)) < 0)
+	if (copy_from_user(&frame, sp, sizeof(frame)) < 0) {
+		r->rax = 0;
 		return -EFAULT;
-	if (sigframe_load_regs(r, &frame.uc.uc_mcontext, frame.uc.uc_flags) < 0 ||
-		sigframe_pop_fpu(t, (u64)frame.uc.uc_mcontext.fpstate) < 0)
-		return -EFAULT;
+	}
 	*mask = frame.uc.uc_sigmask;
+	sigframe_load_regs(r, &frame.uc.uc_mcontext);
+	if (sigframe_pop_fpu(t, (u64)frame.uc.uc_mcontext.fpstate) < 0)
+		return -EFAULT;
 	/* As sigaltstack(2), whose errors do not matter here. */
 	(void)sigaltstack_set(t, &frame.uc.uc_stack, r->rsp);
-	return 0;
+	return sigframe_check_segments(t, &frame.uc.uc_mcontext, frame.uc.uc_flags);
 }
