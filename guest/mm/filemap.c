@@ -165,36 +165,6 @@ bool mapping_has_page(struct mapping *m, u64 index)
 	return has;
 }
 
-#define MAPPING_SEEK_MOST 1024u /* looked at while the lock is held */
-
-static u64 mapping_seek_cached(struct mapping *m, u64 index, u64 end)
-{
-	bool found;
-
-	spin_lock(&m->lock);
-	found = radix_next(&m->tree, &index, false) != NULL;
-	spin_unlock(&m->lock);
-	return found ? MIN(index, end) : end;
-}
-
-u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool cached)
-{
-	bool found = false;
-
-	if (cached)
-		return mapping_seek_cached(m, index, end);
-	while (index < end && !found) {
-		u64 most = MIN(end, index + MAPPING_SEEK_MOST);
-
-		spin_lock(&m->lock);
-		while (index < most && radix_get(&m->tree, index))
-			index++;
-		found = index < most;
-		spin_unlock(&m->lock);
-	}
-	return index;
-}
-
 u32 mapping_find_pages(struct mapping *m, u64 index, u32 n, struct page **out)
 {
 	u32 found = 0;
@@ -204,7 +174,7 @@ u32 mapping_find_pages(struct mapping *m, u64 index, u32 n, struct page **out)
 	memset(out, 0, n * sizeof(*out));
 	spin_lock(&m->lock);
 	for (; (p = radix_next(&m->tree, &at, false)) && at < index + n; at++) {
-		if (!(atomic_load(&p->flags) & PG_UPTODATE))
+		if ((atomic_load(&p->flags) & (PG_UPTODATE | PG_UNWRITTEN)) != PG_UPTODATE)
 			continue;
 		page_get(p);
 		out[at - index] = p;
@@ -295,15 +265,14 @@ static int mapping_read_missing(struct mapping *m, u64 index, u32 want, struct p
 	return ret;
 }
 
-/* A zero-filled page that needs no backing store. -EEXIST = somebody else was faster. */
-static int mapping_add_zero(struct mapping *m, u64 index, struct page **out)
+int mapping_add_zero(struct mapping *m, u64 index, u32 flags, struct page **out)
 {
 	struct page *p = mm_alloc_page(GFP_ZERO);
 	int ret;
 
 	if (!p)
 		return -ENOMEM;
-	p->flags = PG_UPTODATE;
+	p->flags = PG_UPTODATE | flags;
 	ret = mapping_insert(m, p, index);
 	if (ret)
 		page_put(p);
@@ -320,6 +289,8 @@ static int mapping_get(struct mapping *m, u64 index, bool no_read, struct page *
 
 		if (p) {
 			page_wait_clear(p, PG_LOCKED);
+			if (atomic_load(&p->flags) & PG_UNWRITTEN)
+				atomic_and(&p->flags, ~(u32)PG_UNWRITTEN);
 			if (atomic_load(&p->flags) & PG_UPTODATE) {
 				*out = p;
 				return 0;
@@ -328,7 +299,7 @@ static int mapping_get(struct mapping *m, u64 index, bool no_read, struct page *
 			continue;
 		}
 		if (no_read || !m->ops->read_pages)
-			ret = mapping_add_zero(m, index, out);
+			ret = mapping_add_zero(m, index, 0, out);
 		else
 			ret = mapping_read_missing(m, index, readahead_window(m, index), out);
 		if (ret != -EEXIST)

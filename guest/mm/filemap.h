@@ -57,7 +57,7 @@ int mapping_get_page(struct mapping *m, u64 index, struct page **out);
 int mapping_get_page_write(struct mapping *m, u64 index, bool whole, struct page **out);
 /* Read what is missing of n pages from index on, in as few requests as can be; stops silently at an error. May sleep. */
 void mapping_read_ahead(struct mapping *m, u64 index, u64 n);
-/* Only what is cached and up to date in [index, index + n), NULL where nothing is; how many were found. References. No sleep. */
+/* Only what is cached, up to date and not merely allocated in [index, index + n), NULL where nothing is; how many were found. References. No sleep. */
 u32 mapping_find_pages(struct mapping *m, u64 index, u32 n, struct page **out);
 void mapping_set_dirty(struct mapping *m, struct page *p);
 /* Drop pages of bytes [from, to) (partial pages zeroed) and unmap them from every address space: truncate (to = ~0) or hole punch. */
@@ -66,10 +66,19 @@ void mapping_truncate(struct mapping *m, u64 from, u64 to);
 int mapping_writeback(struct mapping *m, u64 from, u64 to);
 /* Drop clean, unmapped pages (reclaim, posix_fadvise DONTNEED, O_DIRECT coherence). */
 void mapping_invalidate(struct mapping *m, u64 from, u64 to);
-/* Is a page cached at index (mincore)? */
+/* Is a page cached at index? */
 bool mapping_has_page(struct mapping *m, u64 index);
-/* The first of [index, end) that is cached (`cached`) or that is not; end where there is none. May be old by now. */
-u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool cached);
+
+/*
+ * Memory without backing: pages that are allocated before anybody wants their content. They count as missing for mapping_has_data, mapping_seek and
+ * mapping_find_pages until mapping_get_page finds them, or they are allocated once more.
+ */
+/* Allocate pages [first, end). On failure those that were not there before are gone again. 0 or -errno. May sleep. */
+int mapping_allocate(struct mapping *m, u64 first, u64 end);
+/* Is there content at index (mincore)? */
+bool mapping_has_data(struct mapping *m, u64 index);
+/* The first of [index, end) that has content (`data`) or that has not; end where there is none. May be old by now. */
+u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool data);
 
 /* read(2)/write(2) through the cache at *pos, which moves. Bytes or -errno. The caller holds the inode's lock for writes. write grows
  * inode->size but does no permission, O_APPEND or limit work. */

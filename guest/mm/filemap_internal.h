@@ -10,6 +10,9 @@ static inline bool mapping_is_memory(const struct mapping *m)
 	return !m->ops->write_pages;
 }
 
+/* A zero-filled page that needs no backing store, with flags; a reference. -EEXIST = somebody else was faster. */
+int mapping_add_zero(struct mapping *m, u64 index, u32 flags, struct page **out);
+
 /* Page flag waits (PG_LOCKED, PG_WRITEBACK): a small table of queues by page. */
 void page_wait_clear(struct page *p, u32 flag);
 void page_clear_wake(struct page *p, u32 flags);

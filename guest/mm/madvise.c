@@ -277,7 +277,7 @@ static u8 mincore_page(struct vma *v, uaddr_t va)
 	if (slot && atomic_load(slot))
 		return 1;
 	return v->mapping &&
-	       mapping_has_page(v->mapping, v->pgoff + ((va - v->start) >> PAGE_SHIFT));
+	       mapping_has_data(v->mapping, v->pgoff + ((va - v->start) >> PAGE_SHIFT));
 }
 
 int as_mincore(struct as *as, uaddr_t start, u64 len, uaddr_t vec)

@@ -28,7 +28,8 @@ enum page_flags {
 	PG_CPU_FREE = 2048u, /* on a per-CPU free list */
 	PG_LRU = 4096u, /* page cache: on the reclaim list */
 	PG_SHMEM =
-		8192u /* page cache: belongs to memory without backing (tmpfs, shared anonymous) */
+		8192u, /* page cache: belongs to memory without backing (tmpfs, shared anonymous) */
+	PG_UNWRITTEN = 16384u /* page cache: zeroes that fallocate made and nobody has asked for */
 };
 
 #define PAGE_ORDER_MAX 10u

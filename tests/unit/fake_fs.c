@@ -416,19 +416,15 @@ void mapping_truncate(struct mapping *m, u64 from, u64 to)
 		memset(f->data + from, 0, MIN(to, f->size) - from);
 }
 /* One piece of memory without holes. */
-u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool cached)
+u64 mapping_seek(struct mapping *m, u64 index, u64 end, bool data)
 {
 	(void)m;
-	return cached ? index : end;
+	return data ? index : end;
 }
-int mapping_get_page_write(struct mapping *m, u64 index, bool whole, struct page **out)
+int mapping_allocate(struct mapping *m, u64 first, u64 end)
 {
-	int err = fake_map_grow(m, (index + 1) * PAGE_SIZE);
-
-	(void)whole;
-	if (!err)
-		*out = page_alloc(0, 0);
-	return err;
+	(void)first;
+	return fake_map_grow(m, end * PAGE_SIZE);
 }
 void mapping_set_dirty(struct mapping *m, struct page *p)
 {

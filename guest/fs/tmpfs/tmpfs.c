@@ -326,20 +326,6 @@ static int tmpfs_mmap(struct file *f, struct vma *vma)
 	return 0;
 }
 
-static int tmpfs_allocate(struct inode *inode, u64 off, u64 len)
-{
-	for (u64 i = off >> PAGE_SHIFT; i <= (off + len - 1) >> PAGE_SHIFT; i++) {
-		struct page *p;
-		int err = mapping_get_page_write(inode->mapping, i, false, &p);
-
-		if (err)
-			return err;
-		mapping_set_dirty(inode->mapping, p);
-		page_put(p);
-	}
-	return 0;
-}
-
 static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 {
 	struct inode *inode = f->inode;
@@ -363,7 +349,8 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 			err = -EFBIG;
 	}
 	if (!err)
-		err = tmpfs_allocate(inode, off, len);
+		err = mapping_allocate(
+			inode->mapping, off >> PAGE_SHIFT, ((off + len - 1) >> PAGE_SHIFT) + 1);
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > inode->size)
 		atomic_store(&inode->size, off + len);
 out:
@@ -373,7 +360,7 @@ out:
 	return err;
 }
 
-/* What was never written has no page. */
+/* What was never written has no page, or one that fallocate made. */
 static s64 tmpfs_llseek(struct file *f, s64 off, int whence)
 {
 	u64 size = atomic_load(&f->inode->size), end = ALIGN_UP(size, PAGE_SIZE) >> PAGE_SHIFT, at;
