@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,10 +96,21 @@ static void isolate(int dir)
 	ck_assert_msg(r == 0, "%s", err.msg);
 }
 
+/* Kernels need not have Landlock (0), and older ones forbid less. */
+static long landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1u);
+
+	return abi < 0 ? 0 : abi;
+}
+
 START_TEST(no_path_opens)
 {
+	long abi = landlock_abi();
+
 	isolate(-1);
-	ck_assert_int_eq(open("/", O_RDONLY | O_DIRECTORY), -1);
+	/* Without it the root is only empty. */
+	ck_assert(open("/", O_RDONLY | O_DIRECTORY) == -1 || abi == 0);
 	ck_assert_int_eq(open("/etc/passwd", O_RDONLY), -1);
 	ck_assert_int_eq(open("/proc/self/status", O_RDONLY), -1);
 	ck_assert_int_eq(open("new", O_CREAT | O_WRONLY, 0600), -1);
@@ -126,10 +138,11 @@ END_TEST
 START_TEST(no_signal_to_others)
 {
 	pid_t parent = getppid();
+	long abi = landlock_abi();
 
 	ck_assert_int_eq(kill(parent, 0), 0);
 	isolate(-1);
-	ck_assert_int_eq(kill(parent, 0), -1);
+	ck_assert(kill(parent, 0) == -1 || abi < 6);
 }
 END_TEST
 
