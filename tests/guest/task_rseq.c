@@ -87,13 +87,13 @@ static void test_signal(void)
 	ok(area()->rseq_cs == 0, "and the section is left");
 }
 
-/* Two processes on one CPU: one spins, the other is switched out inside of its section. */
-static void test_preemption(void)
+/* A process that computes, on the one CPU that the caller is bound to from now on. */
+static pid_t start_rival(cpu_set_t *before)
 {
-	cpu_set_t one, all;
+	cpu_set_t one;
 	pid_t pid;
 
-	sched_getaffinity(0, sizeof(all), &all);
+	sched_getaffinity(0, sizeof(*before), before);
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	sched_setaffinity(0, sizeof(one), &one);
@@ -102,10 +102,23 @@ static void test_preemption(void)
 		for (;;)
 			__asm__ volatile("pause");
 	}
-	ok(spin_in_section() == 1, "being switched out aborts the section");
+	return pid;
+}
+
+static void end_rival(pid_t pid, const cpu_set_t *before)
+{
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	sched_setaffinity(0, sizeof(all), &all);
+	sched_setaffinity(0, sizeof(*before), before);
+}
+
+static void test_preemption(void)
+{
+	cpu_set_t all;
+	pid_t rival = start_rival(&all);
+
+	ok(spin_in_section() == 1, "being switched out aborts the section");
+	end_rival(rival, &all);
 }
 
 static void test_fork(void)
@@ -124,9 +137,11 @@ static void test_fork(void)
 
 static void test_bad_section(void)
 {
-	int status;
-	pid_t pid = fork();
+	cpu_set_t all;
+	pid_t rival = start_rival(&all), pid;
+	int status = 0;
 
+	pid = fork();
 	if (pid == 0) {
 		static uint64_t bad[4] __attribute__((aligned(32))) = { 0, 0x1000, 16, 0x2000 };
 
@@ -139,6 +154,7 @@ static void test_bad_section(void)
 		usleep(20000);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV,
 		"a section without signature is SIGSEGV");
+	end_rival(rival, &all);
 }
 
 int main(void)

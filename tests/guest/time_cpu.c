@@ -171,7 +171,8 @@ static void test_thread(void)
 	grows(clock_process, "the clock of its process");
 	grows(usage_self, "getrusage of its process");
 	grows(stat_thread, "/proc/self/task/TID/stat");
-	ok(stat_time("/proc/thread-self/stat") < stat_thread(), "which is of that thread alone");
+	ok(stat_time("/proc/thread-self/stat") <= now(CLOCK_THREAD_CPUTIME_ID) + 0.05,
+		"which is of a thread alone");
 	ok(stat_time("/proc/self/stat") >= stat_thread(), "/proc/self/stat is of all");
 	steady(clock_thread, "the thread's clock is steady");
 	steady(clock_process, "so is the process's");
@@ -248,7 +249,7 @@ static void test_child(void)
 		usleep(1000);
 	ok(got == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU,
 		"RLIMIT_CPU that another sets");
-	ok(usage_time(&ru) > 0.9 && usage_time(&ru) < 5, "its usage is the limit");
+	ok(usage_time(&ru) > 0.5 && usage_time(&ru) < WAIT, "its usage is the limit, about");
 	if (got != child) {
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
