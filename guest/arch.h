@@ -53,6 +53,8 @@ void pgt_destroy(struct pgtable *pt); /* frees the tables of the user half, not 
 /* The slot of the leaf entry (4 KiB) of user address va. alloc: make missing tables, NULL = no memory. Without: NULL = no table.
  * The 512 slots of one table are contiguous: a caller may step within it. */
 pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc);
+/* The same without `alloc`, to read the entry: leaves a piece of 2 MiB (pgt_map_large) as it is. */
+const pte_t *pgt_look(struct pgtable *pt, uaddr_t va);
 pte_t pte_make(
 	paddr_t pa, u32 prot); /* user page, prot of enum pte_prot; not dirty, not accessed */
 static inline bool pte_present(pte_t e)
@@ -101,6 +103,15 @@ static inline bool pte_hidden(pte_t e)
 /* The first leaf slot at or after *va and below end that lies in an existing table; *va moves up to it. NULL = none. Whole missing
  * tables are skipped at every level, so that walking a sparse range of terabytes is cheap. */
 pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end);
+const pte_t *pgt_look_next(struct pgtable *pt, uaddr_t *va, uaddr_t end); /* to read */
+/*
+ * Map 2 MiB at va, aligned, in one piece: 512 pages of order 0 in a row, of which `first` is the entry of the first. The table of leaf entries is filled all the
+ * same and kept beside (in `index` of the first page): whoever walks to one of them finds it linked again, so nobody else has to know of such pieces. Nothing was
+ * mapped there. The caller holds what keeps all others from holding slots of the table: as->lock for writing and pt_lock. 0, -EEXIST or -ENOMEM.
+ */
+int pgt_map_large(struct pgtable *pt, uaddr_t va, pte_t first);
+bool pgt_is_large(struct pgtable *pt, uaddr_t va);
+u64 pgt_large_count(void); /* of all page tables */
 /* Load the address space on this CPU (context switch, exec). NULL = only the kernel half is needed, lazy. */
 void pgt_activate(struct pgtable *pt);
 /* After entries of pt were changed or removed (not for new entries in empty slots): no CPU of cpumask uses the old ones when it

@@ -176,10 +176,10 @@ static struct page *as_get_page(struct as *as, uaddr_t addr, u32 access)
 {
 	for (int tries = 0; tries < 16; tries++) {
 		struct page *p = NULL;
-		pte_t *slot;
+		const pte_t *slot;
 
 		spin_lock(&as->pt_lock);
-		slot = pgt_walk(&as->pt, addr, false);
+		slot = pgt_look(&as->pt, addr);
 		if (slot && *slot && (!(access & FAULT_WRITE) || fault_may_write(*slot)))
 			p = page_of(pte_pa(*slot));
 		if (p)
@@ -237,12 +237,12 @@ int as_populate(struct as *as, uaddr_t start, u64 len, bool write)
 	if (__builtin_add_overflow(start, len, &end) || end > USER_TOP)
 		return -ENOMEM;
 	while (va < end) {
-		pte_t *slot;
+		const pte_t *slot;
 		bool there;
 		int ret;
 
 		spin_lock(&as->pt_lock);
-		slot = pgt_walk(&as->pt, va, false);
+		slot = pgt_look(&as->pt, va);
 		there = slot && pte_present(*slot) && (!write || pte_writable(*slot));
 		spin_unlock(&as->pt_lock);
 		if (!there) {

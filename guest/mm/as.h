@@ -36,7 +36,9 @@ enum vma_flags {
 	VMA_HEAP = 0x20000u,
 	VMA_VDSO = 0x40000u,
 	VMA_VVAR = 0x80000u,
-	VMA_SPECIAL = 0x100000u /* kernel pages put in by as_map_special */
+	VMA_SPECIAL = 0x100000u, /* kernel pages put in by as_map_special */
+	VMA_HUGE = 0x200000u, /* MADV_HUGEPAGE */
+	VMA_NOHUGE = 0x400000u
 };
 
 struct vma {
@@ -91,6 +93,7 @@ struct as {
 	bool no_random; /* personality ADDR_NO_RANDOMIZE */
 	bool dumpable;
 	bool exact; /* mincore was asked: faults make no page present but their own; atomic */
+	bool no_huge; /* PR_SET_THP_DISABLE; atomic */
 	struct aio_ctx *aio; /* contexts of asynchronous I/O, fs/aio.c */
 };
 
@@ -159,7 +162,7 @@ int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key
 /* For /proc/PID: pages of one VMA by kind, as->lock held for reading. */
 struct vma_stats {
 	u64 rss, anon, shared_clean, shared_dirty, private_clean, private_dirty, referenced, swap,
-		locked; /* pages */
+		locked, huge; /* pages */
 	u32 mapmax; /* page-table entries of the page that has most */
 };
 void vma_stats(struct vma *v, struct vma_stats *s);

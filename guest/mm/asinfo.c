@@ -51,13 +51,15 @@ static void vma_stats_entry(const struct vma *v, pte_t e, struct vma_stats *s)
 void vma_stats(struct vma *v, struct vma_stats *s)
 {
 	uaddr_t va = v->start;
-	pte_t *slot;
+	const pte_t *slot;
 
 	*s = (struct vma_stats){ .rss = 0 };
 	spin_lock(&v->as->pt_lock);
-	while ((slot = pgt_walk_next(&v->as->pt, &va, v->end))) {
+	while ((slot = pgt_look_next(&v->as->pt, &va, v->end))) {
 		uaddr_t stop = MIN(v->end, pte_table_end(va));
 
+		if (pgt_is_large(&v->as->pt, va))
+			s->huge += (stop - va) >> PAGE_SHIFT;
 		for (; va < stop; va += PAGE_SIZE, slot++) {
 			if (*slot)
 				vma_stats_entry(v, *slot, s);
@@ -69,11 +71,11 @@ void vma_stats(struct vma *v, struct vma_stats *s)
 
 void as_page_place(struct as *as, uaddr_t addr, struct page_place *out)
 {
-	pte_t *slot;
+	const pte_t *slot;
 
 	*out = (struct page_place){ .there = false };
 	spin_lock(&as->pt_lock);
-	slot = pgt_walk(&as->pt, addr, false);
+	slot = pgt_look(&as->pt, addr);
 	if (slot && *slot) {
 		struct page *p = page_of(pte_pa(*slot));
 		bool counted = p && !(p->flags & PG_RESERVED);

@@ -116,10 +116,10 @@ bool as_core_run(struct as *as, uaddr_t *from, uaddr_t *to, uaddr_t end)
 {
 	uaddr_t va = *from;
 	bool found = false;
-	pte_t *slot;
+	const pte_t *slot;
 
 	spin_lock(&as->pt_lock);
-	while (!found && (slot = pgt_walk_next(&as->pt, &va, end))) {
+	while (!found && (slot = pgt_look_next(&as->pt, &va, end))) {
 		uaddr_t stop = MIN(end, pte_table_end(va));
 
 		for (; va < stop && !core_present(*slot); slot++)

@@ -184,7 +184,7 @@ static int fault_check(const struct vma *v, u32 access)
 
 static int fault_resolve(struct fault *f)
 {
-	pte_t *slot = pgt_walk(&f->as->pt, f->addr, false);
+	const pte_t *slot = pgt_look(&f->as->pt, f->addr);
 	pte_t e = slot ? atomic_load(slot) : 0;
 
 	if (e && (f->access & FAULT_WRITE) && !(pte_present(e) && pte_writable(e)))
@@ -212,27 +212,48 @@ static int fault_grow(struct as *as, uaddr_t addr)
 	return ret;
 }
 
+/* Find the VMA of f->addr and lock it (as->lock for reading). 0, or not locked. */
+static int fault_lock_vma(struct fault *f)
+{
+	for (;;) {
+		int ret;
+
+		rwsem_read_lock(&f->as->lock);
+		f->vma = as_find_vma(f->as, f->addr);
+		if (f->vma && f->vma->start <= f->addr)
+			return 0;
+		rwsem_read_unlock(&f->as->lock);
+		ret = f->vma ? fault_grow(f->as, f->addr) : -EFAULT;
+		if (ret)
+			return ret == -ENOMEM ? -EFAULT : ret;
+	}
+}
+
 int mm_fault(struct as *as, uaddr_t addr, u32 access)
 {
 	struct fault f = { .as = as, .addr = ALIGN_DOWN(addr, PAGE_SIZE), .access = access };
 	struct task *t = task_current();
+	bool large;
 	int ret;
 
 	if (!as || addr >= USER_TOP)
 		return -EFAULT;
 	if (t && t->as == as)
 		t->min_flt++;
-	for (;;) {
-		rwsem_read_lock(&as->lock);
-		f.vma = as_find_vma(as, addr);
-		if (f.vma && f.vma->start <= addr)
-			break;
-		rwsem_read_unlock(&as->lock);
-		ret = f.vma ? fault_grow(as, addr) : -EFAULT;
-		if (ret)
-			return ret == -ENOMEM ? -EFAULT : ret;
-	}
+	ret = fault_lock_vma(&f);
+	if (ret)
+		return ret;
 	ret = fault_check(f.vma, access);
+	large = !ret && fault_wants_large(&f);
+	if (large) {
+		rwsem_read_unlock(&as->lock);
+		if (fault_large(as, f.addr))
+			return 0;
+		ret = fault_lock_vma(&f);
+		if (ret)
+			return ret;
+		ret = fault_check(f.vma, access);
+	}
 	if (!ret)
 		ret = fault_resolve(&f);
 	rwsem_read_unlock(&as->lock);

@@ -30,6 +30,11 @@ uaddr_t fault_block(const struct fault *f, u32 n, u32 *count);
 /* How many pages to map at once, from the VMA's history; *start is where. */
 u32 fault_window(struct fault *f, uaddr_t *start);
 
+/* Is 2 MiB in one piece the answer to a fault of an entry that is missing? */
+bool fault_wants_large(struct fault *f);
+/* Make it so. as->lock is not held. False: it is not to be had, or was not wanted any more. */
+bool fault_large(struct as *as, uaddr_t addr);
+
 /* All: 0, or what mm_fault returns. */
 int fault_anon(struct fault *f);
 int fault_file(struct fault *f);

@@ -130,6 +130,7 @@ static void fork_copy_fields(struct as *dst, const struct as *src)
 	dst->limit_stack = src->limit_stack;
 	dst->limit_memlock = src->limit_memlock;
 	dst->no_random = src->no_random;
+	dst->no_huge = READ_ONCE(src->no_huge);
 	dst->dumpable = src->dumpable;
 }
 

@@ -174,6 +174,10 @@ int as_madvise(struct as *as, uaddr_t start, u64 len, int advice)
 		return len ? advise_flags(as, start, end, VMA_DONTDUMP, 0) : 0;
 	case MADV_DODUMP:
 		return len ? advise_flags(as, start, end, 0, VMA_DONTDUMP) : 0;
+	case MADV_HUGEPAGE:
+		return len ? advise_flags(as, start, end, VMA_HUGE, VMA_NOHUGE) : 0;
+	case MADV_NOHUGEPAGE:
+		return len ? advise_flags(as, start, end, VMA_NOHUGE, VMA_HUGE) : 0;
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 		return len ? advise_populate(as, start, end, advice == MADV_POPULATE_WRITE) : 0;
@@ -181,8 +185,6 @@ int as_madvise(struct as *as, uaddr_t start, u64 len, int advice)
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
-	case MADV_HUGEPAGE:
-	case MADV_NOHUGEPAGE:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return len ? advise_mapped(as, start, end) : 0;
@@ -272,7 +274,7 @@ int as_msync(struct as *as, uaddr_t start, u64 len, int flags)
 
 static u8 mincore_page(struct vma *v, uaddr_t va)
 {
-	pte_t *slot = pgt_walk(&v->as->pt, va, false);
+	const pte_t *slot = pgt_look(&v->as->pt, va);
 
 	if (slot && atomic_load(slot))
 		return 1;

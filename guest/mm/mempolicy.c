@@ -161,12 +161,12 @@ int as_check_home_node(struct as *as, uaddr_t start, u64 len)
 
 static int page_node_locked(struct as *as, uaddr_t addr)
 {
-	pte_t *slot;
+	const pte_t *slot;
 	struct page *p;
 	int ret = -ENOENT;
 
 	spin_lock(&as->pt_lock);
-	slot = pgt_walk(&as->pt, addr, false);
+	slot = pgt_look(&as->pt, addr);
 	p = slot && *slot ? page_of(pte_pa(*slot)) : NULL;
 	if (p)
 		ret = p->flags & PG_RESERVED ? -EFAULT : 0;

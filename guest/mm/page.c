@@ -346,7 +346,7 @@ struct page *page_alloc(u32 order, u32 gfp)
 	if (order > PAGE_ORDER_MAX)
 		return NULL;
 	p = page_take(order, gfp);
-	for (int tries = 0; !p && zone.shrink && tries < 4; tries++) {
+	for (int tries = gfp & GFP_FREE ? 4 : 0; !p && zone.shrink && tries < 4; tries++) {
 		if (!zone.shrink(64UL << order))
 			break;
 		for (u32 use = 0; use < USES; use++)
@@ -356,6 +356,12 @@ struct page *page_alloc(u32 order, u32 gfp)
 	if (p)
 		page_prepare(p, order, gfp);
 	return p;
+}
+
+void page_make_single(struct page *p, u32 order)
+{
+	for (u32 i = 0; i < 1U << order; i++)
+		page_prepare(p + i, 0, 0);
 }
 
 u32 page_alloc_bulk(struct page **out, u32 n, u32 gfp)

@@ -47,10 +47,13 @@ struct page {
 
 #define GFP_ZERO 1u /* zero-filled */
 #define GFP_USER 2u /* for applications: fails before the kernel's reserve is touched */
+#define GFP_FREE 4u /* of what is free: nothing is dropped for it */
 
 /* 2^order contiguous pages (order <= PAGE_ORDER_MAX), ref = 1, or NULL. Drops clean page cache when memory is short, but never sleeps:
  * any context except interrupt handlers. A caller that may sleep goes on to mm_reclaim() (mm/reclaim.h). */
 struct page *page_alloc(u32 order, u32 gfp);
+/* A block of an allocation becomes single pages, each with a reference of its own. */
+void page_make_single(struct page *p, u32 order);
 /* Up to n single pages for applications into out[]; how many (0 = none). Cheaper than n calls. */
 u32 page_alloc_bulk(struct page **out, u32 n, u32 gfp);
 void page_free(struct page *p, u32 order); /* whatever the ref */

@@ -207,6 +207,14 @@ bool mm_plenty(void)
 	return page_free_count() > low * 4;
 }
 
+bool mm_ample(void)
+{
+	struct page_stats s;
+
+	page_stats(&s);
+	return mm_plenty() && page_free_count() > s.total / 4;
+}
+
 static void mm_wait_writeback(u32 hunger)
 {
 	atomic_or(&mm_thread.hungry, hunger);

@@ -33,5 +33,7 @@ bool oom_kill(void);
 u64 oom_kills(void);
 /* Is there so much free memory that pages may be mapped ahead of use? */
 bool mm_plenty(void);
+/* So much that 2 MiB may be taken for a page? */
+bool mm_ample(void);
 
 #endif

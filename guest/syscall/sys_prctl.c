@@ -6,6 +6,7 @@
 #include <linux/securebits.h>
 
 #include "lib/string.h"
+#include "mm/as.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "syscall/seccomp.h"
@@ -244,7 +245,13 @@ s64 sys_prctl(struct task *t, const struct sysargs *a)
 	case PR_SET_SPECULATION_CTRL:
 		return a->a[3] || a->a[4] ? -EINVAL : speculation_set(arg, a->a[2]);
 	case PR_GET_THP_DISABLE:
-		return a->a[1] || a->a[2] || a->a[3] || a->a[4] ? -EINVAL : 0;
+		return a->a[1] || a->a[2] || a->a[3] || a->a[4] ? -EINVAL
+								: READ_ONCE(t->as->no_huge);
+	case PR_SET_THP_DISABLE:
+		if (a->a[2] || a->a[3] || a->a[4])
+			return -EINVAL;
+		WRITE_ONCE(t->as->no_huge, arg != 0);
+		return 0;
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_GET_SECCOMP:

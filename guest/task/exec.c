@@ -117,6 +117,7 @@ static int exec_prepare(struct exec_image *img, struct task *t, const char *head
 	if (!img->as)
 		return -ENOMEM;
 	exec_set_limits(img->as, t->group);
+	img->as->no_huge = t->as && READ_ONCE(t->as->no_huge);
 	img->stack_top = as_layout(img->as, t->personality & ADDR_NO_RANDOMIZE);
 	ret = exec_prepare_cred(img, t);
 	if (ret < 0)

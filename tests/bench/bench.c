@@ -214,7 +214,8 @@ static void row_fork_exec_wait(uint64_t n)
 	}
 }
 
-static void row_page_touch(uint64_t n)
+/* Pages of fresh memory, in order; advice: 0 or that of madvise. */
+static void touch_pages(uint64_t n, int advice)
 {
 	size_t pages = n > 16384 ? 16384 : (size_t)n;
 
@@ -225,12 +226,24 @@ static void row_page_touch(uint64_t n)
 
 		if (p == MAP_FAILED)
 			die("mmap");
-		madvise(p, pages << 12, MADV_NOHUGEPAGE);
+		if (advice)
+			madvise(p, pages << 12, advice);
 		for (size_t i = 0; i < k; i++)
 			((volatile char *)p)[i << 12] = 1;
 		munmap(p, pages << 12);
 		n -= k;
 	}
+}
+
+static void row_page_touch(uint64_t n)
+{
+	touch_pages(n, MADV_NOHUGEPAGE);
+}
+
+/* As the kernel likes it. */
+static void row_page_fill(uint64_t n)
+{
+	touch_pages(n, 0);
 }
 
 static void row_read_4k(uint64_t n)
@@ -288,6 +301,7 @@ static const struct row {
 	{ "fork+wait", row_fork_wait },
 	{ "fork+exec+wait", row_fork_exec_wait },
 	{ "page-touch", row_page_touch },
+	{ "page-fill", row_page_fill },
 	{ "read-4k", row_read_4k },
 	{ "write-4k", row_write_4k },
 	{ "clock_gettime", row_clock_gettime },

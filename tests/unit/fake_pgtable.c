@@ -16,6 +16,7 @@
 
 struct fake_table {
 	uaddr_t base;
+	bool large; /* one piece of 2 MiB: nobody may write to a slot */
 	pte_t slot[512];
 };
 
@@ -26,6 +27,7 @@ struct fake_root {
 
 struct as *fake_as;
 unsigned long fake_tlb_flushes, fake_faults;
+static unsigned long fake_larges;
 int fake_last_fault;
 void (*fake_tlb_hook)(void);
 static struct fake_root *roots[64];
@@ -83,7 +85,7 @@ static unsigned fake_find(struct fake_root *r, uaddr_t base)
 	return lo;
 }
 
-pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
+static struct fake_table *fake_table_of(struct pgtable *pt, uaddr_t va, bool alloc)
 {
 	struct fake_root *r = fake_root_of(pt);
 	uaddr_t base = va & ~(512 * PAGE_SIZE - 1);
@@ -99,10 +101,33 @@ pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
 		r->table[at]->base = base;
 		r->n++;
 	}
-	return &r->table[at]->slot[(va >> PAGE_SHIFT) & 511];
+	return r->table[at];
 }
 
-pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+static void fake_split(struct fake_table *t)
+{
+	if (t && t->large) {
+		t->large = false;
+		fake_larges--;
+	}
+}
+
+pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
+{
+	struct fake_table *t = fake_table_of(pt, va, alloc);
+
+	fake_split(t);
+	return t ? &t->slot[(va >> PAGE_SHIFT) & 511] : NULL;
+}
+
+const pte_t *pgt_look(struct pgtable *pt, uaddr_t va)
+{
+	struct fake_table *t = fake_table_of(pt, va, false);
+
+	return t ? &t->slot[(va >> PAGE_SHIFT) & 511] : NULL;
+}
+
+static struct fake_table *fake_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
 {
 	struct fake_root *r = fake_root_of(pt);
 	unsigned at = fake_find(r, *va & ~(512 * PAGE_SIZE - 1));
@@ -110,7 +135,51 @@ pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
 	if (*va >= end || at == r->n || r->table[at]->base >= end)
 		return NULL;
 	*va = MAX(*va, r->table[at]->base);
-	return &r->table[at]->slot[(*va >> PAGE_SHIFT) & 511];
+	return r->table[at];
+}
+
+pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+{
+	struct fake_table *t = fake_next(pt, va, end);
+
+	fake_split(t);
+	return t ? &t->slot[(*va >> PAGE_SHIFT) & 511] : NULL;
+}
+
+const pte_t *pgt_look_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+{
+	struct fake_table *t = fake_next(pt, va, end);
+
+	return t ? &t->slot[(*va >> PAGE_SHIFT) & 511] : NULL;
+}
+
+int pgt_map_large(struct pgtable *pt, uaddr_t va, pte_t first)
+{
+	struct fake_table *t = fake_table_of(pt, va, true);
+
+	FAKE_PT_CHECK(fake_spin_held && !(va & (512 * PAGE_SIZE - 1)) &&
+		      !(pte_pa(first) & (512 * PAGE_SIZE - 1)));
+	for (unsigned i = 0; i < 512; i++) {
+		if (t->slot[i])
+			return -17;
+	}
+	for (unsigned i = 0; i < 512; i++)
+		t->slot[i] = first + i * PAGE_SIZE;
+	t->large = true;
+	fake_larges++;
+	return 0;
+}
+
+bool pgt_is_large(struct pgtable *pt, uaddr_t va)
+{
+	struct fake_table *t = fake_table_of(pt, va, false);
+
+	return t && t->large;
+}
+
+u64 pgt_large_count(void)
+{
+	return fake_larges;
 }
 
 pte_t pte_make(paddr_t pa, u32 prot)
@@ -134,7 +203,7 @@ void tlb_flush(struct pgtable *pt, u64 cpumask, uaddr_t start, uaddr_t end)
 static char *fake_user_page(uaddr_t va, bool write)
 {
 	for (int tries = 0; fake_as && tries < 8; tries++) {
-		pte_t *slot = pgt_walk(&fake_as->pt, va, false);
+		const pte_t *slot = pgt_look(&fake_as->pt, va);
 
 		if (slot && pte_present(*slot) && (!write || pte_writable(*slot)))
 			return (char *)pa_to_va(pte_pa(*slot)) + (va & (PAGE_SIZE - 1));

@@ -20,6 +20,7 @@
 #define PGT_P	      1UL
 #define PGT_W	      2UL
 #define PGT_U	      4UL
+#define PGT_LARGE     0x80UL /* of the last level but one: maps 2 MiB */
 #define PGT_NX	      (1UL << 63)
 #define PGT_TABLE     (PGT_P | PGT_W | PGT_U | 0x20)
 #define PGT_SLOTS     512u
@@ -207,6 +208,7 @@ static void pgt_empty(u64 e, u32 level, bool tables)
 	for (u32 i = 0; i < PGT_SLOTS; i++) {
 		if (!tab[i])
 			continue;
+		panic_if(level == 1 && (tab[i] & PGT_LARGE)); /* its pages were taken out before */
 		if (level && !pgt_shared(tab[i]))
 			pgt_empty(tab[i], level - 1, tables);
 		if (!level || tables)
@@ -272,12 +274,53 @@ static u64 *pgt_make(u32 level, uaddr_t va)
 	return tab;
 }
 
+/* ---- pieces of 2 MiB ---- */
+
+static u64 pgt_larges; /* atomic */
+
+u64 pgt_large_count(void)
+{
+	return atomic_load(&pgt_larges);
+}
+
+/*
+ * The leaf entries of the piece that *slot = e maps. With `split` it is mapped by them from now on: they say the same, so it does not matter which of the two a
+ * processor remembers, and what it remembers goes with any page of it.
+ */
+static u64 *pgt_large_table(u64 *slot, u64 e, bool split)
+{
+	paddr_t table = page_of(pte_pa(e))->index;
+
+	if (split && atomic_cas(slot, &e, table | PGT_TABLE))
+		atomic_sub(&pgt_larges, 1);
+	return pa_to_va(table);
+}
+
+static bool pgt_is_empty(const u64 *tab)
+{
+	u64 any = 0;
+
+	for (u32 i = 0; i < PGT_SLOTS; i++)
+		any |= tab[i];
+	return !any;
+}
+
+/* ---- walking ---- */
+
+enum pgt_how {
+	PGT_LOOK, /* pieces stay whole */
+	PGT_SPLIT,
+	PGT_ALLOC /* missing tables are made */
+};
+
 /* The table of `level` that slot points to, which va is in. */
-static u64 *pgt_table(struct pgtable *pt, u64 *slot, u32 level, uaddr_t va, bool alloc)
+static u64 *pgt_table(struct pgtable *pt, u64 *slot, u32 level, uaddr_t va, enum pgt_how how)
 {
 	u64 e = atomic_load(slot);
 
-	if ((!e || pgt_shared(e)) && alloc) {
+	if (e & PGT_LARGE)
+		return pgt_large_table(slot, e, how != PGT_LOOK);
+	if ((!e || pgt_shared(e)) && how == PGT_ALLOC) {
 		u64 *tab = pgt_make(level, va);
 
 		if (!tab)
@@ -291,42 +334,89 @@ static u64 *pgt_table(struct pgtable *pt, u64 *slot, u32 level, uaddr_t va, bool
 	return e && !pgt_shared(e) ? pa_to_va(pte_pa(e)) : NULL;
 }
 
-pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
+/* The slot of va in its table of `level`, 0 = the leaves. NULL: there is none. */
+static u64 *pgt_slot(struct pgtable *pt, uaddr_t va, u32 level, enum pgt_how how)
 {
 	u64 *tab = pa_to_va(pt->root);
 
-	for (u32 shift = PGT_TOP_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
-		tab = pgt_table(
-			pt, &tab[pgt_index(va, shift)], (shift - PAGE_SHIFT) / 9 - 1, va, alloc);
+	for (u32 l = PGT_LEVELS - 1; l > level; l--) {
+		tab = pgt_table(pt, &tab[pgt_index(va, PAGE_SHIFT + 9 * l)], l - 1, va, how);
 		if (!tab)
 			return NULL;
 	}
-	return &tab[pgt_index(va, PAGE_SHIFT)];
+	return &tab[pgt_index(va, PAGE_SHIFT + 9 * level)];
 }
 
-pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+pte_t *pgt_walk(struct pgtable *pt, uaddr_t va, bool alloc)
+{
+	return pgt_slot(pt, va, 0, alloc ? PGT_ALLOC : PGT_SPLIT);
+}
+
+const pte_t *pgt_look(struct pgtable *pt, uaddr_t va)
+{
+	return pgt_slot(pt, va, 0, PGT_LOOK);
+}
+
+int pgt_map_large(struct pgtable *pt, uaddr_t va, pte_t first)
+{
+	u64 *slot = pgt_slot(pt, va, 1, PGT_ALLOC), *tab;
+	u64 e = slot ? atomic_load(slot) : 0;
+
+	if (!slot)
+		return -ENOMEM;
+	if (e & PGT_LARGE || pgt_shared(e))
+		return -EEXIST;
+	tab = e ? pa_to_va(pte_pa(e)) : pgt_make(0, va);
+	if (!tab)
+		return -ENOMEM;
+	if (e && !pgt_is_empty(tab))
+		return -EEXIST;
+	for (u32 i = 0; i < PGT_SLOTS; i++)
+		tab[i] = first + i * PAGE_SIZE;
+	page_of(pte_pa(first))->index = va_to_pa(tab);
+	atomic_store(slot, first | PGT_LARGE);
+	atomic_add(&pgt_larges, 1);
+	return 0;
+}
+
+bool pgt_is_large(struct pgtable *pt, uaddr_t va)
+{
+	const u64 *slot = pgt_slot(pt, va, 1, PGT_LOOK);
+
+	return slot && (atomic_load(slot) & PGT_LARGE);
+}
+
+static u64 *pgt_next(struct pgtable *pt, uaddr_t *va, uaddr_t end, enum pgt_how how)
 {
 	u64 at = *va;
 
 	while (at < end) {
 		u64 *tab = pa_to_va(pt->root);
-		u32 shift = PGT_TOP_SHIFT;
+		u32 level = PGT_LEVELS;
 
-		while (shift > PAGE_SHIFT) {
-			u64 e = atomic_load(&tab[pgt_index(at, shift)]);
-
-			if (!e || pgt_shared(e))
+		while (--level) {
+			tab = pgt_table(pt, &tab[pgt_index(at, PAGE_SHIFT + 9 * level)], level - 1,
+				at, how);
+			if (!tab)
 				break;
-			tab = pa_to_va(pte_pa(e));
-			shift -= 9;
 		}
-		if (shift == PAGE_SHIFT) {
+		if (tab) {
 			*va = at;
 			return &tab[pgt_index(at, PAGE_SHIFT)];
 		}
-		at = ((at >> shift) + 1) << shift;
+		at = ((at >> (PAGE_SHIFT + 9 * level)) + 1) << (PAGE_SHIFT + 9 * level);
 	}
 	return NULL;
+}
+
+pte_t *pgt_walk_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+{
+	return pgt_next(pt, va, end, PGT_SPLIT);
+}
+
+const pte_t *pgt_look_next(struct pgtable *pt, uaddr_t *va, uaddr_t end)
+{
+	return pgt_next(pt, va, end, PGT_LOOK);
 }
 
 pte_t pte_make(paddr_t pa, u32 prot)

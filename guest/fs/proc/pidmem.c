@@ -61,10 +61,12 @@ static void smaps_stats(struct proc_buf *b, const struct vma_stats *s, u64 size_
 		s->private_dirty * 4);
 	proc_printf(b, "Referenced:     %8lu kB\nAnonymous:      %8lu kB\n", s->referenced * 4,
 		s->anon * 4);
-	/* There are no huge pages. */
-	proc_printf(b, "AnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n"
-		       "FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
-		       "Private_Hugetlb:       0 kB\n");
+	/* Anonymous memory alone has pieces of 2 MiB. */
+	proc_printf(b,
+		"AnonHugePages:  %8lu kB\nShmemPmdMapped:        0 kB\n"
+		"FilePmdMapped:         0 kB\nShared_Hugetlb:        0 kB\n"
+		"Private_Hugetlb:       0 kB\n",
+		s->huge * 4);
 	proc_printf(b,
 		"Swap:           %8lu kB\nSwapPss:        %8lu kB\nLocked:         %8lu kB\n",
 		s->swap * 4, s->swap * 4, s->locked * 4);
@@ -87,6 +89,8 @@ static void smaps_flags(struct proc_buf *b, const struct vma *v)
 		{ VMA_LOCKED, "lo" },
 		{ VMA_NORESERVE, "nr" },
 		{ VMA_DONTDUMP, "dd" },
+		{ VMA_HUGE, "hg" },
+		{ VMA_NOHUGE, "nh" },
 	};
 
 	proc_printf(b, "VmFlags: ");
@@ -113,6 +117,7 @@ static void stats_add(struct vma_stats *sum, const struct vma_stats *s)
 	sum->private_dirty += s->private_dirty;
 	sum->referenced += s->referenced;
 	sum->swap += s->swap;
+	sum->huge += s->huge;
 }
 
 static int maps_show(struct proc_buf *b, struct proc_ctx *c, enum maps_kind kind)

@@ -269,6 +269,7 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 	struct sigsets s;
 	struct stat_ids ids = stat_ids(g, c->ns);
 	u64 cpus = cpu_count() >= 64 ? ~0UL : (1UL << cpu_count()) - 1;
+	int thp_enabled = 0;
 
 	sigsets_get(t, &s);
 	proc_printf(b, "Name:\t%.15s\n", t->comm);
@@ -283,10 +284,11 @@ int proc_pid_status(struct proc_buf *b, struct proc_ctx *c)
 	status_levels(b, t, c->ns);
 	if (as) {
 		status_memory(b, as);
+		thp_enabled = !READ_ONCE(as->no_huge);
 		as_put(as);
 	}
-	proc_printf(
-		b, "CoreDumping:\t%d\nTHP_enabled:\t0\nThreads:\t%u\n", g->core != NULL, g->ntasks);
+	proc_printf(b, "CoreDumping:\t%d\nTHP_enabled:\t%d\nThreads:\t%u\n", g->core != NULL,
+		thp_enabled, g->ntasks);
 	proc_printf(b, "SigQ:\t0/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
 		rlimit_soft(g, RLIMIT_SIGPENDING), s.pending, s.shared, s.blocked);
 	proc_printf(b, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", s.ignored, s.caught);

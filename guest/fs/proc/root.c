@@ -12,6 +12,7 @@
 #include "kernel/loadavg.h"
 #include "keys/keys.h"
 #include "lib/printf.h"
+#include "mm/pte.h"
 #include "task/internal.h"
 #include "task/time_ns.h"
 #include "task/uts.h"
@@ -154,6 +155,7 @@ static int root_meminfo(struct proc_buf *b, struct proc_ctx *c)
 	mem_line(b, "VmallocTotal", 0);
 	mem_line(b, "VmallocUsed", 0);
 	mem_line(b, "VmallocChunk", 0);
+	mem_line(b, "AnonHugePages", pgt_large_count() * (PTE_TABLE_SPAN >> PAGE_SHIFT));
 	proc_printf(b,
 		"HugePages_Total:       0\nHugePages_Free:        0\nHugepagesize:       2048 kB\n");
 	return 0;

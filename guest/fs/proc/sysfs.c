@@ -6,6 +6,7 @@
 #include "kernel/sched.h"
 #include "lib/printf.h"
 #include "mm/page.h"
+#include "mm/pte.h"
 
 #define SYSFS_MAGIC_ 0x62656572u
 
@@ -163,15 +164,24 @@ static const struct proc_entry devices_table[] = {
 	{ .name = NULL },
 };
 
-static int show_never(struct proc_buf *b, struct proc_ctx *c)
+/* See mm/fault_large.c. */
+static int show_enabled(struct proc_buf *b, struct proc_ctx *c)
 {
 	(void)c;
-	proc_printf(b, "always madvise [never]\n");
+	proc_printf(b, "[always] madvise never\n");
+	return 0;
+}
+
+static int show_pmd_size(struct proc_buf *b, struct proc_ctx *c)
+{
+	(void)c;
+	proc_printf(b, "%lu\n", PTE_TABLE_SPAN);
 	return 0;
 }
 
 static const struct proc_entry thp_table[] = {
-	PROC_FILE("enabled", show_never),
+	PROC_FILE("enabled", show_enabled),
+	PROC_FILE("hpage_pmd_size", show_pmd_size),
 	{ .name = NULL },
 };
 static const struct proc_entry kernel_mm_table[] = {
