@@ -2,7 +2,6 @@
 /* Threads: stacks, the first frame of each kind, birth and death. */
 #include "arch/x86_64/pcpu.h"
 #include "arch/x86_64/trap.h"
-#include "kernel/account.h"
 #include "kernel/errno.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -84,6 +83,7 @@ static struct thread *thread_alloc(const char *name)
 	}
 	thread_setup(t, stack, name);
 	t->cpu = cpu_id();
+	t->vruntime = percpu_this()->runq.floor;
 	t->state = THREAD_SLEEP;
 	return t;
 }
@@ -131,14 +131,8 @@ struct thread *thread_create_user(struct task *task)
 	return t;
 }
 
-/* It has had as much as who starts it, and so does not take its place: the one that forks mostly has more to do before it waits. */
 void thread_start(struct thread *t)
 {
-	u64 flags = irq_save();
-
-	t->cpu = cpu_id();
-	t->vruntime = account_vruntime(percpu_this());
-	irq_restore(flags);
 	sched_wake(t);
 }
 
