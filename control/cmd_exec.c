@@ -32,8 +32,9 @@
 #include "control/state.h"
 #include "control/urpc.h"
 
-#define EXEC_FAILED  255 /* exit code when nothing was started, as runc's */
-#define EXEC_LOOK_NS 20000000 /* between two looks whether a paused container goes on */
+#define EXEC_SHORT_MS 10 /* of waiting before it is worth a seal */
+#define EXEC_FAILED   255 /* exit code when nothing was started, as runc's */
+#define EXEC_LOOK_NS  20000000 /* between two looks whether a paused container goes on */
 
 static const char help[] =
 	"usage: casemate exec [OPTIONS] ID COMMAND [ARGUMENTS]\n"
@@ -251,12 +252,12 @@ static int exec_seal(struct cm_err *err)
 	return CM_SECCOMP_INSTALL(seccomp_filter_exec, err);
 }
 
-/* A short command is over before this one is sealed. */
+/* A short command is over before this process is sealed, which takes the processor from it where there are few. */
 static bool exec_is_over(const struct exec *x)
 {
-	struct pollfd p = { x->fd, POLLIN, 0 };
+	struct pollfd p[2] = { { x->fd, POLLIN, 0 }, { x->signal_fd, POLLIN, 0 } };
 
-	return poll(&p, 1, 0) == 1;
+	return poll(p, 2, EXEC_SHORT_MS) > 0 && p[0].revents;
 }
 
 /* Wait for the end: the exit code, or -errno. */
