@@ -233,7 +233,6 @@ int mm_fault(struct as *as, uaddr_t addr, u32 access)
 {
 	struct fault f = { .as = as, .addr = ALIGN_DOWN(addr, PAGE_SIZE), .access = access };
 	struct task *t = task_current();
-	bool large;
 	int ret;
 
 	if (!as || addr >= USER_TOP)
@@ -244,8 +243,7 @@ int mm_fault(struct as *as, uaddr_t addr, u32 access)
 	if (ret)
 		return ret;
 	ret = fault_check(f.vma, access);
-	large = !ret && fault_wants_large(&f);
-	if (large) {
+	if (!ret && fault_wants_large(&f)) {
 		rwsem_read_unlock(&as->lock);
 		if (fault_large(as, f.addr))
 			return 0;
