@@ -2,7 +2,7 @@
 # Shared by the scripts of tests/abi: a copy of a Debian root file system, commands in it natively and inside of a container, a volume, figures.
 #
 # native: in namespaces of its own (mount, PID, IPC, UTS, network), so that nothing is left mounted or running; with pivot_root, as containers are: in a
-# chroot there are no user namespaces.
+# chroot there are no user namespaces. Without the descriptors that the caller happens to have: a container gets none of them either.
 # inside: one container, all capabilities, the same root file system; /volume is a volume in both.
 : "${top_srcdir:=$(cd "$(dirname "$0")/../.." && pwd)}" "${top_builddir:=$top_srcdir/build}"
 export CASEMATE_LIBEXECDIR=$top_builddir
@@ -36,11 +36,13 @@ setup_rootfs() {
 native() {
 	local limit=$1
 	shift
-	timeout -k 5 "$limit" unshare -m -p -f --kill-child -i -u -n sh -c 'r=$1 v=$2; shift 2; mount --bind "$r" "$r"
+	timeout -k 5 "$limit" unshare -m -p -f --kill-child -i -u -n bash -c 'r=$1 v=$2; shift 2
+		for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done
+		mount --bind "$r" "$r"
 		mount -t proc proc "$r/proc"; mount --rbind /dev "$r/dev"; mount --rbind /sys "$r/sys"; mount --bind "$v" "$r/volume"; ip link set lo up
 		cd "$r" && pivot_root . . && umount -l . && cd / || exit 125
 		exec /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TERM=dumb "$@"' \
-		sh "$work/rootfs" "$work/volume" "$@" </dev/null
+		bash "$work/rootfs" "$work/volume" "$@" </dev/null
 }
 
 capabilities="CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN
