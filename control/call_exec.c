@@ -252,7 +252,10 @@ void call_executed(struct sandbox *s, struct cm_urpc_client *c, const struct cm_
 	if (!p)
 		return;
 	k = sandbox_container_at(s, p->container);
-	if (f->hdr.error != 0) {
+	if (f->hdr.error == ESRCH) {
+		cm_err_set(&err, 0, "container not running");
+		err.code = ESRCH;
+	} else if (f->hdr.error != 0) {
 		cm_rpc_start_error(f, p->spec, &err);
 		cm_err_wrap(&err, "unable to start container process");
 	} else if (cm_rpc_decode_started(f, &st) < 0 || st.pid <= 0 ||

@@ -462,6 +462,9 @@ int agent_container_exec(
 	/* An end waits for the processes on the list, of which there is one more from here on. */
 	if (c) {
 		ret = agent_process_start(c, s, false, streams, NULL, e);
+		/* Whatever came of it: its first process ended meanwhile. */
+		if (ret < 0 && READ_ONCE(c->set->pid->dying))
+			ret = -ESRCH;
 		agent_container_leave(c);
 	}
 	if (ret < 0) {

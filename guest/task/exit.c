@@ -110,8 +110,6 @@ static void exit_end_namespace(struct group *g)
 	wait_event(&ns->empty_wq, exit_namespace_empty(g));
 	flags = tree_lock();
 	ns->init = NULL;
-	/* Nothing begins again in a namespace whose init ended, but in the first. */
-	ns->dying = ns->level != 0;
 	tree_unlock(flags);
 }
 

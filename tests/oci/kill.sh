@@ -50,6 +50,32 @@ for who in sandbox vmm; do
 	$cm delete k
 done
 
+# An exec that begins when the container ends: the guest waits for /etc/passwd, where HOME stands, until the first process has ended. What it knew of that
+# file is a second old.
+mkdir -p "$bundle/rootfs/etc"
+echo root:x:0:0::/root:/bin/sh >"$bundle/rootfs/etc/passwd"
+config /bin/sh -c 'read line'
+edit "c['annotations'] = {'io.casemate.root-cache': 'shared'}"
+mkfifo "$tmp/in"
+exec 7<>"$tmp/in"
+$cm create -b "$bundle" k <"$tmp/in" >"$tmp/out" 2>&1
+exec 8>"$tmp/in" 7>&-
+$cm start k
+sleep 1.5
+kill -STOP "$(victim k fsd)"
+$cm exec k /bin/sleep 1000 </dev/null >"$tmp/eout" 2>&1 8>&- &
+e=$!
+sleep 0.5
+exec 8>&-
+sleep 0.5
+kill -CONT "$(victim k fsd)"
+wait_for 10 is_status k stopped
+is "$(field k status):$(field k exitStatus)" stopped:256 "a container ends although an exec begins"
+rc=0
+wait $e || rc=$?
+is "$rc:$(cat "$tmp/eout")" "255:casemate: exec failed: container not running" "... which is told"
+$cm delete --force k
+
 # The command may die at any moment of create: either there is no container, or one that can be deleted.
 i=0 bad=0
 while [ $i -lt 10 ]; do
