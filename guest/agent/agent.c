@@ -97,6 +97,9 @@ static void agent_release(struct request *q)
 	struct cm_rpc_error e = { 0 };
 	int ret = agent_container_release(c->container, &e);
 
+	/* The program goes first, until it waits or its time slice is over: the next command may be a signal for which it has to be ready. */
+	if (ret == 0)
+		sched_yield_cpu();
 	agent_reply(q, ret, &e, ret < 0 ? sizeof(e) : 0);
 	agent_container_released(c->container);
 }
