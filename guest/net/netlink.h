@@ -5,11 +5,14 @@
 
 #include "lib/types.h"
 
+struct exit_listener;
 struct file;
 
 /* The netlink socket of a descriptor, as a reference on its file. 0, -EBADF, -ENOTSOCK, -EINVAL (another family). */
 int netlink_get(int fd, struct file **out);
 /* One datagram from the kernel for its reader; a full queue loses it, as any. */
 void netlink_tell(struct file *f, const void *data, u32 len);
+/* The same for a socket that listens to the ends of tasks (taskstats.h). */
+void netlink_tell_exit(struct exit_listener *l, const void *data, u32 len);
 
 #endif

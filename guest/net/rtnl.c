@@ -14,83 +14,17 @@
 #include "net/abi.h"
 #include "net/netdev.h"
 
-#define ATTR_ALIGN(n)	  ALIGN_UP((u32)(n), 4u)
 #define OPERSTATE_UNKNOWN 0
 #define OPERSTATE_DOWN	  2
 #define FOREVER		  ~0u
 
-/* Messages being put together. */
+/* An answer being put together. */
 struct writer {
-	struct rtnl_answer *out;
+	struct nl_writer w;
 	const struct nlmsghdr *req;
 	const struct netdev *devs;
 	u32 mtu; /* of the loopback interface */
-	u32 portid;
-	u16 flags;
-	struct nlmsghdr *msg; /* the current one */
 };
-
-static void *reserve(struct writer *w, u32 len)
-{
-	u32 at = w->out->len, step = ATTR_ALIGN(len);
-
-	if (step > RTNL_ANSWER_MAX - at)
-		return NULL;
-	w->out->len += step;
-	return memset(w->out->buf + at, 0, step);
-}
-
-/* A message with room for its fixed part, which is returned; NULL: the answer is full. */
-static void *msg_begin(struct writer *w, u16 type, u32 fixed)
-{
-	w->msg = reserve(w, NLMSG_HDRLEN);
-	if (!w->msg)
-		return NULL;
-	w->msg->nlmsg_type = type;
-	w->msg->nlmsg_flags = w->flags;
-	w->msg->nlmsg_seq = w->req->nlmsg_seq;
-	w->msg->nlmsg_pid = w->portid;
-	return reserve(w, fixed);
-}
-
-static void msg_end(struct writer *w)
-{
-	w->msg->nlmsg_len = (u32)(w->out->buf + w->out->len - (u8 *)w->msg);
-}
-
-static void put_attr(struct writer *w, u16 type, const void *data, u32 len)
-{
-	struct rtattr *a = reserve(w, (u32)RTA_LENGTH(len));
-
-	if (!a)
-		return;
-	a->rta_type = type;
-	a->rta_len = (u16)RTA_LENGTH(len);
-	memcpy(RTA_DATA(a), data, len);
-}
-
-static void put_u32(struct writer *w, u16 type, u32 v)
-{
-	put_attr(w, type, &v, sizeof(v));
-}
-
-static void put_string(struct writer *w, u16 type, const char *s)
-{
-	put_attr(w, type, s, (u32)strlen(s) + 1);
-}
-
-static void put_error(struct writer *w, s32 error)
-{
-	struct nlmsgerr *e;
-
-	w->flags = NLM_F_CAPPED;
-	e = msg_begin(w, NLMSG_ERROR, sizeof(*e));
-	if (!e)
-		return;
-	e->error = error;
-	e->msg = *w->req;
-	msg_end(w);
-}
 
 /* ---- interfaces ---- */
 
@@ -98,7 +32,7 @@ static void put_link(struct writer *w, const struct netdev *d)
 {
 	static const u8 no_address[6];
 	struct rtnl_link_stats stats = { 0 };
-	struct ifinfomsg *m = msg_begin(w, RTM_NEWLINK, sizeof(*m));
+	struct ifinfomsg *m = nl_begin(&w->w, RTM_NEWLINK, sizeof(*m));
 	u8 state = d->flags & NETDEV_UP ? OPERSTATE_UNKNOWN : OPERSTATE_DOWN, mode = 0;
 
 	if (!m)
@@ -106,38 +40,33 @@ static void put_link(struct writer *w, const struct netdev *d)
 	m->ifi_type = d->type;
 	m->ifi_index = d->index;
 	m->ifi_flags = d->flags & NETDEV_UP ? d->flags | NETDEV_LOWER_UP : d->flags;
-	put_string(w, IFLA_IFNAME, d->name);
-	put_u32(w, IFLA_TXQLEN, d->txqlen);
-	put_attr(w, IFLA_OPERSTATE, &state, 1);
-	put_attr(w, IFLA_LINKMODE, &mode, 1);
-	put_u32(w, IFLA_MTU, w->mtu);
-	put_u32(w, IFLA_GROUP, 0);
-	put_u32(w, IFLA_PROMISCUITY, 0);
-	put_u32(w, IFLA_NUM_TX_QUEUES, 1);
-	put_u32(w, IFLA_NUM_RX_QUEUES, 1);
-	put_string(w, IFLA_QDISC, "noqueue");
-	put_attr(w, IFLA_ADDRESS, no_address, sizeof(no_address));
-	put_attr(w, IFLA_BROADCAST, no_address, sizeof(no_address));
-	put_attr(w, IFLA_STATS, &stats, sizeof(stats));
-	msg_end(w);
+	nl_put_string(&w->w, IFLA_IFNAME, d->name);
+	nl_put_u32(&w->w, IFLA_TXQLEN, d->txqlen);
+	nl_put(&w->w, IFLA_OPERSTATE, &state, 1);
+	nl_put(&w->w, IFLA_LINKMODE, &mode, 1);
+	nl_put_u32(&w->w, IFLA_MTU, w->mtu);
+	nl_put_u32(&w->w, IFLA_GROUP, 0);
+	nl_put_u32(&w->w, IFLA_PROMISCUITY, 0);
+	nl_put_u32(&w->w, IFLA_NUM_TX_QUEUES, 1);
+	nl_put_u32(&w->w, IFLA_NUM_RX_QUEUES, 1);
+	nl_put_string(&w->w, IFLA_QDISC, "noqueue");
+	nl_put(&w->w, IFLA_ADDRESS, no_address, sizeof(no_address));
+	nl_put(&w->w, IFLA_BROADCAST, no_address, sizeof(no_address));
+	nl_put(&w->w, IFLA_STATS, &stats, sizeof(stats));
+	nl_end(&w->w);
 }
 
-/* The attribute of a request, NULL when it is not there; *len = its payload. `at`: where the attributes begin. */
+/* The first attribute of this type, NULL when it is not there; *len = its payload. `at`: where the attributes begin. */
 static const u8 *find_attr(const struct nlmsghdr *h, u32 at, u16 type, u32 *len)
 {
-	const u8 *msg = (const u8 *)h;
+	struct nl_attr a;
 
-	while (at + sizeof(struct rtattr) <= h->nlmsg_len) {
-		struct rtattr a;
-
-		memcpy(&a, msg + at, sizeof(a));
-		if (a.rta_len < sizeof(a) || a.rta_len > h->nlmsg_len - at)
-			return NULL;
-		if ((a.rta_type & NLA_TYPE_MASK) == type) {
-			*len = (u32)(a.rta_len - sizeof(a));
-			return msg + at + sizeof(a);
+	nl_attrs(&a, h, at);
+	while (nl_attr_next(&a)) {
+		if (a.type == type) {
+			*len = a.len;
+			return a.data;
 		}
-		at += ATTR_ALIGN(a.rta_len);
 	}
 	return NULL;
 }
@@ -185,23 +114,20 @@ static s32 get_link(struct writer *w, bool dump)
 /* Up and down is all that changes: what else a request asks for is refused as a whole. */
 static s32 set_link(const struct writer *w, struct rtnl_net *net)
 {
-	u32 at = NLMSG_HDRLEN + sizeof(struct ifinfomsg);
 	const struct netdev *d;
 	struct ifinfomsg m;
+	struct nl_attr a;
 	s32 r = named_link(w, &m, &d);
 
 	if (r)
 		return r == -ENODEV && (w->req->nlmsg_flags & NLM_F_CREATE) ? -EOPNOTSUPP : r;
-	while (at + sizeof(struct rtattr) <= w->req->nlmsg_len) {
-		struct rtattr a;
-
-		memcpy(&a, (const u8 *)w->req + at, sizeof(a));
-		if (a.rta_len < sizeof(a) || a.rta_len > w->req->nlmsg_len - at)
-			return -EINVAL;
-		if (a.rta_type != IFLA_IFNAME && a.rta_type != IFLA_EXT_MASK)
+	nl_attrs(&a, w->req, NLMSG_HDRLEN + sizeof(m));
+	while (nl_attr_next(&a)) {
+		if (a.type != IFLA_IFNAME && a.type != IFLA_EXT_MASK)
 			return -EOPNOTSUPP;
-		at += ATTR_ALIGN(a.rta_len);
 	}
+	if ((size_t)(a.end - a.next) >= sizeof(struct nlattr))
+		return -EINVAL;
 	if (m.ifi_change ? m.ifi_change & NETDEV_UP : m.ifi_flags)
 		net->lo_up = m.ifi_flags & NETDEV_UP;
 	return 0;
@@ -218,7 +144,7 @@ static u32 addr_bytes(u32 family, const struct inet_addr *a, const u8 **from)
 static void put_addr(struct writer *w, const struct netdev *d, const struct netdev_addr *a)
 {
 	struct ifa_cacheinfo info = { .ifa_prefered = FOREVER, .ifa_valid = FOREVER };
-	struct ifaddrmsg *m = msg_begin(w, RTM_NEWADDR, sizeof(*m));
+	struct ifaddrmsg *m = nl_begin(&w->w, RTM_NEWADDR, sizeof(*m));
 	const u8 *bytes;
 	u32 len = addr_bytes(a->family, &a->addr, &bytes);
 
@@ -229,14 +155,14 @@ static void put_addr(struct writer *w, const struct netdev *d, const struct netd
 	m->ifa_flags = IFA_F_PERMANENT;
 	m->ifa_scope = RT_SCOPE_HOST;
 	m->ifa_index = (u32)d->index;
-	put_attr(w, IFA_ADDRESS, bytes, len);
+	nl_put(&w->w, IFA_ADDRESS, bytes, len);
 	if (a->family == AF_INET) {
-		put_attr(w, IFA_LOCAL, bytes, len);
-		put_string(w, IFA_LABEL, d->name);
+		nl_put(&w->w, IFA_LOCAL, bytes, len);
+		nl_put_string(&w->w, IFA_LABEL, d->name);
 	}
-	put_attr(w, IFA_CACHEINFO, &info, sizeof(info));
-	put_u32(w, IFA_FLAGS, IFA_F_PERMANENT);
-	msg_end(w);
+	nl_put(&w->w, IFA_CACHEINFO, &info, sizeof(info));
+	nl_put_u32(&w->w, IFA_FLAGS, IFA_F_PERMANENT);
+	nl_end(&w->w);
 }
 
 /* The family that a request names in its first byte, 0 = all. */
@@ -283,7 +209,7 @@ static s32 new_addr(const struct writer *w, const struct rtnl_net *net)
 static void put_route(
 	struct writer *w, const struct netdev *d, const struct netdev_addr *a, u8 prefix)
 {
-	struct rtmsg *m = msg_begin(w, RTM_NEWROUTE, sizeof(*m));
+	struct rtmsg *m = nl_begin(&w->w, RTM_NEWROUTE, sizeof(*m));
 	struct inet_addr net = a->addr;
 	const u8 *bytes, *source;
 	u32 len = addr_bytes(a->family, &net, &bytes);
@@ -298,13 +224,13 @@ static void put_route(
 	m->rtm_protocol = RTPROT_KERNEL;
 	m->rtm_scope = a->family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_LOCAL;
-	put_u32(w, RTA_TABLE, RT_TABLE_LOCAL);
-	put_attr(w, RTA_DST, bytes, len);
+	nl_put_u32(&w->w, RTA_TABLE, RT_TABLE_LOCAL);
+	nl_put(&w->w, RTA_DST, bytes, len);
 	addr_bytes(a->family, &a->addr, &source);
 	if (a->family == AF_INET)
-		put_attr(w, RTA_PREFSRC, source, len);
-	put_u32(w, RTA_OIF, (u32)d->index);
-	msg_end(w);
+		nl_put(&w->w, RTA_PREFSRC, source, len);
+	nl_put_u32(&w->w, RTA_OIF, (u32)d->index);
+	nl_end(&w->w);
 }
 
 static void dump_routes(struct writer *w, u32 family)
@@ -388,37 +314,20 @@ static s32 answer(struct writer *w, bool dump, struct rtnl_net *net)
 	}
 }
 
-void rtnl_request(const u8 *msg, u32 portid, struct rtnl_net *net, struct rtnl_answer *out)
+s32 rtnl_request(const struct nlmsghdr *h, u32 portid, struct rtnl_net *net, struct nl_answer *out)
 {
-	const struct nlmsghdr *h = (const struct nlmsghdr *)msg;
 	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	struct writer w = { .out = out,
+	struct writer w = { .w = { .out = out,
+				    .seq = h->nlmsg_seq,
+				    .portid = portid,
+				    .flags = dump ? NLM_F_MULTI : 0 },
 		.req = h,
 		.devs = netdevs_of(net->lo_up),
-		.mtu = net->lo_mtu,
-		.portid = portid,
-		.flags = dump ? NLM_F_MULTI : 0 };
+		.mtu = net->lo_mtu };
 	s32 r;
 
 	out->len = 0;
-	out->done = false;
-	if (h->nlmsg_type < NLMSG_MIN_TYPE || !(h->nlmsg_flags & NLM_F_REQUEST)) {
-		if (h->nlmsg_flags & NLM_F_ACK)
-			put_error(&w, 0);
-		return;
-	}
 	r = answer(&w, dump, net);
-	if (r || (!dump && (h->nlmsg_flags & NLM_F_ACK))) {
-		put_error(&w, r);
-		return;
-	}
-	if (!dump)
-		return;
-	out->done = true;
-	memset(&out->end, 0, sizeof(out->end));
-	out->end.h.nlmsg_len = sizeof(out->end);
-	out->end.h.nlmsg_type = NLMSG_DONE;
-	out->end.h.nlmsg_flags = NLM_F_MULTI;
-	out->end.h.nlmsg_seq = h->nlmsg_seq;
-	out->end.h.nlmsg_pid = portid;
+	out->done = !r && dump;
+	return r;
 }

@@ -3,22 +3,7 @@
 #ifndef NET_RTNL_H
 #define NET_RTNL_H
 
-#include <linux/netlink.h>
-
-#include "lib/types.h"
-
-#define RTNL_ANSWER_MAX 4096u
-
-/* An answer: messages, and with `done` the NLMSG_DONE that comes as a datagram of its own. */
-struct rtnl_answer {
-	u32 len;
-	bool done;
-	u8 buf[RTNL_ANSWER_MAX] __aligned(4);
-	struct {
-		struct nlmsghdr h;
-		s32 error;
-	} end;
-};
+#include "net/nlmsg.h"
 
 /* The network that is asked about. */
 struct rtnl_net {
@@ -27,7 +12,7 @@ struct rtnl_net {
 	u32 lo_mtu;
 };
 
-/* Answers one request: `msg` holds h.nlmsg_len bytes, at least a header. */
-void rtnl_request(const u8 *msg, u32 portid, struct rtnl_net *net, struct rtnl_answer *out);
+/* Answers one request, which is one (NLM_F_REQUEST) and holds h->nlmsg_len bytes. 0, or -errno: then what the answer holds is nothing. */
+s32 rtnl_request(const struct nlmsghdr *h, u32 portid, struct rtnl_net *net, struct nl_answer *out);
 
 #endif

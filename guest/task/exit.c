@@ -10,6 +10,7 @@
 #include "ipc/ipc.h"
 #include "keys/keys.h"
 #include "mm/as.h"
+#include "net/taskstats.h"
 #include "syscall/trace.h"
 #include "task/coredump.h"
 #include "task/ptrace.h"
@@ -27,6 +28,7 @@ static bool exit_begin(struct task *t, int status)
 	bool last;
 
 	t->exiting = true;
+	g->had_threads |= g->ntasks > 1;
 	/* What this thread was woken for goes to another. */
 	list_for_each_entry (pos, &g->tasks, group_link) {
 		if (left && !pos->exiting && (left & ~pos->blocked)) {
@@ -196,6 +198,7 @@ void task_exit(int status)
 		if (g->sid == g->pid && task_session_exit)
 			task_session_exit(g);
 	}
+	taskstats_exit(t, last);
 	exit_memory(t, last);
 	sem_undo_exit(t);
 	keys_exit(t, last);

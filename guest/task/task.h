@@ -201,6 +201,7 @@ struct group {
 	bool group_exit; /* every thread must end; lock: sig_lock */
 	bool unkillable; /* init of a container: default actions from inside do not apply */
 	bool subreaper, has_subreaper, did_exec, dumpable;
+	bool had_threads; /* more than one when one ended; lock: sig_lock */
 	u32 exit_signal; /* to the parent; 0 = none */
 	struct core_dump *core; /* is being written; lock: sig_lock */
 	struct waitq core_wq;

@@ -9,6 +9,7 @@
 
 #include "net/rtnl.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_netlink.h"
 
 size_t fuzz_seed(uint8_t *buf, size_t room)
 {
@@ -32,25 +33,9 @@ size_t fuzz_seed(uint8_t *buf, size_t room)
 	return sizeof(seed);
 }
 
-static void check_answer(const struct rtnl_answer *a)
-{
-	uint32_t at = 0;
-
-	while (at < a->len) {
-		struct nlmsghdr h;
-
-		if (a->len - at < sizeof(h))
-			abort();
-		memcpy(&h, a->buf + at, sizeof(h));
-		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > a->len - at)
-			abort();
-		at += NLMSG_ALIGN(h.nlmsg_len);
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct rtnl_answer answer;
+	static struct nl_answer answer;
 	struct rtnl_net net = { .admin = size & 1, .lo_up = size & 2 };
 	struct nlmsghdr *h;
 
@@ -59,8 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h = malloc(size); /* exactly as large: a read beyond it is seen */
 	memcpy(h, data, size);
 	h->nlmsg_len = (uint32_t)size;
-	rtnl_request((const uint8_t *)h, 7, &net, &answer);
-	check_answer(&answer);
+	if (!rtnl_request(h, 7, &net, &answer))
+		check_answer(&answer);
 	free(h);
 	return 0;
 }

@@ -135,6 +135,10 @@ static void test_netlink(void)
 			((struct nlmsghdr *)buf)->nlmsg_type == RTM_NEWLINK,
 		"one interface by its number");
 	recv(fd, buf, sizeof(buf), 0);
+	nl_ask(fd, RTM_GETLINK, NLM_F_ACK, &r, sizeof(r.link));
+	len = (socklen_t)recv(fd, buf, sizeof(buf), 0);
+	ok(((struct nlmsghdr *)buf)->nlmsg_len == len, "an answer is a datagram");
+	is(-nl_error(fd), 0); /* the acknowledgement another */
 	r.link.ifi_index = 12345;
 	nl_ask(fd, RTM_GETLINK, 0, &r, sizeof(r.link));
 	is(-nl_error(fd), ENODEV);
