@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,6 +206,88 @@ START_TEST(test_handle_table_is_bounded)
 }
 END_TEST
 
+/* What makes a name fails whole: a client that has forgotten something since asks again. */
+static void check_nothing_is_made(void)
+{
+	struct fuse_mkdir_in dir = { .mode = 0700 };
+	struct fuse_create_in c = { .flags = O_RDWR | O_EXCL, .mode = 0600 };
+	struct stat st;
+
+	ck_assert_int_eq(fc_mknod(1, "new", S_IFREG | 0600), -ENFILE);
+	ck_assert_int_eq(fc_mknod(1, "new", S_IFCHR | 0600), -ENFILE);
+	ck_assert_int_eq(fc_call(FUSE_MKDIR, 1, &dir, sizeof(dir), "new", NULL, NULL, 0), -ENFILE);
+	ck_assert_int_eq(fc_call(FUSE_SYMLINK, 1, NULL, 0, "new", "target", NULL, 0), -ENFILE);
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "new", NULL, NULL, 0), -ENFILE);
+	ck_assert_int_eq(lstat(fc_path("tree/new"), &st), -1);
+}
+
+START_TEST(test_full_node_table_makes_nothing)
+{
+	struct fuse_create_in c = { .flags = O_RDWR, .mode = 0600 };
+	struct fuse_link_in l = { 0 };
+	int64_t first = 0;
+	char name[8];
+
+	fc_restart(tune_small);
+	for (int i = 0; i < 10; i++) {
+		(void)snprintf(name, sizeof(name), "f%d", i);
+		fc_host_file(fc_path("tree/%s", name), "");
+		first = fc_lookup(1, name);
+	}
+	check_nothing_is_made();
+	/* What is known can be opened, and have another name. */
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), name, NULL, NULL, 0), 0);
+	l.oldnodeid = (uint64_t)first;
+	ck_assert_int_eq(fc_call(FUSE_LINK, 1, &l, sizeof(l), "link", NULL, NULL, 0), 0);
+	fc_forget((uint64_t)first, 100);
+	ck_assert_int_gt(fc_mknod(1, "new", S_IFREG | 0600), 1);
+}
+END_TEST
+
+START_TEST(test_no_descriptors_make_nothing)
+{
+	struct rlimit old, low;
+	int64_t kept, made;
+	int top;
+
+	fc_restart(NULL);
+	fc_host_file(fc_path("tree/f0"), "");
+	kept = fc_lookup(1, "f0");
+	ck_assert_int_gt(kept, 1);
+	top = dup(0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){ (rlim_t)top, old.rlim_max };
+	close(top);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	/* One that is kept for this answers the first. */
+	made = fc_mknod(1, "one", S_IFREG | 0600);
+	check_nothing_is_made();
+	fc_forget((uint64_t)kept, 100);
+	fc_forget((uint64_t)made, 1);
+	kept = fc_mknod(1, "new", S_IFREG | 0600);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_gt(made, 1);
+	ck_assert_int_gt(kept, 1);
+}
+END_TEST
+
+START_TEST(test_full_handle_table_makes_nothing)
+{
+	struct fuse_open_in a = { .flags = O_RDONLY };
+	struct fuse_create_in c = { .flags = O_RDWR | O_EXCL, .mode = 0600 };
+	struct stat st;
+	int64_t n;
+
+	fc_restart(tune_small);
+	n = fc_mknod(1, "f", S_IFREG | 0600);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(
+			fc_call(FUSE_OPEN, (uint64_t)n, &a, sizeof(a), NULL, NULL, NULL, 0), 0);
+	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "new", NULL, NULL, 0), -ENFILE);
+	ck_assert_int_eq(lstat(fc_path("tree/new"), &st), -1);
+}
+END_TEST
+
 START_TEST(test_io_descriptors_are_bounded)
 {
 	unsigned int fds = fc_open_fds();
@@ -349,6 +432,9 @@ int main(void)
 	tcase_add_test(t, test_batch_forget);
 	tcase_add_test(t, test_node_table_is_bounded);
 	tcase_add_test(t, test_handle_table_is_bounded);
+	tcase_add_test(t, test_full_node_table_makes_nothing);
+	tcase_add_test(t, test_no_descriptors_make_nothing);
+	tcase_add_test(t, test_full_handle_table_makes_nothing);
 	tcase_add_test(t, test_io_descriptors_are_bounded);
 	tcase_add_test(t, test_init);
 	tcase_add_test(t, test_write_lengths);

@@ -135,6 +135,9 @@ int fsd_engine_create(const struct fsd_config *cfg, struct fsd_engine **out)
 	e->fsgid = (uint32_t)setfsgid((gid_t)-1);
 	e->sync_fd = openat(e->roots[0].fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = e->sync_fd < 0 || fchdir(e->proc_fd) < 0 ? -errno : 0;
+	e->spare_fd = -1;
+	if (r == 0)
+		(void)fsd_node_reserve(e, false);
 	if (r == 0)
 		r = fsd_nodes_init(e, cfg->max_nodes ? cfg->max_nodes : FSD_MAX_NODES);
 	if (r == 0)
@@ -165,6 +168,7 @@ void fsd_engine_destroy(struct fsd_engine *e)
 	fsd_images_reset(e);
 	if (e->sync_fd >= 0)
 		close(e->sync_fd);
+	(void)fsd_node_spare(e);
 	munmap(e, sizeof(*e));
 }
 

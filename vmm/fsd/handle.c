@@ -20,6 +20,11 @@ int fsd_handles_init(struct fsd_engine *e, unsigned int max_handles)
 	return 0;
 }
 
+bool fsd_handle_room(const struct fsd_engine *e)
+{
+	return e->handle_free != FSD_NIL || e->handles_top < e->max_handles;
+}
+
 int fsd_handle_add(struct fsd_engine *e, int fd, bool dir, uint64_t *fh)
 {
 	struct fsd_handle *h;

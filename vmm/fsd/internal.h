@@ -70,6 +70,7 @@ struct fsd_engine {
 	unsigned int nroots;
 	int proc_fd;
 	int sync_fd; /* the tree opened for syncfs */
+	int spare_fd; /* closed when what was made needs the last descriptor; -1 = is in use */
 	bool inited; /* INIT was answered */
 	uint64_t flags; /* negotiated FUSE_* */
 	const struct fsd_dax_ops *dax;
@@ -144,6 +145,13 @@ static inline bool fsd_node_is_image(const struct fsd_node *n)
 /* openat2 of one component below the node, O_PATH; then fsd_node_add. */
 int fsd_node_lookup(struct fsd_engine *e, const struct fsd_node *dir, const char *name,
 	struct fsd_node **out, struct statx *stx);
+/*
+ * Before a name is made: 0 when its node and a descriptor are to be had afterwards, else -ENFILE. A client that lets go of names then asks again, and would
+ * find what the first try had made. `fresh`: the node is one that is not known yet.
+ */
+int fsd_node_reserve(struct fsd_engine *e, bool fresh);
+/* Afterwards, where a descriptor was not to be had: true when there may be one now. */
+bool fsd_node_spare(struct fsd_engine *e);
 /* A descriptor of the node for I/O, kept by the node (borrowed), or -errno. */
 int fsd_node_io(struct fsd_engine *e, struct fsd_node *n, bool write);
 void fsd_node_io_drop(struct fsd_engine *e, struct fsd_node *n);
@@ -160,6 +168,7 @@ int fsd_node_image(struct fsd_engine *e, uint32_t number, struct fsd_node **out,
 int fsd_handles_init(struct fsd_engine *e, unsigned int max_handles);
 void fsd_handles_reset(struct fsd_engine *e);
 void fsd_handles_fini(struct fsd_engine *e);
+bool fsd_handle_room(const struct fsd_engine *e);
 /* Consumes fd. 0 or -errno. */
 int fsd_handle_add(struct fsd_engine *e, int fd, bool dir, uint64_t *fh);
 struct fsd_handle *fsd_handle_get(struct fsd_engine *e, uint64_t fh);

@@ -21,13 +21,15 @@ bool fsd_name_ok(const char *name)
 	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* Look the name up and answer with its entry. */
+/* Look the name up, which was just made, and answer with its entry. */
 static int name_reply(struct fsd_req *rq, const char *name)
 {
 	struct fsd_node *n;
 	struct statx stx;
 	int r = fsd_node_lookup(rq->e, rq->node, name, &n, &stx);
 
+	if (r == -ENFILE && fsd_node_spare(rq->e))
+		r = fsd_node_lookup(rq->e, rq->node, name, &n, &stx);
 	if (r < 0)
 		return r;
 	fsd_fill_entry(rq->e, (void *)rq->e->reply, n, &stx);
@@ -94,11 +96,19 @@ int fsd_op_lookup(struct fsd_req *rq)
 	return (int)sizeof(struct fuse_entry_out) + name_target(rq, n);
 }
 
+/* Before something is made: as its owner, and with room for its node. */
+static int name_prepare(struct fsd_req *rq)
+{
+	int r = fsd_node_reserve(rq->e, true);
+
+	return r < 0 ? r : fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
+}
+
 /* #syscalls:fsd mkdirat */
 int fsd_op_mkdir(struct fsd_req *rq)
 {
 	const struct fuse_mkdir_in *a = rq->arg;
-	int r = fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
+	int r = name_prepare(rq);
 
 	if (r < 0)
 		return r;
@@ -117,7 +127,7 @@ int fsd_op_mknod(struct fsd_req *rq)
 
 	if (!device && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK && type != 0)
 		return -EINVAL;
-	r = fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
+	r = name_prepare(rq);
 	if (r == 0 && device)
 		r = fsd_device_make(rq, a->mode, a->rdev);
 	if (r < 0)
@@ -130,7 +140,7 @@ int fsd_op_mknod(struct fsd_req *rq)
 /* #syscalls:fsd symlinkat */
 int fsd_op_symlink(struct fsd_req *rq)
 {
-	int r = fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
+	int r = name_prepare(rq);
 
 	if (r < 0)
 		return r;
@@ -145,11 +155,15 @@ int fsd_op_link(struct fsd_req *rq)
 	const struct fuse_link_in *a = rq->arg;
 	const struct fsd_node *old = fsd_node_get(rq->e, a->oldnodeid);
 	char name[12];
+	int r;
 
 	if (!old)
 		return -ESTALE;
 	if (old->root != rq->node->root)
 		return -EXDEV;
+	r = fsd_node_reserve(rq->e, false);
+	if (r < 0)
+		return r;
 	if (linkat(rq->e->proc_fd, fsd_proc_name(name, old->fd), rq->node->fd, rq->str[0],
 		    AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
@@ -219,7 +233,9 @@ int fsd_create_file(int dir, const char *name, uint64_t flags, uint64_t mode)
 	};
 	long fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
 
-	return fd < 0 ? -errno : (int)fd;
+	if (fd < 0)
+		return errno == EMFILE ? -ENFILE : -errno;
+	return (int)fd;
 }
 
 /* Answer with an entry and a handle; consumes fd and, on failure, the lookup of n. */
@@ -243,8 +259,11 @@ static int name_reply_open(struct fsd_req *rq, int fd, struct fsd_node *n, const
 static int name_path_fd(struct fsd_engine *e, int fd)
 {
 	char name[12];
-	int pfd = openat(e->proc_fd, fsd_proc_name(name, fd), O_PATH | O_CLOEXEC);
+	const char *text = fsd_proc_name(name, fd);
+	int pfd = openat(e->proc_fd, text, O_PATH | O_CLOEXEC);
 
+	if (pfd < 0 && (errno == EMFILE || errno == ENFILE) && fsd_node_spare(e))
+		pfd = openat(e->proc_fd, text, O_PATH | O_CLOEXEC);
 	return pfd < 0 ? -errno : pfd;
 }
 
@@ -253,8 +272,10 @@ static int name_create_new(struct fsd_req *rq, int flags, uint32_t mode, bool tm
 {
 	struct fsd_node *n;
 	struct statx stx;
-	int fd, pfd, r;
+	int fd, pfd, r = fsd_node_reserve(rq->e, true);
 
+	if (r < 0 || !fsd_handle_room(rq->e))
+		return -ENFILE;
 	if (tmp)
 		fd = fsd_create_file(rq->node->fd, ".", (uint64_t)flags | O_TMPFILE, mode);
 	else
@@ -300,14 +321,16 @@ int fsd_op_create(struct fsd_req *rq)
 {
 	const struct fuse_create_in *a = rq->arg;
 	int flags = fsd_open_flags(rq->e, a->flags);
-	int r = fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
+	int opened, r = fsd_creds_set(rq->e, rq->h.uid, rq->h.gid);
 
 	if (r < 0)
 		return r;
 	r = name_create_new(rq, flags & ~O_TRUNC, a->mode, false);
-	if (r == -EEXIST && !(a->flags & O_EXCL))
-		r = name_open_existing(rq, flags);
-	return r;
+	if ((r != -EEXIST && r != -ENFILE) || (a->flags & O_EXCL))
+		return r;
+	/* One that is known needs no room of its own. */
+	opened = name_open_existing(rq, flags);
+	return opened == -ENOENT && r == -ENFILE ? r : opened;
 }
 
 int fsd_op_tmpfile(struct fsd_req *rq)

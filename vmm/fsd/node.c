@@ -240,6 +240,24 @@ static struct fsd_node *node_alloc(struct fsd_engine *e)
 	return n;
 }
 
+int fsd_node_reserve(struct fsd_engine *e, bool fresh)
+{
+	if (fresh && e->node_free == FSD_NIL && e->nodes_top == e->max_nodes)
+		return -ENFILE;
+	if (e->spare_fd < 0)
+		e->spare_fd = openat(e->proc_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return e->spare_fd < 0 ? -ENFILE : 0;
+}
+
+bool fsd_node_spare(struct fsd_engine *e)
+{
+	if (e->spare_fd < 0)
+		return false;
+	close(e->spare_fd);
+	e->spare_fd = -1;
+	return true;
+}
+
 int fsd_node_add(
 	struct fsd_engine *e, unsigned int root, int fd, struct fsd_node **out, struct statx *stx)
 {
