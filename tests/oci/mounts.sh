@@ -180,6 +180,7 @@ for cache in exclusive shared; do
 	edit "c['annotations'] = {'io.casemate.root-cache': '$cache'}"
 	[ $cache = shared ] || sed -i 's/-lt 100/-lt 15/' "$bundle/config.json"
 	mkfifo "$tmp/go"
+	: >"$tmp/seen" # the run empties it when it has the fifo, which is too late for who looks for its "ready"
 	$cm run -b "$bundle" m <"$tmp/go" >"$tmp/seen" 2>&1 &
 	run=$!
 	exec 9>"$tmp/go"
