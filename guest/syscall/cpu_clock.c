@@ -10,50 +10,66 @@
 
 #define CPU_CLOCK_THREAD 4
 #define CPU_CLOCK_KIND	 3
+#define CPU_CLOCK_USER	 1 /* user mode alone; 0 and 2 are all of the time here */
 #define CPU_CLOCK_FD	 3 /* no CPU clock: a device's, of which there are none */
 #define CPU_CLOCK_TICK	 (4 * NSEC_PER_MSEC)
-
-static u64 time_group_cpu(struct group *g)
-{
-	u64 utime, stime;
-
-	group_times(g, &utime, &stime);
-	return utime + stime;
-}
 
 static int cpu_clock_pid(int clock)
 {
 	return ~(clock >> 3);
 }
 
-/* Whose it is, with a reference. NULL: none such. */
-static struct task *cpu_clock_task(struct task *t, int clock)
+/* Is it right that a clock of this kind is named by o? Threads are the process's own affair. */
+static bool cpu_clock_may(
+	const struct task *t, const struct task *o, const struct cpu_clock *c, bool reading)
 {
-	int pid = cpu_clock_pid(clock);
-
-	if ((clock & CPU_CLOCK_KIND) == CPU_CLOCK_FD || pid < 0)
-		return NULL;
-	if (pid)
-		return task_find(pid);
-	task_get(t);
-	return t;
+	if (c->thread)
+		return o->group == t->group;
+	return READ_ONCE(o->group->leader) == o || (reading && o == t);
 }
 
-static u64 cpu_clock_time(struct task *t, bool of_thread)
+int cpu_clock_find(struct task *t, int clock, bool reading, struct cpu_clock *out)
 {
-	if (of_thread)
-		return t->thread ? task_cpu_time(t) : 0;
-	return time_group_cpu(t->group);
+	int pid = cpu_clock_pid(clock);
+	struct task *o;
+
+	out->thread = clock & CPU_CLOCK_THREAD;
+	out->user = (clock & CPU_CLOCK_KIND) == CPU_CLOCK_USER;
+	if ((clock & CPU_CLOCK_KIND) == CPU_CLOCK_FD || pid < 0)
+		return -EINVAL;
+	o = pid ? task_find(pid) : t;
+	if (!o)
+		return -EINVAL;
+	if (!pid)
+		task_get(o);
+	else if (!cpu_clock_may(t, o, out, reading)) {
+		task_put(o);
+		return -EINVAL;
+	}
+	out->of = o;
+	return 0;
+}
+
+static u64 cpu_clock_time(const struct cpu_clock *c)
+{
+	struct cpu_time ct = { 0, 0 };
+
+	if (!c->thread)
+		group_times(c->of->group, &ct.user, &ct.system);
+	else if (c->of->thread)
+		ct = thread_cpu_time(c->of->thread);
+	return c->user ? ct.user : cpu_time_sum(ct);
 }
 
 s64 cpu_clock_read(struct task *t, int clock, u64 *ns)
 {
-	struct task *other = cpu_clock_task(t, clock);
+	struct cpu_clock c;
+	int err = cpu_clock_find(t, clock, true, &c);
 
-	if (!other)
-		return -EINVAL;
-	*ns = cpu_clock_time(other, clock & CPU_CLOCK_THREAD);
-	task_put(other);
+	if (err)
+		return err;
+	*ns = cpu_clock_time(&c);
+	task_put(c.of);
 	return 0;
 }
 
@@ -61,25 +77,25 @@ s64 cpu_clock_read(struct task *t, int clock, u64 *ns)
  * Until a process or thread has had CPU time up to `due`. Its clock is looked at when that can be at the earliest, and never more often than every
  * CPU_CLOCK_TICK. One that has ended has no more time to come: only a signal ends the wait.
  */
-static u64 cpu_clock_next_look(struct task *of, bool of_thread, u64 left)
+static u64 cpu_clock_next_look(const struct cpu_clock *c, u64 left)
 {
-	u32 threads = of_thread ? !of->dead : MIN(READ_ONCE(of->group->nlive), cpu_count());
+	u32 threads = c->thread ? !c->of->dead : MIN(READ_ONCE(c->of->group->nlive), cpu_count());
 
 	return threads ? deadline_after(
 				 (s64)MIN(MAX(left / threads, CPU_CLOCK_TICK), (u64)INT64_MAX))
 		       : WAIT_FOREVER;
 }
 
-static int cpu_clock_wait(struct task *of, bool of_thread, u64 due, u64 *left)
+static int cpu_clock_wait(const struct cpu_clock *c, u64 due, u64 *left)
 {
 	for (;;) {
-		u64 now = cpu_clock_time(of, of_thread);
+		u64 now = cpu_clock_time(c);
 		int ret;
 
 		*left = due > now ? due - now : 0;
 		if (!*left)
 			return 0;
-		ret = sched_sleep_until(cpu_clock_next_look(of, of_thread, *left), true);
+		ret = sched_sleep_until(cpu_clock_next_look(c, *left), true);
 		if (ret)
 			return ret;
 	}
@@ -90,14 +106,14 @@ static s64 cpu_sleep_restart(struct task *t);
 /* As sleep_until, on a CPU clock. */
 static s64 cpu_sleep_until(struct task *t, int clock, u64 due, uaddr_t rem, bool relative)
 {
-	struct task *of = cpu_clock_task(t, clock);
+	struct cpu_clock c;
 	u64 left;
-	int ret;
+	int ret = cpu_clock_find(t, clock, false, &c);
 
-	if (!of)
-		return -EINVAL;
-	ret = cpu_clock_wait(of, clock & CPU_CLOCK_THREAD, due, &left);
-	task_put(of);
+	if (ret)
+		return ret;
+	ret = cpu_clock_wait(&c, due, &left);
+	task_put(c.of);
 	if (!ret)
 		return 0;
 	if (!relative)
@@ -117,24 +133,23 @@ static s64 cpu_sleep_restart(struct task *t)
 		t, (int)t->restart.arg[2], t->restart.arg[0], t->restart.arg[1], true);
 }
 
-/* Another thread of the process, or a process by its own number; the caller's time does not pass while it sleeps. */
-static bool cpu_clock_sleepable(struct task *t, struct task *of, int clock)
-{
-	if (clock & CPU_CLOCK_THREAD)
-		return of != t && of->group == t->group;
-	return !cpu_clock_pid(clock) || READ_ONCE(of->group->leader) == of;
-}
-
+/* The caller's own time does not pass while it sleeps. */
 s64 cpu_clock_sleep(struct task *t, int clock, const struct sysargs *a)
 {
 	s64 ns = (clock & CPU_CLOCK_KIND) == CPU_CLOCK_FD ? -EOPNOTSUPP : get_timespec(a->a[2]);
-	struct task *of = ns < 0 ? NULL : cpu_clock_task(t, clock);
-	bool good = of && cpu_clock_sleepable(t, of, clock);
-	u64 now = good ? cpu_clock_time(of, clock & CPU_CLOCK_THREAD) : 0;
+	struct cpu_clock c;
+	u64 now;
+	bool own;
 
-	task_put(of);
-	if (!good)
-		return ns < 0 ? ns : -EINVAL;
+	if (ns < 0)
+		return ns;
+	if (cpu_clock_find(t, clock, false, &c))
+		return -EINVAL;
+	own = c.thread && c.of == t;
+	now = cpu_clock_time(&c);
+	task_put(c.of);
+	if (own)
+		return -EINVAL;
 	if (a->a[1] & TIMER_ABSTIME)
 		return cpu_sleep_until(t, clock, (u64)ns, 0, false);
 	return cpu_sleep_until(t, clock, now + MIN((u64)ns, ~0UL - now), a->a[3], true);

@@ -271,6 +271,27 @@ s64 sys_alarm(struct task *t, const struct sysargs *a)
 	return (s64)(old.left && !sec ? 1 : sec);
 }
 
+static s64 timer_of_clock(struct task *t, int clock, const sigevent_t *ev)
+{
+	struct cpu_clock cpu;
+	s64 id;
+
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		clock = CPU_CLOCK_OWN;
+	else if (clock == CLOCK_THREAD_CPUTIME_ID)
+		clock = CPU_CLOCK_OWN_THREAD;
+	if (clock >= 0)
+		return ptimer_create(t, clock, NULL, ev);
+	if (cpu_clock_is_device(clock))
+		return -EOPNOTSUPP;
+	id = cpu_clock_find(t, clock, false, &cpu);
+	if (id < 0)
+		return id;
+	id = ptimer_create(t, clock, &cpu, ev);
+	task_put(cpu.of);
+	return id;
+}
+
 s64 sys_timer_create(struct task *t, const struct sysargs *a)
 {
 	sigevent_t ev;
@@ -282,7 +303,7 @@ s64 sys_timer_create(struct task *t, const struct sysargs *a)
 	ev.sigev_signo = SIGALRM;
 	if (a->a[1] && copy_from_user(&ev, a->a[1], sizeof(ev)) < 0)
 		return -EFAULT;
-	id = ptimer_create(t, (int)a->a[0], &ev);
+	id = timer_of_clock(t, (int)a->a[0], &ev);
 	if (id < 0)
 		return id;
 	user_id = (int)id;

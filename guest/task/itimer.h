@@ -18,8 +18,15 @@ struct itimer_value {
 void itimer_get(struct group *g, int which, struct itimer_value *v);
 void itimer_set(struct group *g, int which, const struct itimer_value *v, struct itimer_value *old);
 
-/* POSIX timers. 0 or the id, or -errno. ev NULL: SIGALRM with the id. */
-s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev);
+/* What a CPU-time clock counts. */
+struct cpu_clock {
+	struct task *of;
+	bool thread; /* that thread's time, else its process's */
+	bool user; /* in user mode alone */
+};
+
+/* POSIX timers. 0 or the id, or -errno. cpu: for a clock below 0, borrowed. */
+s64 ptimer_create(struct task *t, int clock, const struct cpu_clock *cpu, const sigevent_t *ev);
 s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value *v,
 	struct itimer_value *old);
 s64 ptimer_get(struct task *t, int id, struct itimer_value *v);

@@ -4,7 +4,8 @@
  * missed counts as overruns. So no interval is too short for the machine: the next interrupt comes after the process had its turn. All state is under the
  * group's sig_lock; the callback runs in interrupt context.
  *
- * A timer on a CPU-time clock looks at that clock at the earliest moment it could be due, and never more often than every PTIMER_TICK.
+ * A timer on a CPU-time clock looks at that clock at the earliest moment it could be due, and never more often than every PTIMER_TICK. The time of another
+ * process is under that one's sig_lock, of which nobody holds two: it is looked at before, and what was seen then counts.
  */
 #include "task/itimer.h"
 
@@ -16,11 +17,8 @@
 #include "task/signal.h"
 #include "task/time_ns.h"
 
-/* How a C library names the CPU-time clocks of the caller: process or thread 0, scheduler's time. */
-#define PTIMER_OWN_PROCESS (-6)
-#define PTIMER_OWN_THREAD  (-2)
-#define PTIMER_TICK	   (4 * NSEC_PER_MSEC)
-#define PTIMER_IGNORED	   (4 * NSEC_PER_MSEC) /* shortest period of a timer whose signal is ignored */
+#define PTIMER_TICK    (4 * NSEC_PER_MSEC)
+#define PTIMER_IGNORED (4 * NSEC_PER_MSEC) /* shortest period of a timer whose signal is ignored */
 
 struct ptimer {
 	struct list_head link; /* group->posix_timers */
@@ -29,7 +27,12 @@ struct ptimer {
 	struct ktimer timer;
 	struct sigqueue sig;
 	int id, clock, notify;
-	struct task *counted; /* CLOCK_THREAD_CPUTIME_ID: whose time, reference */
+	bool counts; /* CPU time: */
+	bool user; /* in user mode alone */
+	struct task
+		*counted; /* of this thread of the process, reference; NULL: of a whole process, */
+	struct group *other; /* of another one, reference */
+	u64 seen; /* time of `other` when it was looked at last */
 	u64 due; /* CLOCK_MONOTONIC or CPU time, 0 = disarmed; in the past while the signal waits */
 	u64 interval;
 	u64 missed; /* periods since the expiry whose signal waits */
@@ -47,31 +50,52 @@ static u64 ptimer_to_monotonic(int clock, u64 at)
 	return at > offset ? at - offset : 1;
 }
 
-static bool ptimer_counts(const struct ptimer *p)
+static u64 ptimer_group_time_locked(struct group *g, bool user)
 {
-	return p->clock == CLOCK_PROCESS_CPUTIME_ID || p->clock == CLOCK_THREAD_CPUTIME_ID;
+	u64 utime, stime;
+
+	group_times_locked(g, &utime, &stime);
+	return user ? utime : utime + stime;
 }
 
 /* On the clock that `due` is of. */
 static u64 ptimer_now_locked(const struct ptimer *p)
 {
-	u64 utime, stime;
+	struct cpu_time ct;
 
-	if (!ptimer_counts(p))
+	if (!p->counts)
 		return clock_monotonic();
-	if (p->counted)
-		return p->counted->exiting ? 0 : task_cpu_time(p->counted);
-	group_times_locked(p->group, &utime, &stime);
-	return utime + stime;
+	if (p->other)
+		return p->seen;
+	if (!p->counted)
+		return ptimer_group_time_locked(p->group, p->user);
+	if (p->counted->exiting)
+		return 0;
+	ct = thread_cpu_time(p->counted->thread);
+	return p->user ? ct.user : cpu_time_sum(ct);
 }
 
-/* The kernel timer, for `due` but not before `earliest`; now is ptimer_now_locked(). */
+/* What p->seen is to be. No lock is held. */
+static u64 ptimer_look(struct group *other, bool user)
+{
+	u64 flags = sig_lock(other);
+	u64 now = ptimer_group_time_locked(other, user);
+
+	sig_unlock(other, flags);
+	return now;
+}
+
+/* The kernel timer, for `due` but not before `earliest`; now is ptimer_now_locked(). Who has ended has no more time to come. */
 static void ptimer_arm_locked(struct ptimer *p, u64 now, u64 earliest)
 {
-	u64 threads = p->counted ? 1 : MAX(MIN(p->group->nlive, cpu_count()), 1u);
+	const struct group *whose = p->other ? p->other : p->group;
+	u32 nlive = READ_ONCE(whose->nlive);
+	u64 threads = p->counted ? 1 : MAX(MIN(nlive, cpu_count()), 1u);
 	u64 due = MAX(p->due, earliest), left = due > now ? due - now : 0;
 
-	if (ptimer_counts(p))
+	if (p->other && !nlive && left)
+		return;
+	if (p->counts)
 		due = clock_monotonic() + MAX(left / threads, PTIMER_TICK);
 	ktimer_arm(&p->timer, due);
 }
@@ -117,11 +141,14 @@ static void ptimer_fired(struct ktimer *k)
 {
 	struct ptimer *p = container_of(k, struct ptimer, timer);
 	struct group *g = p->group;
+	u64 seen = p->other ? ptimer_look(p->other, p->user) : 0;
 	u64 flags = sig_lock(g);
-	u64 now = ptimer_now_locked(p);
+	u64 now;
 
+	p->seen = MAX(p->seen, seen);
+	now = ptimer_now_locked(p);
 	if (!p->due || now < p->due) {
-		if (p->due && ptimer_counts(p) && g->nlive)
+		if (p->due && p->counts && g->nlive)
 			ptimer_arm_locked(p, now, 0);
 		sig_unlock(g, flags);
 		return;
@@ -185,31 +212,47 @@ static bool ptimer_charge(struct task *t, s64 delta)
 	return false;
 }
 
-s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
+/* Clocks other than those of CPU time: 0 or -errno. */
+static s64 ptimer_check_clock(int clock)
 {
-	struct group *g = t->group;
-	struct task *target;
-	struct ptimer *p;
-	s64 ret;
-	u64 flags;
-
-	if (clock == PTIMER_OWN_PROCESS || clock == PTIMER_OWN_THREAD)
-		clock = clock == PTIMER_OWN_PROCESS ? CLOCK_PROCESS_CPUTIME_ID
-						    : CLOCK_THREAD_CPUTIME_ID;
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-		break;
+		return 0;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	default:
 		return -EINVAL;
 	}
+}
+
+static void ptimer_count(struct ptimer *p, const struct cpu_clock *cpu)
+{
+	p->counts = true;
+	p->user = cpu->user;
+	if (cpu->thread) {
+		task_get(cpu->of);
+		p->counted = cpu->of;
+	} else if (cpu->of->group != p->group) {
+		group_get(cpu->of->group);
+		p->other = cpu->of->group;
+		p->seen = ptimer_look(p->other, p->user);
+	}
+}
+
+s64 ptimer_create(struct task *t, int clock, const struct cpu_clock *cpu, const sigevent_t *ev)
+{
+	struct group *g = t->group;
+	struct task *target;
+	struct ptimer *p;
+	s64 ret = cpu ? 0 : ptimer_check_clock(clock);
+	u64 flags;
+
+	if (ret < 0)
+		return ret;
 	ret = ptimer_check_event(t, ev, &target);
 	if (ret < 0)
 		return ret;
@@ -221,10 +264,8 @@ s64 ptimer_create(struct task *t, int clock, const sigevent_t *ev)
 	p->group = g;
 	p->target = target;
 	p->clock = clock;
-	if (clock == CLOCK_THREAD_CPUTIME_ID) {
-		task_get(t);
-		p->counted = t;
-	}
+	if (cpu)
+		ptimer_count(p, cpu);
 	p->notify = ev->sigev_notify;
 	ktimer_init(&p->timer, ptimer_fired);
 	list_init(&p->sig.link);
@@ -257,41 +298,90 @@ static void ptimer_read_locked(struct ptimer *p, struct itimer_value *v)
 		v->left = 1; /* about to fire */
 }
 
-s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value *v,
-	struct itimer_value *old)
+/* Whose time it counts has been collected. tree lock held. */
+static bool ptimer_orphaned(const struct ptimer *p)
 {
-	struct group *g = t->group;
-	u64 flags = sig_lock(g);
-	struct ptimer *p = ptimer_find(g, id);
+	const struct pid *id = p->counted ? p->counted->id : p->other ? p->other->id : NULL;
 
-	if (!p) {
-		sig_unlock(g, flags);
-		return -EINVAL;
-	}
+	return id && !id->task;
+}
+
+/* A look at another process's time, where the timer counts that. */
+static void ptimer_refresh(struct group *g, int id)
+{
+	u64 flags = sig_lock(g), seen;
+	struct ptimer *p = ptimer_find(g, id);
+	struct group *other = p ? p->other : NULL;
+	bool user = p && p->user;
+
+	if (other)
+		group_get(other);
+	sig_unlock(g, flags);
+	if (!other)
+		return;
+	seen = ptimer_look(other, user);
+	flags = sig_lock(g);
+	p = ptimer_find(g, id);
+	if (p && p->other == other && p->user == user)
+		p->seen = MAX(p->seen, seen);
+	sig_unlock(g, flags);
+	group_put(other);
+}
+
+static s64 ptimer_set_locked(
+	struct ptimer *p, bool absolute, const struct itimer_value *v, struct itimer_value *old)
+{
 	ptimer_read_locked(p, old);
 	p->interval = v->interval;
 	p->due = 0;
 	p->missed = 0;
 	p->overrun = 0;
 	if (v->left) {
-		p->due = absolute ? ptimer_to_monotonic(p->clock, v->left)
-				  : ptimer_now_locked(p) + v->left;
+		p->due = !absolute   ? ptimer_now_locked(p) + v->left
+			 : p->counts ? v->left
+				     : ptimer_to_monotonic(p->clock, v->left);
 		/* One that notifies nobody is only looked at. */
 		if (p->notify != SIGEV_NONE)
 			ptimer_arm_locked(p, ptimer_now_locked(p), 0);
 	}
-	sig_unlock(g, flags);
 	return 0;
+}
+
+s64 ptimer_set(struct task *t, int id, bool absolute, const struct itimer_value *v,
+	struct itimer_value *old)
+{
+	struct group *g = t->group;
+	struct ptimer *p;
+	s64 ret = -EINVAL;
+	u64 tree, flags;
+
+	ptimer_refresh(g, id);
+	tree = tree_lock();
+	flags = sig_lock(g);
+	p = ptimer_find(g, id);
+	if (p)
+		ret = ptimer_orphaned(p) ? -ESRCH : ptimer_set_locked(p, absolute, v, old);
+	sig_unlock(g, flags);
+	tree_unlock(tree);
+	return ret;
 }
 
 s64 ptimer_get(struct task *t, int id, struct itimer_value *v)
 {
-	u64 flags = sig_lock(t->group);
-	struct ptimer *p = ptimer_find(t->group, id);
+	struct group *g = t->group;
+	struct ptimer *p;
+	u64 tree, flags;
 
+	ptimer_refresh(g, id);
+	tree = tree_lock();
+	flags = sig_lock(g);
+	p = ptimer_find(g, id);
 	if (p)
 		ptimer_read_locked(p, v);
-	sig_unlock(t->group, flags);
+	if (p && ptimer_orphaned(p))
+		v->left = 0;
+	sig_unlock(g, flags);
+	tree_unlock(tree);
 	return p ? 0 : -EINVAL;
 }
 
@@ -321,6 +411,8 @@ static void ptimer_destroy(struct ptimer *p)
 	sig_unlock(g, flags);
 	task_put(p->target);
 	task_put(p->counted);
+	if (p->other)
+		group_put(p->other);
 	kfree(p);
 }
 
