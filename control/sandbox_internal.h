@@ -103,6 +103,7 @@ struct sandbox {
 	bool vmm_gone, fsd_gone;
 	bool killed; /* the command vanished or a kill was ordered: no complaint about the end */
 	long deadline; /* ms, monotonic: for the start, or for the end after the guest hung up */
+	long output_deadline; /* ms: of a container that was killed, what is not taken by then is dropped; 0 = none */
 	struct {
 		int fd; /* connection to the VMM's debug server; -1 = none yet */
 		struct cm_buf rx;

@@ -25,7 +25,8 @@
  */
 #define LOOP_START_MS 120000
 #define LOOP_FSD_MS   100 /* from the file server's end to the VMM's, when that is the cause */
-#define LOOP_CUT_MS   5000 /* from a file server's end to that of the container that waited for it */
+#define LOOP_CUT_MS \
+	5000 /* from a file server's end to that of the container that waited for it; for a killed one's output to be taken */
 #define LOOP_NO_EXEC \
 	127 /* exit code of a created container whose program cannot be executed, as a shell's */
 #define LOOP_QUIET_MS 5 /* a program that still runs after this gets its record written */
@@ -213,6 +214,9 @@ static int loop_exited(struct sandbox *s, const struct cm_rpc_frame *f, struct c
 	if (k->status == CM_STOPPED)
 		return 0;
 	k->oom_killed = e.flags & CM_RPC_EXITED_OOM;
+	/* Its output may lie in a pipe that nobody reads. */
+	if (k == sandbox_root(s) && k->kill_deadline)
+		s->output_deadline = sandbox_now_ms() + LOOP_CUT_MS;
 	sandbox_container_stopped(k, sandbox_status(e.status));
 	cm_events_exited(&s->events, k->id, k->wait_status);
 	return k == sandbox_root(s) ? 0 : loop_sub_ended(s, k, e.sent);
@@ -528,11 +532,11 @@ static long loop_kill_deadline(const struct sandbox *s)
 /* ms until something must happen; -1 = nothing. */
 static long loop_patience(struct sandbox *s)
 {
-	long due[4] = { loop_limited(s) ? s->deadline : 0, loop_kill_deadline(s),
-		sandbox_call_deadlines(s), sandbox_usage_tick(s) };
+	long due[] = { loop_limited(s) ? s->deadline : 0, loop_kill_deadline(s),
+		sandbox_call_deadlines(s), sandbox_usage_tick(s), s->output_deadline };
 	long now = sandbox_now_ms(), left = -1;
 
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++) {
 		if (due[i] && (left < 0 || due[i] - now < left))
 			left = due[i] > now ? due[i] - now : 0;
 	}

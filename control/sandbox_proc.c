@@ -137,6 +137,8 @@ static bool stream_is_sub(const struct sandbox *s, uint64_t token)
 
 bool sandbox_has_output(const struct sandbox *s)
 {
+	if (s->output_deadline && sandbox_now_ms() >= s->output_deadline)
+		return false;
 	for (int i = 0; i < SANDBOX_RELAYS; i++) {
 		const struct cm_relay *r = s->relays[i];
 

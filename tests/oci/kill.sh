@@ -76,6 +76,31 @@ wait $e || rc=$?
 is "$rc:$(cat "$tmp/eout")" "255:casemate: exec failed: container not running" "... which is told"
 $cm delete --force k
 
+# Output that nobody takes: what waits for that can be killed as well.
+rm "$tmp/in"
+mkfifo "$tmp/in"
+exec 7<>"$tmp/in"
+config /bin/yes
+$cm create -b "$bundle" k </dev/null >"$tmp/in" 2>"$tmp/err" 7>&-
+$cm start k
+sleep 0.5
+$cm kill k KILL
+is "$?" 0 "kill of a container whose output nobody takes"
+wait_for 10 is_status k stopped
+is "$(field k status):$(field k exitStatus)" stopped:9 "... stops it"
+$cm delete k
+config /bin/head -c 150000 /dev/zero
+$cm create -b "$bundle" k </dev/null >"$tmp/in" 2>"$tmp/err" 7>&-
+$cm start k
+sleep 1
+is "$(field k status)" running "one whose last output nobody takes"
+$cm kill k KILL
+is "$?" 0 "... can be killed"
+wait_for 2 is_status k stopped
+is "$(field k status):$(field k exitStatus)" stopped:0 "... which stops it, with its own exit status"
+$cm delete k
+exec 7>&-
+
 # The command may die at any moment of create: either there is no container, or one that can be deleted.
 i=0 bad=0
 while [ $i -lt 10 ]; do
