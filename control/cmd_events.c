@@ -96,12 +96,18 @@ static int events_end(
 	return r;
 }
 
+static bool events_ended(const struct cm_cli *cli, const char *id)
+{
+	struct cm_err gone;
+
+	return cm_cli_need(cli, id, "", 1u << CM_CREATED | 1u << CM_RUNNING, &gone) < 0;
+}
+
 int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err *err)
 {
 	unsigned seconds = EVENTS_INTERVAL;
 	bool once = false;
 	json_int_t kills = -1;
-	struct cm_err gone;
 	int c;
 
 	while ((c = cm_cli_option(argc, argv, "+:h", longs, help, err)) >= 0) {
@@ -115,10 +121,14 @@ int cm_cmd_events(const struct cm_cli *cli, int argc, char **argv, struct cm_err
 	if (cm_cli_need(cli, argv[optind], "print statistics of",
 		    1u << CM_CREATED | 1u << CM_RUNNING, err) < 0)
 		return -err->code;
-	while ((c = events_print(cli, argv[optind], &kills, err)) == 0 && !once) {
+	c = events_print(cli, argv[optind], &kills, err);
+	while (c == 0 && !once) {
 		sleep(seconds);
-		if (cm_cli_need(cli, argv[optind], "", 1u << CM_CREATED | 1u << CM_RUNNING, &gone) <
-			0)
+		if (events_ended(cli, argv[optind]))
+			return events_end(cli, argv[optind], kills, err);
+		c = events_print(cli, argv[optind], &kills, err);
+		/* It may end between the look and the question. */
+		if (c < 0 && (err->code == ESRCH || events_ended(cli, argv[optind])))
 			return events_end(cli, argv[optind], kills, err);
 	}
 	return c;
