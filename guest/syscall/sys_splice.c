@@ -93,6 +93,15 @@ static s64 copy_end_put(struct copy_end *e, s64 ret)
 	return err;
 }
 
+/*
+ * What cannot seek is no source: a caller takes EAGAIN to mean that the other end is full, and what was read and not written would be lost. Into
+ * a pipe anything goes but another pipe.
+ */
+static bool sendfile_takes(struct file *in, struct file *out)
+{
+	return pipe_of(out) ? !pipe_of(in) : !(in->mode & FMODE_STREAM);
+}
+
 s64 sys_sendfile(struct task *t, const struct sysargs *a)
 {
 	struct copy_end in;
@@ -112,7 +121,7 @@ s64 sys_sendfile(struct task *t, const struct sysargs *a)
 		ret = -EBADF;
 	else if (!(in.file->mode & FMODE_READ) || !(out->mode & FMODE_WRITE))
 		ret = -EBADF;
-	else if (out->flags & O_APPEND)
+	else if ((out->flags & O_APPEND) || !sendfile_takes(in.file, out))
 		ret = -EINVAL;
 	if (!ret) {
 		if (own) {

@@ -6,11 +6,13 @@
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -295,6 +297,37 @@ static void test_holes_and_copies(void)
 	close(out);
 }
 
+/* What cannot seek is no source, but that a pipe takes from a stream; what is in it stays. */
+static void test_sendfile_of_streams(void)
+{
+	int out = open("sent", O_RDWR | O_CREAT, 0600), p[2], other[2], s[2], event = eventfd(1, 0);
+	char c[4];
+
+	is(pipe2(p, O_NONBLOCK), 0);
+	is(pipe2(other, O_NONBLOCK), 0);
+	is(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s), 0);
+	is(sendfile(s[0], p[0], NULL, 4), -EINVAL);
+	is(write(p[1], "pipe", 4), 4);
+	is(write(s[1], "unix", 4), 4);
+	is(sendfile(s[0], p[0], NULL, 4), -EINVAL);
+	is(sendfile(out, p[0], NULL, 4), -EINVAL);
+	is(sendfile(other[1], p[0], NULL, 4), -EINVAL);
+	is(sendfile(out, s[0], NULL, 4), -EINVAL);
+	is(sendfile(s[1], s[0], NULL, 4), -EINVAL);
+	is(sendfile(out, event, NULL, 8), -EINVAL);
+	is(read(p[0], c, 4), 4);
+	is(sendfile(other[1], s[0], NULL, 4), 4);
+	is(read(other[0], c, 4), 4);
+	ok(!memcmp(c, "unix", 4), "a pipe gets what is in a socket");
+	for (int i = 0; i < 2; i++) {
+		close(p[i]);
+		close(other[i]);
+		close(s[i]);
+	}
+	close(event);
+	close(out);
+}
+
 static void test_modes_and_times(void)
 {
 	struct timespec ts[2] = { { 1000, 5 }, { 2000, 6 } },
@@ -467,6 +500,7 @@ int main(void)
 	test_deadlock();
 	test_memfd();
 	test_holes_and_copies();
+	test_sendfile_of_streams();
 	test_handle_names();
 	test_modes_and_times();
 	test_openat2();
