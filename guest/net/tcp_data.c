@@ -20,9 +20,10 @@ static int send_check(struct tcp_sock *t)
 	return READ_ONCE(tcp_own(t)->fin) || READ_ONCE(t->conn->reset) ? -EPIPE : 0;
 }
 
-/* Nobody is there to read: the first bytes are taken, and answered with a reset. */
-static void send_into_void(struct tcp_sock *t, struct uio *u)
+/* Nobody is there to read: what fits is taken, and answered with a reset. */
+static s64 send_into_void(struct tcp_sock *t, struct uio *u)
 {
+	u64 taken = MIN((u64)u->left, (u64)tcp_peer(t)->rx.cap);
 	struct tcp_conn *c = t->conn;
 	bool first;
 
@@ -33,8 +34,9 @@ static void send_into_void(struct tcp_sock *t, struct uio *u)
 	spin_unlock(&c->lock);
 	if (first)
 		tcp_fail(t, -EPIPE);
-	uio_advance(u, u->left);
+	uio_advance(u, taken);
 	waitq_wake(&t->in.wq, INT_MAX, POLLIN | POLLHUP | POLLERR | TELL_ERR);
+	return (s64)taken;
 }
 
 static s64 send_some(struct tcp_sock *t, struct uio *u, u32 flags)
@@ -46,11 +48,8 @@ static s64 send_some(struct tcp_sock *t, struct uio *u, u32 flags)
 
 	if (n)
 		return n;
-	if (READ_ONCE(to->closed)) {
-		n = (s64)u->left;
-		send_into_void(t, u);
-		return n;
-	}
+	if (READ_ONCE(to->closed))
+		return send_into_void(t, u);
 	mutex_lock(&to->rx.wlock);
 	do
 		n = urgent ? tcp_urg_write(t, u) : stream_write(&to->rx, u);
@@ -101,6 +100,9 @@ static s64 send_loop(struct socket *s, struct sock_msg *m)
 	s64 done = 0, n;
 
 	for (;;) {
+		/* What was taken is said first, an error to the next call. */
+		if (done && (READ_ONCE(t->conn->reset) || READ_ONCE(t->in.err)))
+			return done;
 		n = send_some(t, m->uio, m->flags);
 		if (n < 0)
 			return done ? done : n;

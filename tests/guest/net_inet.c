@@ -102,6 +102,44 @@ static void test_closed_peer(void)
 	close(s[0]);
 }
 
+/* The reset comes while the bytes go out: some of them were taken, the next call hears of it. */
+static void test_much_to_closed_peer(void)
+{
+	static char much[16 << 20];
+	int s[2], err = 0;
+	socklen_t len = sizeof(err);
+	ssize_t n;
+
+	for (int flags = MSG_NOSIGNAL; flags >= 0;
+		flags = flags & MSG_DONTWAIT ? -1 : flags | MSG_DONTWAIT) {
+		tcp_pair(hosts[0], s);
+		close(s[1]);
+		n = send(s[0], much, sizeof(much), flags);
+		ok(n > 0 && n < (ssize_t)sizeof(much), "a part is sent into the void");
+		if (flags & MSG_DONTWAIT) {
+			is(getsockopt(s[0], SOL_SOCKET, SO_ERROR, &err, &len), 0);
+			is(err, EPIPE);
+		}
+		is(send(s[0], "x", 1, flags), -EPIPE);
+		close(s[0]);
+	}
+	tcp_pair(hosts[0], s);
+	if (fork() == 0) {
+		close(s[0]);
+		poll(NULL, 0, 50);
+		exit(0); /* with bytes unread: a reset */
+	}
+	close(s[1]);
+	n = send(s[0], much, sizeof(much), MSG_NOSIGNAL);
+	ok(n > 0 && n < (ssize_t)sizeof(much),
+		"a reset ends a send that waits, with what was sent");
+	is(getsockopt(s[0], SOL_SOCKET, SO_ERROR, &err, &len), 0);
+	is(err, ECONNRESET);
+	is(send(s[0], "x", 1, MSG_NOSIGNAL), -EPIPE);
+	close(s[0]);
+	wait(NULL);
+}
+
 static void test_reset(void)
 {
 	struct linger hard = { 1, 0 };
@@ -688,6 +726,7 @@ int main(void)
 	}
 	test_half_close();
 	test_closed_peer();
+	test_much_to_closed_peer();
 	test_reset();
 	test_unconnected();
 	test_nonblocking_connect();
