@@ -11,7 +11,8 @@
 struct pcpu {
 	u64 user_rsp; /* scratch of the system call entry */
 	u64 kstack; /* top of the running thread's kernel stack */
-	paddr_t root; /* page table that CR3 holds */
+	paddr_t root; /* page table that CR3 holds, or is about to */
+	paddr_t leaves; /* the one that it holds until then; 0: it holds root */
 	u64 tlb_request; /* atomic: serial number of the last flush asked of this CPU */
 	u64 tlb_done; /* atomic: serial number of the last flush done */
 	u32 lazy; /* atomic: what runs needs no user half; flushes can wait */

@@ -2,7 +2,7 @@
 /*
  * Loading address spaces and getting stale translations out of all CPUs.
  *
- * A CPU publishes the root it has loaded before it loads it. Who changed entries asks every other CPU with that root for a flush (one
+ * A CPU publishes the root that it is to load before it loads it, beside the one that it leaves, which it runs on until then. Who changed entries asks every other CPU with that root for a flush (one
  * serial number a CPU, one IPI) and waits. A CPU that runs a kernel thread or idles keeps the last root but is lazy: it is not
  * interrupted, it flushes when it goes back to a user thread. All requests are whole flushes: on pvm an INVLPG costs as much as a
  * load of CR3.
@@ -16,8 +16,10 @@
 
 static void tlb_load(struct pcpu *pc, paddr_t root)
 {
+	atomic_store(&pc->leaves, pc->root);
 	atomic_xchg(&pc->root, root);
 	cpu_write_cr3(root);
+	atomic_store(&pc->leaves, 0UL);
 }
 
 static void tlb_serve(struct pcpu *pc)
@@ -88,6 +90,12 @@ static void tlb_wait(const u64 *serial, u64 asked)
 	}
 }
 
+/* The one that it leaves is published first and so looked at last. */
+static bool tlb_has(struct pcpu *pc, paddr_t root)
+{
+	return atomic_load(&pc->root) == root || atomic_load(&pc->leaves) == root;
+}
+
 /* Ask the CPUs of mask, but this one, that have root loaded (0: any). Lazy ones are asked, but waited for only when `all`. */
 static void tlb_ask(paddr_t root, u64 mask, bool all)
 {
@@ -97,8 +105,7 @@ static void tlb_ask(paddr_t root, u64 mask, bool all)
 	for (u32 cpu = 0; cpu < cpu_count(); cpu++) {
 		struct pcpu *pc = &pcpus[cpu];
 
-		if (cpu == cpu_id() || !(mask >> cpu & 1) ||
-			(root && atomic_load(&pc->root) != root))
+		if (cpu == cpu_id() || !(mask >> cpu & 1) || (root && !tlb_has(pc, root)))
 			continue;
 		serial[cpu] = atomic_add(&pc->tlb_request, 1);
 		if (atomic_load(&pc->lazy) && !all)
