@@ -7,6 +7,7 @@
 #include "lib/types.h"
 
 #define MSR_APIC_BASE	   0x1b
+#define MSR_SYSENTER_CS	   0x174
 #define MSR_TSC_DEADLINE   0x6e0
 #define MSR_X2APIC	   0x800
 #define MSR_EFER	   0xc0000080
@@ -145,6 +146,19 @@ static inline u16 cpu_read_cs(void)
 
 	__asm__ volatile("mov %%cs, %0" : "=r"(v));
 	return v;
+}
+
+static inline u16 cpu_read_ss(void)
+{
+	u16 v;
+
+	__asm__ volatile("mov %%ss, %0" : "=r"(v));
+	return v;
+}
+
+static inline void cpu_load_ss(u16 v)
+{
+	__asm__ volatile("mov %0, %%ss" ::"r"(v) : "memory");
 }
 
 static inline void cpu_invlpg(u64 va)

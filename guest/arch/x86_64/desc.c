@@ -38,7 +38,8 @@ _Static_assert(sizeof(struct tss) == 104, "architecture");
 _Static_assert(sizeof(struct entry_area) == 4 * PAGE_SIZE, "whole pages");
 _Static_assert(sizeof(struct pvm_page) == PAGE_SIZE, "one page a vCPU");
 
-/* No 32-bit user code segment: its slot, which SYSRET's arithmetic reserves, stays empty. */
+/* The 32-bit code segment of programs is added on std. */
+#define DESC_USER_CS32 0x00cffb000000ffffUL
 static const u64 desc_gdt[8] = {
 	[KERNEL_CS / 8] = 0x00af9b000000ffff,
 	[KERNEL_SS / 8] = 0x00cf93000000ffff,
@@ -82,6 +83,8 @@ void desc_init_cpu(u32 cpu)
 		desc_fill_idt();
 	for (u32 i = 0; i < ARRAY_SIZE(desc_gdt); i++)
 		ea->gdt[i] = desc_gdt[i];
+	if (!arch_pvm)
+		ea->gdt[USER_CS32 / 8] = DESC_USER_CS32;
 	ea->gdt[TSS_SEL / 8] =
 		0x0000890000000067 | (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
 	ea->gdt[TSS_SEL / 8 + 1] = tss >> 32;

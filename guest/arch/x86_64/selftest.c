@@ -46,6 +46,9 @@
 #define ST_OP_INT_CALL	       40
 #define ST_OP_GSBASE	       41
 #define ST_OP_NT	       42
+#define ST_OP_SYSCALL32	       43
+#define ST_OP_SYSENTER32       44
+#define ST_OP_ABOVE	       45
 #define ST_AFTER_SYSRET	       0x80000000UL
 
 extern const char selftest_user[], selftest_user_end[];
@@ -62,7 +65,7 @@ static struct st_prog st_progs[ST_MAX];
 static struct waitq st_wait;
 static u64 *st_data; /* kernel's view of ST_DATA */
 static u32 st_count, st_failed;
-static u64 st_fault_addr, st_fault_flags;
+static u64 st_fault_addr, st_fault_flags, st_fault_cs;
 
 static void st_report(bool ok, const char *what, u64 a, u64 b)
 {
@@ -128,6 +131,10 @@ void selftest_syscall(struct regs *r)
 	case 3:
 		r->rax = st_flags();
 		break;
+	case 4:
+		r->cs = USER_CS32;
+		r->rip = r->rdi;
+		break;
 	default:
 		panic("selftest: system call %lu", r->orig_rax);
 	}
@@ -137,6 +144,8 @@ void selftest_exception(struct regs *r, u32 vector, u64 error, u64 addr)
 {
 	st_fault_addr = addr;
 	st_fault_flags = st_flags();
+	st_fault_cs = r->cs;
+	r->cs = USER_CS;
 	r->rflags &= ~RFLAGS_TF;
 	r->rax = (u64)vector << 32 | (error & 0xffff);
 	r->rip = r->r12;
@@ -162,6 +171,8 @@ static struct st_prog *st_start(const char *entry, u64 a0, u64 a1, u64 a2, u64 c
 	r = thread_user_regs(p->thread);
 	r->rip = ST_CODE + (u64)(entry - selftest_user);
 	r->rsp = ST_STACKS + (u64)(p - st_progs + 1) * PAGE_SIZE - 64;
+	r->cs = USER_CS;
+	r->ss = USER_SS;
 	r->rflags = RFLAGS_IF;
 	r->rdi = a0;
 	r->rsi = a1;
@@ -263,13 +274,33 @@ static void st_tricks(void)
 	st_equal("flags of the kernel in a fault", st_fault_flags, 0);
 	st_report(st_probe_at((u64)selftest_run, ST_OP_OWN_IRET) >> 32 != 0,
 		"an IRETQ to a kernel frame fails", 0, 0);
-	st_report(st_probe_at(0, ST_OP_COMPAT) >> 32 != 0, "32-bit code does not get far", 0, 0);
 	st_report(true, "VMMCALL of a program", st_probe_at(0, ST_OP_VMMCALL), 0);
 	st_report(true, "VMCALL of a program", st_probe_at(0, ST_OP_VMCALL), 0);
 	st_equal("a program's own return into the kernel is refused",
 		st_probe_at((u64)selftest_run, ST_OP_INT_RETURN) >> 32, TRAP_GP);
 	st_report(st_probe_at(0, ST_OP_INT_CALL) >> 32 != 0,
 		"so are pvm's services, as a program's interrupt instruction", 0, 0);
+}
+
+/* 32-bit code: runs on std, where its ways of asking for a system call must not be the kernel's end. */
+static void st_code32(void)
+{
+	u64 got = st_probe_at(0, ST_OP_COMPAT);
+
+	if (arch_pvm) {
+		st_report(got >> 32 != 0, "32-bit code does not get far", got, 0);
+		return;
+	}
+	st_equal("an undefined instruction in 32-bit code", got, (u64)TRAP_UD << 32);
+	st_equal("... its segment", st_fault_cs, USER_CS32);
+	st_equal("SYSCALL there", st_probe_at(0, ST_OP_SYSCALL32), (u64)TRAP_UD << 32);
+	st_equal("... its segment", st_fault_cs, USER_CS32);
+	got = st_probe_at(0, ST_OP_SYSENTER32);
+	st_report(got == (u64)TRAP_UD << 32 || got == (u64)TRAP_GP << 32, "SYSENTER there", got,
+		st_fault_cs);
+	st_equal("a return into it above 4 GiB", st_probe_at(0, ST_OP_ABOVE), (u64)TRAP_UD << 32);
+	st_report(st_fault_addr < PAGE_SIZE + ST_CODE && st_fault_cs == USER_CS32,
+		"... goes on below", st_fault_addr, st_fault_cs);
 }
 
 /* What a program sets by itself and a hypervisor must not lose: pvm's loses two things, which is then nobody's fault here. */
@@ -584,6 +615,7 @@ void selftest_run(void)
 	st_privileges();
 	st_isolation();
 	st_tricks();
+	st_code32();
 	st_exits();
 	st_usercopy();
 	st_switches();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The self-test's user programs: position independent, copied to a user page. System calls: 0 = returns rdi + 1 by SYSRET; 1 = exit with
- * result rdi; 2 = as 0, but by IRET and with rcx = rdi + 2, r11 = rdi + 3. An exception goes on at r12 with rax = vector << 32 | error.
+ * result rdi; 2 = as 0, but by IRET and with rcx = rdi + 2, r11 = rdi + 3; 4 = go on at rdi in 32-bit code. An exception goes on at r12 with rax = vector << 32 | error.
  */
 #include "arch/x86_64/asm.h"
 
@@ -99,6 +99,15 @@ st_null:
 	sub	%r14, %rax
 	mov	%rax, %rdi
 	SYS	1
+
+	.macro TO_CODE32			/* what follows is 32-bit code */
+	pushq	$0x23
+	lea	7f(%rip), %rax
+	push	%rax
+	lretq
+	.code32
+7:
+	.endm
 
 /* Exceptions: rdi = address, rsi = 0 read, 1 write, 2 jump, 3 undefined instruction, 4 the trampoline's IRETQ (rdx) to a kernel frame with
  * RIP = address, 5 division by zero, 6 breakpoint, 7 int $0x80. Result: 0 = no exception, else vector << 32 | error. */
@@ -233,11 +242,7 @@ st_probe:
 	iretq
 1:	cmp	$36, %esi
 	jne	1f
-	pushq	$0x23				/* 32-bit code, if the host's segments let it */
-	lea	5f(%rip), %rax
-	push	%rax
-	lretq
-	.code32
+	TO_CODE32				/* if the host's segments let it */
 5:	ud2
 	.code64
 1:	cmp	$37, %esi
@@ -272,6 +277,23 @@ st_probe:
 	xor	%edi, %edi
 	wrgsbase %rdi
 	jmp	9f
+1:	cmp	$43, %esi
+	jne	1f
+	TO_CODE32
+	syscall
+	ud2
+	.code64
+1:	cmp	$44, %esi
+	jne	1f
+	TO_CODE32
+	sysenter
+	ud2
+	.code64
+1:	cmp	$45, %esi
+	jne	1f
+	lea	5b(%rip), %rdi
+	bts	$32, %rdi
+	SYS	4
 1:	cmp	$42, %esi
 	jne	8f
 	pushfq					/* the same for NT */

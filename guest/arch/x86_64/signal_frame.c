@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signal frames, laid out as Linux does on x86-64, from high to low addresses: red zone, FPU state (64-byte aligned), then
- * struct sig_frame so that the handler finds its stack as after a call. What a program gives back to rt_sigreturn is checked: only
- * user segments, harmless flags, and an FPU image that loads without a fault.
+ * struct sig_frame so that the handler finds its stack as after a call. What a program gives back to rt_sigreturn is checked: harmless
+ * flags, and an FPU image that loads without a fault; segments that there are not are its fault on the way out (trap_exit).
  */
 #include "task/signal.h"
 
@@ -151,7 +151,9 @@ int sigframe_push(struct task *t, struct regs *r, const struct sig_frame_args *f
 		return -EFAULT;
 	memset(&frame, 0, sizeof(frame));
 	frame.return_address = f->action.restorer;
-	frame.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+	frame.uc.uc_flags = UC_SIGCONTEXT_SS;
+	if (r->cs == USER_CS)
+		frame.uc.uc_flags |= UC_STRICT_RESTORE_SS;
 	if (fpu_xfeatures())
 		frame.uc.uc_flags |= UC_FP_XSTATE;
 	frame.uc.uc_stack.ss_sp = (void *)t->altstack.sp;
@@ -244,9 +246,9 @@ static int sigframe_pop_fpu(struct task *t, u64 fp)
 	return 0;
 }
 
-static void sigframe_load_regs(struct regs *r, const struct sigcontext *sc)
+static void sigframe_load_regs(struct regs *r, const struct sigcontext *sc, u64 uc_flags)
 {
-	/* An instruction pointer outside of the user half faults when it is reached (trap_exit). */
+	/* An instruction pointer outside of the user half faults when it is reached (trap_exit), and so do selectors. */
 	r->r8 = sc->r8;
 	r->r9 = sc->r9;
 	r->r10 = sc->r10;
@@ -264,26 +266,13 @@ static void sigframe_load_regs(struct regs *r, const struct sigcontext *sc)
 	r->rcx = sc->rcx;
 	r->rsp = sc->rsp;
 	r->rip = sc->rip;
-	r->cs = USER_CS;
-	r->ss = USER_SS;
+	r->cs = sc->cs | 3;
+	r->ss = sc->ss | 3;
+	/* 64-bit programs that are older than the field. */
+	if (r->cs == USER_CS && !(uc_flags & UC_STRICT_RESTORE_SS))
+		r->ss = USER_SS;
 	r->rflags = (r->rflags & ~RFLAGS_USER) | (sc->eflags & RFLAGS_USER);
 	r->orig_rax = ~0UL;
-}
-
-/* Segments that IRET would refuse: its fault, which finds the registers loaded. */
-static int sigframe_check_segments(struct task *t, const struct sigcontext *sc, u64 uc_flags)
-{
-	u16 bad;
-
-	if ((sc->cs | 3) != USER_CS)
-		bad = sc->cs;
-	else if ((sc->ss | 3) != USER_SS && (uc_flags & UC_STRICT_RESTORE_SS))
-		bad = sc->ss;
-	else
-		return 0;
-	t->fault.trapno = TRAP_GP;
-	t->fault.error = bad & ~3u;
-	return -EFAULT;
 }
 
 int sigframe_pop(struct task *t, struct regs *r, u64 *mask)
@@ -296,10 +285,10 @@ int sigframe_pop(struct task *t, struct regs *r, u64 *mask)
 		return -EFAULT;
 	}
 	*mask = frame.uc.uc_sigmask;
-	sigframe_load_regs(r, &frame.uc.uc_mcontext);
+	sigframe_load_regs(r, &frame.uc.uc_mcontext, frame.uc.uc_flags);
 	if (sigframe_pop_fpu(t, (u64)frame.uc.uc_mcontext.fpstate) < 0)
 		return -EFAULT;
 	/* As sigaltstack(2), whose errors do not matter here. */
 	(void)sigaltstack_set(t, &frame.uc.uc_stack, r->rsp);
-	return sigframe_check_segments(t, &frame.uc.uc_mcontext, frame.uc.uc_flags);
+	return 0;
 }

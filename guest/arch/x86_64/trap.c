@@ -97,9 +97,17 @@ static void trap_user_fault(struct regs *r, u64 err, uaddr_t addr)
 	task_user_exception(r, TRAP_PF, err | PF_USER, addr, fault);
 }
 
+/* Over an instruction of n bytes. 32-bit code goes on at 0 behind the end of its 4 GiB, as on the processor. */
+static void trap_skip(struct regs *r, u64 n)
+{
+	r->rip += n;
+	if (r->cs == USER_CS32)
+		r->rip = (u32)r->rip;
+}
+
 /*
  * int $0x80: its gate is not the program's to use, so that it is #GP whose error code says IDT, on every machine (QEMU's has another index in it). The
- * instruction tells the rest. The program goes on behind it as after a system call, with all registers but RAX as they were.
+ * instruction tells the rest, the same two bytes in 32-bit code. The program goes on behind it as after a system call, with all registers but RAX as they were.
  */
 #define GP_ERROR_IDT 2UL
 static bool trap_int80(struct regs *r, u32 vector, u64 err)
@@ -107,11 +115,11 @@ static bool trap_int80(struct regs *r, u32 vector, u64 err)
 	u8 code[2];
 	u32 slot;
 
-	if (vector != TRAP_GP || !(err & GP_ERROR_IDT) ||
+	if (vector != TRAP_GP || !(err & GP_ERROR_IDT) || (r->cs == USER_CS32 && r->rip == ~0u) ||
 		copy_from_user(code, r->rip, sizeof(code)) < 0 || code[0] != 0xcd ||
 		code[1] != 0x80)
 		return false;
-	r->rip += sizeof(code);
+	trap_skip(r, sizeof(code));
 	r->orig_rax = (u32)r->rax;
 	r->rax = (u64)-ENOSYS;
 	slot = panic_syscall_enter(r->orig_rax);
@@ -222,10 +230,43 @@ void trap_syscall(struct regs *r)
 	panic_syscall_leave(slot, r->rax);
 }
 
-/* Nothing that a tracer or a signal frame put into the registers may give away the machine. */
+#define SYSCALL_BYTES 2
+void trap_syscall32(struct regs *r)
+{
+	r->rip = (u32)(r->rip - SYSCALL_BYTES);
+	trap_user(r, TRAP_UD, 0);
+}
+
+static bool trap_canonical(u64 addr)
+{
+	return (u64)((s64)(addr << 16) >> 16) == addr;
+}
+
+/*
+ * A tracer or a signal frame may have put anything into CS, SS and RIP. What IRETQ refuses is the program's #GP, and must not become the kernel's: true, with
+ * its error code. Of an address in 32-bit code only the lower half counts (trap_sanitize), but the processor wants it canonical.
+ */
+static bool trap_refused(const struct regs *r, u64 *error)
+{
+	*error = 0;
+	if (likely(r->cs == USER_CS && r->ss == USER_SS))
+		return r->rip >= USER_TOP;
+	if (r->cs != USER_CS && (r->cs != USER_CS32 || arch_pvm))
+		*error = r->cs & ~3UL;
+	else if (r->ss != USER_SS)
+		*error = r->ss & ~3UL;
+	else
+		return !trap_canonical(r->rip);
+	return true;
+}
+
+/* Nothing that a tracer or a signal frame put into the registers may give away the machine: the last word, after trap_refused. */
 static void trap_sanitize(struct regs *r)
 {
-	r->cs = USER_CS;
+	if (r->cs == USER_CS32 && !arch_pvm)
+		r->rip = (u32)r->rip;
+	else
+		r->cs = USER_CS;
 	r->ss = USER_SS;
 	r->rflags = (r->rflags & RFLAGS_USER) | RFLAGS_FIXED;
 }
@@ -248,9 +289,20 @@ static u32 trap_prepare_trampoline(struct regs *r)
 	return TRAP_TRAMPOLINE;
 }
 
+/*
+ * AMD: an event from user mode leaves a null SS without attributes, which the threads that run until its return have, too, and SYSRETQ
+ * changes the selector alone. A program would not notice in 64-bit code, but its next push in 32-bit code would be #SS.
+ */
+static void trap_prepare_sysret(void)
+{
+	if (!arch_pvm && cpu_read_ss() != KERNEL_SS)
+		cpu_load_ss(KERNEL_SS);
+}
+
 u32 trap_exit(struct regs *r)
 {
 	struct thread *t = thread_current();
+	u64 error;
 
 	for (;;) {
 		irq_disable();
@@ -263,9 +315,9 @@ u32 trap_exit(struct regs *r)
 		} else if (unlikely(READ_ONCE(t->resumed))) {
 			irq_enable();
 			task_resumed(r);
-		} else if (unlikely(r->rip >= USER_TOP)) {
+		} else if (unlikely(trap_refused(r, &error))) {
 			irq_enable();
-			task_user_exception(r, TRAP_GP, 0, r->rip, 0);
+			task_user_exception(r, TRAP_GP, error, r->rip, 0);
 		} else {
 			break;
 		}
@@ -276,17 +328,19 @@ u32 trap_exit(struct regs *r)
 		trap_sanitize(r);
 		return TRAP_INT;
 	}
-	if (likely(r->rcx == r->rip && r->r11 == r->rflags &&
+	if (likely(r->cs == USER_CS && r->rcx == r->rip && r->r11 == r->rflags &&
 		    !(r->rflags & ~(RFLAGS_USER | RFLAGS_FIXED)) && (r->rflags & RFLAGS_IF) &&
-		    !(r->rflags & RFLAGS_NO_SYSRET)))
+		    !(r->rflags & RFLAGS_NO_SYSRET))) {
+		trap_prepare_sysret();
 		return TRAP_SYSRET;
+	}
 	trap_sanitize(r);
 	return arch_pvm ? trap_prepare_trampoline(r) : TRAP_IRET;
 }
 
 void syscall_init_cpu(u32 cpu)
 {
-	extern const char syscall_stubs[];
+	extern const char syscall_stubs[], syscall32_stubs[];
 
 	u64 efer = cpu_rdmsr(MSR_EFER);
 
@@ -295,4 +349,9 @@ void syscall_init_cpu(u32 cpu)
 	cpu_wrmsr(MSR_STAR, (u64)USER_CS32 << 48 | (u64)KERNEL_CS << 32);
 	cpu_wrmsr(MSR_LSTAR, (u64)syscall_stubs + 64UL * cpu);
 	cpu_wrmsr(MSR_SFMASK, 0x47700);
+	if (arch_pvm)
+		return;
+	cpu_wrmsr(MSR_CSTAR, (u64)syscall32_stubs + 64UL * cpu);
+	/* SYSENTER is #GP while this is 0. */
+	cpu_wrmsr(MSR_SYSENTER_CS, 0);
 }

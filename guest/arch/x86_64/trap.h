@@ -10,6 +10,8 @@ void trap_user(struct regs *r, u32 vector, u64 err);
 /* From the kernel itself; may change r->rip. */
 void trap_kernel(struct regs *r, u32 vector, u64 err);
 void trap_syscall(struct regs *r);
+/* AMD: a SYSCALL instruction of 32-bit code, interrupts off; r->rip is behind it. */
+void trap_syscall32(struct regs *r);
 /* Last thing before user mode: pending work, then how to return (enum trap_return). Ends with interrupts off. */
 u32 trap_exit(struct regs *r);
 /* debug.c. #DB, #BP, or what would be a panic, interrupts off: true when a debugger outside had it and r says where to go on. */

@@ -111,6 +111,39 @@ trap_kernel_entry:				/* vec and err are where rdi and orig_rax belong */
 	add	$8, %rsp
 	iretq
 
+/*
+ * AMD: SYSCALL of 32-bit code comes here, in 64-bit mode; nothing serves it. Intel's processors say #UD themselves. RSP is the program's until the second
+ * instruction.
+ */
+	.globl syscall32_stubs
+	.balign 64
+syscall32_stubs:
+	.set cpu, 0
+	.rept ASM_MAX_CPUS
+	.balign 64
+	mov	%rsp, pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
+	mov	pcpus + (cpu << PCPU_SHIFT) + PCPU_KSTACK, %rsp
+	push	$0x2b
+	push	pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
+	jmp	syscall32_common
+	.set cpu, cpu + 1
+	.endr
+
+	.balign 64
+syscall32_common:
+	push	%r11
+	push	$0x23
+	push	%rcx
+	push	$-1				/* orig_rax: no system call */
+	push	%rdi
+	push	%rsi
+	PUSH_REST
+	mov	%rsp, %rdi
+	xor	%ebp, %ebp
+	push	%rbp
+	call	trap_syscall32
+	jmp	ret_to_user
+
 /* One stub for each vCPU, 64 bytes apart. */
 	.globl syscall_stubs
 	.balign 64

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Registers of a stopped task for ptrace(2) and core dumps, in the layouts of Linux's user_regs_struct, user_fpregs_struct and XSAVE image.
- * What a tracer writes is checked here: code and stack have one segment each, other selectors are EIO; the rest may be any, and is 0 when the program goes on
- * if there is no such segment.
+ * What a tracer writes is checked here: selectors have the program's privilege level. Where there is no such segment, those of code and stack are a fault when
+ * the program goes on (trap_exit), the others are 0.
  */
 #include <linux/errno.h>
 
@@ -87,6 +87,14 @@ static int user_base_set(struct task *t, u64 *base, u64 value)
 	return 0;
 }
 
+static int user_cs_ss_set(u64 *sel, u64 value)
+{
+	if ((value & 3) != 3)
+		return -EIO;
+	*sel = (u16)value;
+	return 0;
+}
+
 /* The privilege level is the program's, or it is the null selector. */
 static int user_selector_set(struct task *t, u16 *sel, u64 value)
 {
@@ -103,9 +111,9 @@ int user_reg_set(struct task *t, u32 index, u64 value)
 
 	switch (index) {
 	case REG_CS:
-		return value == USER_CS ? 0 : -EIO;
+		return user_cs_ss_set(&r->cs, value);
 	case REG_SS:
-		return value == USER_SS ? 0 : -EIO;
+		return user_cs_ss_set(&r->ss, value);
 	case REG_RFLAGS:
 		return user_flags_set(t, r, value);
 	case REG_FSBASE:
