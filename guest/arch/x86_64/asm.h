@@ -16,7 +16,8 @@
 #define REGS_RIP      128
 #define REGS_CS	      136
 
-#define ASM_MAX_CPUS 16
+#define ASM_MAX_CPUS	16
+#define ASM_KSTACK_SIZE 16384
 
 /* gpa of something in the image = its address + this (CM_GPA_RAM - CM_KERNEL_BASE) */
 #define IMAGE_TO_GPA 0x180000000

@@ -4,6 +4,7 @@
 
 #define IST_DF	1
 #define IST_NMI 2
+#define IST_DB	3
 
 struct gate {
 	u16 offset0, selector;
@@ -34,8 +35,9 @@ _Static_assert(offsetof(struct regs, orig_rax) == REGS_ORIG_RAX, "known to assem
 _Static_assert(offsetof(struct regs, rip) == REGS_RIP, "known to assembly");
 _Static_assert(offsetof(struct regs, cs) == REGS_CS, "known to assembly");
 _Static_assert(ASM_MAX_CPUS == CM_MAX_CPUS, "known to assembly");
+_Static_assert(ASM_KSTACK_SIZE == KSTACK_SIZE, "known to assembly");
 _Static_assert(sizeof(struct tss) == 104, "architecture");
-_Static_assert(sizeof(struct entry_area) == 4 * PAGE_SIZE, "whole pages");
+_Static_assert(sizeof(struct entry_area) == 5 * PAGE_SIZE, "whole pages");
 _Static_assert(sizeof(struct pvm_page) == PAGE_SIZE, "one page a vCPU");
 
 /* The 32-bit code segment of programs is added on std. */
@@ -47,6 +49,12 @@ static const u64 desc_gdt[8] = {
 	[USER_CS / 8] = 0x00affb000000ffff,
 };
 
+/* trap_entry.S says why; pvm's hypervisor has no such exceptions. */
+static u8 desc_db_stack(u32 vector)
+{
+	return vector == TRAP_DB && !arch_pvm ? IST_DB : 0;
+}
+
 static void desc_fill_idt(void)
 {
 	for (u32 v = 0; v < ARRAY_SIZE(desc_idt); v++) {
@@ -57,7 +65,7 @@ static void desc_fill_idt(void)
 			.selector = KERNEL_CS,
 			.ist = v == TRAP_DF		       ? IST_DF
 			       : v == TRAP_NMI || v == TRAP_MC ? IST_NMI
-							       : 0,
+							       : desc_db_stack(v),
 			/* Interrupt gates; breakpoints may be raised by user mode. */
 			.type = v == TRAP_BP || v == TRAP_OF ? 0xee : 0x8e,
 			.offset1 = (u16)(at >> 16),
@@ -71,6 +79,7 @@ void desc_set_kstack(u32 cpu, u64 top)
 	pcpus[cpu].kstack = top;
 	entry_areas[cpu].entry_stack[0] = top;
 	entry_areas[cpu].nmi_stack[0] = top;
+	entry_areas[cpu].db_stack[0] = top;
 }
 
 void desc_init_cpu(u32 cpu)
@@ -92,6 +101,7 @@ void desc_init_cpu(u32 cpu)
 	ea->tss.rsp[0] = (u64)(ea->entry_stack + ARRAY_SIZE(ea->entry_stack));
 	ea->tss.ist[IST_DF - 1] = (u64)(ea->df_stack + ARRAY_SIZE(ea->df_stack));
 	ea->tss.ist[IST_NMI - 1] = (u64)(ea->nmi_stack + ARRAY_SIZE(ea->nmi_stack));
+	ea->tss.ist[IST_DB - 1] = (u64)(ea->db_stack + ARRAY_SIZE(ea->db_stack));
 	ea->tss.iomap = sizeof(ea->tss);
 	__asm__ volatile("lgdt %0\n\t"
 			 "ltr %w1\n\t"

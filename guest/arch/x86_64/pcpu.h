@@ -55,6 +55,7 @@ struct entry_area {
 	u64 entry_stack[512] __aligned(4096); /* [0] = top of the kernel stack to go on with */
 	u64 df_stack[512] __aligned(4096);
 	u64 nmi_stack[512] __aligned(4096); /* [0] as above */
+	u64 db_stack[512] __aligned(4096); /* [0] as above */
 };
 
 /* pvm: first bytes of the page that the hypervisor shares with a vCPU. */

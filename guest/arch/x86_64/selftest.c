@@ -303,6 +303,22 @@ static void st_code32(void)
 		"... goes on below", st_fault_addr, st_fault_cs);
 }
 
+/* std: a debug exception that finds the kernel on a thread's stack, and on one that is none, as after MOV SS and SYSCALL. */
+static void st_kernel_steps(void)
+{
+	static u64 other[64];
+	u64 flags, own, foreign;
+
+	if (arch_pvm)
+		return;
+	flags = irq_save();
+	own = st_kernel_step(0);
+	foreign = st_kernel_step((u64)(other + ARRAY_SIZE(other)));
+	irq_restore(flags);
+	st_equal("a single step of the kernel", own, 0);
+	st_equal("... on a stack that is no thread's", foreign, 0);
+}
+
 /* What a program sets by itself and a hypervisor must not lose: pvm's loses two things, which is then nobody's fault here. */
 static void st_exits(void)
 {
@@ -616,6 +632,7 @@ void selftest_run(void)
 	st_isolation();
 	st_tricks();
 	st_code32();
+	st_kernel_steps();
 	st_exits();
 	st_usercopy();
 	st_switches();

@@ -13,5 +13,6 @@ void selftest_exception(struct regs *r, u32 vector, u64 error, u64 addr);
 
 /* selftest_kernel.S: 0 when nothing was spoilt in `rounds` rounds of some microseconds. */
 u64 st_kernel_regs(u64 rounds);
+u64 st_kernel_step(u64 sp);
 
 #endif

@@ -59,4 +59,32 @@ st_kernel_bad:
 	pop	%rbp
 	ret
 
+	/* u64 st_kernel_step(u64 sp): a single step of an instruction with this stack pointer, 0: that of the stack that runs. 0 when the exception came and
+	 * left everything but TF as it was. Interrupts are off. */
+	.globl st_kernel_step
+st_kernel_step:
+	push	%rbx
+	mov	%rsp, %rbx
+	test	%rdi, %rdi
+	cmovnz	%rdi, %rsp
+	mov	%rsp, %rdx
+	mov	$77, %eax
+	mov	$78, %ecx
+	pushfq
+	orl	$0x100, (%rsp)
+	popfq
+	nop
+	xor	%rsp, %rdx
+	mov	%rbx, %rsp
+	sub	$77, %rax
+	or	%rax, %rdx
+	sub	$78, %rcx
+	or	%rcx, %rdx
+	pushfq
+	pop	%rax
+	and	$0x100, %eax
+	or	%rdx, %rax
+	pop	%rbx
+	ret
+
 	.section .note.GNU-stack,"",@progbits

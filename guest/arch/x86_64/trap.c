@@ -200,15 +200,16 @@ void trap_kernel(struct regs *r, u32 vector, u64 err)
 		if (debug_trap(r, vector) || (vector == TRAP_BP && debug_stale_kernel(r)))
 			return;
 	}
+	if (vector == TRAP_DB) {
+		/* A program's single step or watchpoint that reached into the kernel, perhaps at an instruction that may fault. */
+		r->rflags &= ~RFLAGS_TF;
+		return;
+	}
 	fixup = trap_fixup(r->rip);
 	if (fixup) {
 		if (vector == TRAP_PF && trap_kernel_user_fault(r, err, addr))
 			return;
 		r->rip = fixup;
-		return;
-	}
-	if (vector == TRAP_DB) {
-		r->rflags &= ~RFLAGS_TF; /* a program's single step that reached into the kernel */
 		return;
 	}
 	if (!debug_trap(r, vector))

@@ -4,7 +4,7 @@
  *
  * From user mode, exceptions and interrupts arrive on the vCPU's small entry stack (TSS.RSP0), whose lowest word holds the top of
  * the running thread's kernel stack; the frame is copied there as a struct regs. Inside the kernel they stay on the stack that
- * runs. An NMI has a stack of its own in either case, and leaves it in the same way when it comes from user mode. SYSCALL comes through a stub of its own for each vCPU, which knows its struct pcpu by address: GS belongs to the program.
+ * runs. An NMI has a stack of its own in either case, and leaves it in the same way when it comes from user mode; so has #DB on std (trap_db_entry). SYSCALL comes through a stub of its own for each vCPU, which knows its struct pcpu by address: GS belongs to the program.
  */
 #include "arch/x86_64/asm.h"
 
@@ -23,6 +23,8 @@ trap_stubs:
 	push	$vec
 	.if (vec == 8) || (vec == 18)
 	jmp	trap_kernel_entry		/* on an IST stack: reported there, never resumed in user mode */
+	.elseif vec == 1
+	jmp	trap_db_entry
 	.else
 	jmp	trap_entry
 	.endif
@@ -109,6 +111,41 @@ trap_kernel_entry:				/* vec and err are where rdi and orig_rax belong */
 	add	$24, %rsp
 	POP_REGS
 	add	$8, %rsp
+	iretq
+
+/*
+ * A load of SS holds back a debug exception for one instruction: when a program's own watchpoint is hit by it and SYSCALL follows, the exception comes at the
+ * first instruction of the kernel, whose stack pointer is still the program's. So #DB has a stack of its own. One that interrupted the
+ * kernel on a thread's stack goes on there, as without; any other is the said one, or its like on an entry stack: nobody's, and dropped.
+ */
+trap_db_entry:
+	testb	$3, 24(%rsp)
+	jnz	trap_entry
+	cmpb	$0, arch_pvm
+	jne	trap_kernel_entry
+	push	%rax
+	push	%rcx				/* [rcx][rax][vec][err][rip][cs][rflags][rsp][ss] */
+	mov	%rsp, %rax
+	and	$-4096, %rax
+	mov	(%rax), %rax			/* top of the thread's stack */
+	mov	56(%rsp), %rcx
+	sub	%rcx, %rax
+	cmp	$ASM_KSTACK_SIZE, %rax
+	jae	1f
+	and	$-16, %rcx			/* as the processor does */
+	sub	$72, %rcx
+	.irp	at, 0, 8, 16, 24, 32, 40, 48, 56, 64
+	mov	\at(%rsp), %rax
+	mov	%rax, \at(%rcx)
+	.endr
+	mov	%rcx, %rsp
+	pop	%rcx
+	pop	%rax
+	jmp	trap_kernel_entry
+1:	andl	$~0x100, 48(%rsp)		/* TF */
+	pop	%rcx
+	pop	%rax
+	add	$16, %rsp
 	iretq
 
 /*
