@@ -90,7 +90,7 @@ void sched_kick(struct thread *t);
 /* Sleep until CLOCK_MONOTONIC deadline (ns). 0 when it passed, -ERESTARTSYS when interrupted. */
 int sched_sleep_until(u64 deadline, bool intr);
 
-/* Its share of the processor: each step of nice, -20 to 19, is a quarter more or a fifth less. */
+/* Its share of the processor: each step of nice, -20 to 26, is a quarter more or a fifth less. */
 void sched_set_nice(struct thread *t, s32 nice);
 /* Let t run on the CPUs of mask only (some CPU that cpus_need granted is in it); it is on one of them soon, at once if it is the caller. */
 void sched_set_affinity(struct thread *t, u64 mask);

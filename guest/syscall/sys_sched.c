@@ -125,6 +125,7 @@ static s64 sched_change(struct task *t, int pid, u32 policy, u32 prio, bool keep
 	if (ret == 0) {
 		other->policy = policy & ~(u32)SCHED_RESET_ON_FORK;
 		other->rt_priority = prio;
+		task_set_weight(other);
 	}
 	task_put(other);
 	return ret;
@@ -204,7 +205,7 @@ s64 sys_sched_setattr(struct task *t, const struct sysargs *a)
 	ret = sched_change(t, (int)a->a[0], attr.sched_policy, attr.sched_priority, false);
 	if (ret == 0 && !sched_is_rt(attr.sched_policy) && !a->a[0]) {
 		t->nice = attr.sched_nice;
-		sched_set_nice(t->thread, t->nice);
+		task_set_weight(t);
 	}
 	return ret;
 }
@@ -306,8 +307,7 @@ static s64 prio_one(struct task *t, struct task *other, const s32 *nice, s64 bes
 		(u64)(20 - *nice) > rlimit_soft(other->group, RLIMIT_NICE))
 		return -EACCES;
 	other->nice = *nice;
-	if (other->thread)
-		sched_set_nice(other->thread, *nice);
+	task_set_weight(other);
 	return best == -ESRCH ? 0 : best;
 }
 

@@ -162,7 +162,7 @@ static void spawn_character(struct task *t, const struct spawn *s)
 	t->policy = s->policy;
 	t->rt_priority = s->rt_priority;
 	t->nice = s->nice;
-	sched_set_nice(t->thread, t->nice);
+	task_set_weight(t);
 	t->personality = s->personality;
 }
 

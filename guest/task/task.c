@@ -5,6 +5,8 @@
 #include "task/seccomp.h"
 #include "task/signal.h"
 
+#include <linux/sched.h>
+
 #include "cgroup/cgroup.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
@@ -14,6 +16,8 @@
 
 static struct kcache task_cache = KCACHE("task", struct task);
 static struct kcache group_cache = KCACHE("group", struct group);
+
+#define NICE_OF_IDLE 26 /* a weight of 3 of 1024, which is SCHED_IDLE's in Linux */
 
 /* Tasks whose thread still has to leave its stack. */
 static struct spinlock reap_lock; /* irq; protects: reap_list */
@@ -296,6 +300,12 @@ struct fs_context *task_get_fs(struct task *t)
 		fs_context_get(fs);
 	sig_unlock(t->group, flags);
 	return fs;
+}
+
+void task_set_weight(struct task *t)
+{
+	if (t->thread)
+		sched_set_nice(t->thread, t->policy == SCHED_IDLE ? NICE_OF_IDLE : t->nice);
 }
 
 void task_init(void)

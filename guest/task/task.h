@@ -258,6 +258,8 @@ extern void (*task_session_exit)(struct group *leader);
 struct as *task_get_as(struct task *t);
 struct fdtable *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
+/* Its policy or nice value is another now: so is its share of the processor. */
+void task_set_weight(struct task *t);
 
 /* ---- signals, callable by every room ---- */
 bool signal_pending(const struct task *t); /* unblocked signal, or exit, waits */
