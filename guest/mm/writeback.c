@@ -13,6 +13,7 @@
 #include "mm/filemap_internal.h"
 #include "mm/reclaim.h"
 #include "mm/rmap.h"
+#include "task/io_count.h"
 
 static struct {
 	struct spinlock lock; /* protects: mappings; rank 70 */
@@ -36,12 +37,13 @@ void writeback_forget(struct mapping *m)
 
 void mapping_set_dirty(struct mapping *m, struct page *p)
 {
-	bool first = false;
+	bool first = false, fresh = false;
 
 	if (mapping_is_memory(m) || (atomic_load(&p->flags) & PG_DIRTY))
 		return;
 	spin_lock(&m->lock);
 	if (p->mapping == m && !(atomic_or(&p->flags, PG_DIRTY) & PG_DIRTY)) {
+		fresh = true;
 		radix_tag(&m->tree, p->index, true);
 		atomic_add(&dirty.pages, 1);
 		if (!m->ndirty++) {
@@ -53,6 +55,8 @@ void mapping_set_dirty(struct mapping *m, struct page *p)
 		}
 	}
 	spin_unlock(&m->lock);
+	if (fresh)
+		io_count_dirtied(PAGE_SIZE);
 	if (first) {
 		filemap_start_flusher();
 		mm_thread_kick();
@@ -70,8 +74,10 @@ static void dirty_take(struct mapping *m, struct page *p)
 
 void writeback_page_removed(struct mapping *m, struct page *p)
 {
-	if (atomic_load(&p->flags) & PG_DIRTY)
-		dirty_take(m, p);
+	if (!(atomic_load(&p->flags) & PG_DIRTY))
+		return;
+	dirty_take(m, p);
+	io_count_cancelled(PAGE_SIZE);
 }
 
 /* Collect a run of consecutive dirty pages at or after *at; they get PG_WRITEBACK and a reference. *busy: one that is being written

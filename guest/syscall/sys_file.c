@@ -5,6 +5,7 @@
 #include "syscall/fsarg.h"
 #include "syscall/handlers.h"
 #include "syscall/rw.h"
+#include "task/task.h"
 
 /* Through the file's own position. */
 static s64 rw_stream(struct file *f, struct uio *u, bool write)
@@ -31,7 +32,19 @@ static s64 rw_at(struct file *f, struct uio *u, s64 off, bool write)
 	return write ? vfs_write(f, u, &pos) : vfs_read(f, u, &pos);
 }
 
-static s64 rw_simple(const struct sysargs *a, bool write)
+/* The result of a call, counted for /proc/PID/io but where the descriptor is a wrong one. */
+static s64 rw_counted(struct task *t, s64 n, bool write)
+{
+	if (n == -EBADF)
+		return n;
+	if (write)
+		io_count_write(&t->io, n);
+	else
+		io_count_read(&t->io, n);
+	return n;
+}
+
+static s64 rw_simple(struct task *t, const struct sysargs *a, bool write)
 {
 	struct file *f = fd_get((int)a->a[0]);
 	struct iov iov;
@@ -47,22 +60,20 @@ static s64 rw_simple(const struct sysargs *a, bool write)
 		n = rw_stream(f, &u, write);
 	}
 	file_put(f);
-	return n;
+	return rw_counted(t, n, write);
 }
 
 s64 sys_read(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_simple(a, false);
+	return rw_simple(t, a, false);
 }
 
 s64 sys_write(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_simple(a, true);
+	return rw_simple(t, a, true);
 }
 
-static s64 rw_positioned(const struct sysargs *a, bool write)
+static s64 rw_positioned(struct task *t, const struct sysargs *a, bool write)
 {
 	struct file *f;
 	struct iov iov;
@@ -77,19 +88,17 @@ static s64 rw_positioned(const struct sysargs *a, bool write)
 	uio_init_user(&u, &iov, a->a[1], MIN(a->a[2], RW_MAX));
 	n = rw_at(f, &u, (s64)a->a[3], write);
 	file_put(f);
-	return n;
+	return rw_counted(t, n, write);
 }
 
 s64 sys_pread64(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_positioned(a, false);
+	return rw_positioned(t, a, false);
 }
 
 s64 sys_pwrite64(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_positioned(a, true);
+	return rw_positioned(t, a, true);
 }
 
 s64 rw_file(struct file *f, struct uio *u, s64 off, u32 rwf, bool write)
@@ -114,7 +123,7 @@ s64 rw_file(struct file *f, struct uio *u, s64 off, u32 rwf, bool write)
 	return err ? err : n;
 }
 
-static s64 rw_vector(const struct sysargs *a, s64 off, u32 flags, bool write)
+static s64 rw_vector(struct task *t, const struct sysargs *a, s64 off, u32 flags, bool write)
 {
 	struct file *f = fd_get((int)a->a[0]);
 	struct uvec v;
@@ -129,43 +138,37 @@ static s64 rw_vector(const struct sysargs *a, s64 off, u32 flags, bool write)
 		uvec_put(&v);
 	}
 	file_put(f);
-	return n;
+	return rw_counted(t, n, write);
 }
 
 s64 sys_readv(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_vector(a, -1, 0, false);
+	return rw_vector(t, a, -1, 0, false);
 }
 
 s64 sys_writev(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_vector(a, -1, 0, true);
+	return rw_vector(t, a, -1, 0, true);
 }
 
 s64 sys_preadv(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return (s64)a->a[3] < 0 ? -EINVAL : rw_vector(a, (s64)a->a[3], 0, false);
+	return (s64)a->a[3] < 0 ? -EINVAL : rw_vector(t, a, (s64)a->a[3], 0, false);
 }
 
 s64 sys_pwritev(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return (s64)a->a[3] < 0 ? -EINVAL : rw_vector(a, (s64)a->a[3], 0, true);
+	return (s64)a->a[3] < 0 ? -EINVAL : rw_vector(t, a, (s64)a->a[3], 0, true);
 }
 
 s64 sys_preadv2(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_vector(a, (s64)a->a[3], (u32)a->a[5], false);
+	return rw_vector(t, a, (s64)a->a[3], (u32)a->a[5], false);
 }
 
 s64 sys_pwritev2(struct task *t, const struct sysargs *a)
 {
-	(void)t;
-	return rw_vector(a, (s64)a->a[3], (u32)a->a[5], true);
+	return rw_vector(t, a, (s64)a->a[3], (u32)a->a[5], true);
 }
 
 s64 sys_lseek(struct task *t, const struct sysargs *a)

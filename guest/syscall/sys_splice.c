@@ -102,6 +102,13 @@ static bool sendfile_takes(struct file *in, struct file *out)
 	return pipe_of(out) ? !pipe_of(in) : !(in->mode & FMODE_STREAM);
 }
 
+/* Both a read and a write in /proc/PID/io. */
+static void copy_counted(struct task *t, s64 n)
+{
+	io_count_read(&t->io, n);
+	io_count_write(&t->io, n);
+}
+
 s64 sys_sendfile(struct task *t, const struct sysargs *a)
 {
 	struct copy_end in;
@@ -110,7 +117,6 @@ s64 sys_sendfile(struct task *t, const struct sysargs *a)
 	s64 ret = copy_end_get(&in, (int)a->a[1], a->a[2]), err;
 	bool own;
 
-	(void)t;
 	if (ret) {
 		file_put(in.file);
 		return ret;
@@ -129,6 +135,7 @@ s64 sys_sendfile(struct task *t, const struct sysargs *a)
 			opos = out->pos;
 		}
 		ret = copy_loop(in.file, &in.pos, out, &opos, MIN(a->a[3], RW_MAX));
+		copy_counted(t, ret);
 		if (own) {
 			if (ret > 0)
 				out->pos = opos;
@@ -179,7 +186,6 @@ s64 sys_copy_file_range(struct task *t, const struct sysargs *a)
 	u64 len = MIN(a->a[4], RW_MAX);
 	s64 ret, err;
 
-	(void)t;
 	if (a->a[5])
 		return -EINVAL;
 	ret = copy_end_get(&in, (int)a->a[0], a->a[1]);
@@ -205,7 +211,7 @@ s64 sys_copy_file_range(struct task *t, const struct sysargs *a)
 	} else {
 		ret = copy_range_check(in.file, out.file, in.pos, out.pos, len);
 		if (!ret && len)
-			ret = copy_range(&in, &out, len);
+			copy_counted(t, ret = copy_range(&in, &out, len));
 	}
 	err = copy_end_put(&in, ret) ?: copy_end_put(&out, ret);
 	return err ? err : ret;

@@ -124,6 +124,7 @@ static void exit_account(struct task *t)
 	g->dead_stime += t->thread->stime_ns;
 	g->dead_minflt += t->min_flt;
 	g->dead_majflt += t->maj_flt;
+	io_count_add(&g->dead_io, &t->io);
 	t->dead = true;
 	sig_unlock(g, flags);
 }

@@ -21,6 +21,7 @@
 #include "lib/atomic.h"
 #include "mm/mempolicy.h"
 #include "task/cred.h"
+#include "task/io_count.h"
 
 struct as;
 struct cgroup;
@@ -132,6 +133,7 @@ struct task {
 	u32 pdeath_signal;
 	u64 start_time; /* CLOCK_MONOTONIC ns */
 	u64 min_flt, maj_flt;
+	struct io_count io;
 	s32 nice;
 	u32 policy, rt_priority;
 	u16 ioprio; /* IOPRIO_PRIO_VALUE; 0 = none */
@@ -224,6 +226,7 @@ struct group {
 		child_maxrss; /* reaped children */
 	u64 dead_utime, dead_stime, dead_minflt, dead_majflt,
 		maxrss; /* exited threads; lock: sig_lock */
+	struct io_count dead_io; /* exited threads, reaped children; lock: sig_lock */
 	struct list_head posix_timers;
 	u32 next_timer_id;
 	void (*on_exit)(void *arg, int pid, int status); /* see struct spawn */

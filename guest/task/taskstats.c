@@ -99,6 +99,18 @@ static void fill_memory(struct taskstats *s, struct task *t)
 	as_put(as);
 }
 
+/* What goes to and from files is told in whole KiB. */
+static void fill_io(struct taskstats *s, const struct io_count *io)
+{
+	s->read_char = io->rchar;
+	s->write_char = io->wchar;
+	s->read_syscalls = io->syscr;
+	s->write_syscalls = io->syscw;
+	s->read_bytes = ALIGN_DOWN(io->read_bytes, 1024UL);
+	s->write_bytes = ALIGN_DOWN(io->write_bytes, 1024UL);
+	s->cancelled_write_bytes = ALIGN_DOWN(io->cancelled, 1024UL);
+}
+
 /* How it ended, of one that does. */
 static void fill_end(struct taskstats *s, const struct task *t)
 {
@@ -121,6 +133,7 @@ void taskstats_of_task(struct task *t, const struct pid_ns *pids, const struct u
 	fill_owner(out, t, users);
 	fill_memory(out, t);
 	fill_end(out, t);
+	fill_io(out, &t->io);
 	out->ac_nice = (u8)t->nice;
 	out->ac_sched = (u8)t->policy;
 	memcpy(out->ac_comm, t->comm, sizeof(t->comm));

@@ -59,6 +59,7 @@ static void wait_describe(struct wait_request *w, struct task *t)
 
 static void wait_inherit_usage(struct group *g, struct group *child)
 {
+	struct io_count io = io_count_of_group(child);
 	u64 utime, stime;
 	u64 flags;
 
@@ -68,6 +69,7 @@ static void wait_inherit_usage(struct group *g, struct group *child)
 	g->child_stime += stime + child->child_stime;
 	g->child_minflt += child->dead_minflt + child->child_minflt;
 	g->child_majflt += child->dead_majflt + child->child_majflt;
+	io_count_add(&g->dead_io, &io);
 	g->child_maxrss = MAX(g->child_maxrss, MAX(child->maxrss, child->child_maxrss));
 	sig_unlock(g, flags);
 }

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "syscall/trace.h"
+#include "task/io_count.h"
 
 u64 fake_direct_map;
 unsigned fake_cpu, fake_spin_held, fake_sem_held;
@@ -190,6 +191,21 @@ struct thread *kthread_run(void (*fn)(void *), void *arg, const char *name)
 struct task *task_current(void)
 {
 	return NULL;
+}
+
+void io_count_fetched(u64 bytes)
+{
+	(void)bytes;
+}
+
+void io_count_dirtied(u64 bytes)
+{
+	(void)bytes;
+}
+
+void io_count_cancelled(u64 bytes)
+{
+	(void)bytes;
 }
 
 u64 clock_monotonic(void)

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 
 #include "fs/internal.h"
+#include "task/io_count.h"
 
 #define COPY_MIN (128u * 1024) /* bytes from which the host's copy is worth its requests */
 
@@ -32,6 +33,7 @@ static int file_read_some(struct inode *inode, struct page **pages, u32 n)
 	err = hostfs_call(file_conn(inode), &r);
 	if (err)
 		return err;
+	io_count_fetched(r.out_len);
 	for (u32 i = r.out_len >> PAGE_SHIFT; i < n; i++) {
 		u32 from = i == r.out_len >> PAGE_SHIFT ? r.out_len & (PAGE_SIZE - 1) : 0;
 
@@ -60,6 +62,7 @@ int hostfs_read_at(struct inode *inode, u64 off, struct page **pages, u32 n, u64
 			return err;
 		if (r.out_len != want)
 			return -EIO;
+		io_count_fetched(want);
 		off += want;
 		bytes -= want;
 		pages += k;

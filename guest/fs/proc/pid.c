@@ -253,13 +253,27 @@ static s64 pid_timens_write(struct proc_ctx *c, const struct file *f, char *text
 	return ret;
 }
 
+static int io_show(struct proc_buf *b, struct proc_ctx *c, const struct io_count *io)
+{
+	if (!task_may_access_fs(c->task))
+		return -EACCES;
+	proc_printf(b, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", io->rchar, io->wchar,
+		io->syscr, io->syscw);
+	proc_printf(b, "read_bytes: %lu\nwrite_bytes: %lu\ncancelled_write_bytes: %lu\n",
+		io->read_bytes, io->write_bytes, io->cancelled);
+	return 0;
+}
+
 static int pid_io(struct proc_buf *b, struct proc_ctx *c)
 {
-	(void)c;
-	/* Nothing reads a block device here; bytes are not counted by task. */
-	proc_printf(b, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
-		       "cancelled_write_bytes: 0\n");
-	return 0;
+	struct io_count io = io_count_of_group(c->task->group);
+
+	return io_show(b, c, &io);
+}
+
+static int tid_io(struct proc_buf *b, struct proc_ctx *c)
+{
+	return io_show(b, c, &c->task->io);
 }
 
 static int pid_wchan(struct proc_buf *b, struct proc_ctx *c)
@@ -518,7 +532,7 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		.name = n, .mode = S_IFREG | 0644, .show = fn, .write_file = wr \
 	}
 
-#define PID_COMMON(stat) \
+#define PID_COMMON(stat, io) \
 	PROC_FILE("auxv", proc_pid_auxv), PROC_FILE("cgroup", pid_cgroup), \
 		{ .name = "clear_refs", .mode = S_IFREG | 0200, .write = proc_pid_clear_refs }, \
 		PROC_FILE("cmdline", proc_pid_cmdline), \
@@ -528,7 +542,8 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_MAGIC("exe", exe), \
 		{ .name = "fd", .mode = S_IFDIR | 0500, .dyn = &proc_fd_dyn }, \
 		{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dyn = &proc_fdinfo_dyn }, \
-		PROC_OWNED("gid_map", pid_gid_map, pid_gid_map_write), PROC_FILE("io", pid_io), \
+		PROC_OWNED("gid_map", pid_gid_map, pid_gid_map_write), \
+		{ .name = "io", .mode = S_IFREG | 0400, .show = io }, \
 		PROC_FILE("limits", proc_pid_limits), PROC_FILE("loginuid", pid_loginuid), \
 		PROC_FILE("maps", proc_pid_maps), \
 		{ .name = "mem", .mode = S_IFREG | 0600, .fops = &proc_mem_ops }, \
@@ -556,11 +571,12 @@ static const struct proc_dyn task_dyn = { task_lookup, task_next };
 		PROC_OWNED("uid_map", pid_uid_map, pid_uid_map_write), \
 		PROC_FILE("wchan", pid_wchan)
 
-static const struct proc_entry tid_table[] = { PID_COMMON(proc_tid_stat), { .name = NULL } };
+static const struct proc_entry tid_table[] = { PID_COMMON(proc_tid_stat, tid_io),
+	{ .name = NULL } };
 static const struct proc_entry tid_entry = PROC_DIR("tid", tid_table);
 
 const struct proc_entry proc_pid_table[] = {
-	PID_COMMON(proc_pid_stat),
+	PID_COMMON(proc_pid_stat, pid_io),
 	{ .name = "map_files", .mode = S_IFDIR | 0500, .dyn = &proc_map_files_dyn },
 	PROC_FILE("mountstats", proc_pid_mountstats),
 	{ .name = "task", .mode = S_IFDIR | 0555, .dyn = &task_dyn },
