@@ -27,10 +27,10 @@ start a
 ok $? "debug.Stacks shows where it hangs"
 begin=$(ms)
 is "$(field a status)" running "state answers"
-in_time 500 "... in time"
+in_time 2000 "... in time"
 begin=$(ms)
 case "$(urpc a '{"method":"containerManager.Processes","arg":"a","deadline_ms":300}')" in *'"errno":110'*) ok 0 "a call of the guest ends at its deadline" ;; *) ok 1 "deadline" ;; esac
-in_time 1000 "... in time"
+in_time 2500 "... in time"
 urpc a '{"method":"containerManager.Processes","arg":"a","id":"mine"}' "$tmp/sent" >"$tmp/cancelled" &
 waiter=$!
 wait_for 5 test -e "$tmp/sent"
