@@ -91,6 +91,10 @@ static inline pte_t pte_wrprotect(pte_t e)
 {
 	return e & ~0x42UL;
 }
+static inline pte_t pte_untouched(pte_t e)
+{
+	return e & ~0x20UL;
+}
 /* PROT_NONE: an entry that keeps its page but faults. Neither present nor zero. */
 static inline pte_t pte_hide(pte_t e)
 {
@@ -99,6 +103,22 @@ static inline pte_t pte_hide(pte_t e)
 static inline bool pte_hidden(pte_t e)
 {
 	return (e & 0x201) == 0x200;
+}
+/*
+ * A page that is elsewhere: an entry that keeps 32 bits for who knows where. Neither present, hidden nor zero; its bits of the address, the highest ones set, are of no
+ * memory, so that a processor that goes on with an entry that is not present finds nothing there either.
+ */
+static inline pte_t pte_away(u32 where)
+{
+	return 0x000f000000000400UL | (u64)where << 12;
+}
+static inline bool pte_is_away(pte_t e)
+{
+	return (e & 0x000f000000000601UL) == 0x000f000000000400UL;
+}
+static inline u32 pte_where(pte_t e)
+{
+	return (u32)(e >> 12);
 }
 /* The first leaf slot at or after *va and below end that lies in an existing table; *va moves up to it. NULL = none. Whole missing
  * tables are skipped at every level, so that walking a sparse range of terabytes is cheap. */

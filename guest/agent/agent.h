@@ -11,11 +11,14 @@
 #include "lib/types.h"
 
 struct fdt_reader;
+struct group;
 
 /*
  * Boot, last step: find the vsock device, listen, start the thread, make the device live. 0 or -errno: then nobody can ask for
  * anything and the machine may as well end. File systems and tasks must be ready.
  */
 int agent_init(const struct fdt_reader *fdt);
+/* Is g one of the root container's processes, or of no container? */
+bool agent_is_root_container(const struct group *g);
 
 #endif

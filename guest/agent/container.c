@@ -2,6 +2,7 @@
 /*
  * Containers: what their processes share, and requests about them. process.c starts and ends processes.
  */
+#include "agent/agent.h"
 #include "agent/internal.h"
 
 #include <linux/sched.h>
@@ -355,6 +356,11 @@ int agent_container_start(const struct rpc_start *s, void **payload, struct vsoc
 		c->held = held;
 	}
 	return 0;
+}
+
+bool agent_is_root_container(const struct group *g)
+{
+	return !g->container || g->container == &containers[0];
 }
 
 struct container_signal {

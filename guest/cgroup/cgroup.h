@@ -61,6 +61,7 @@ enum memcg_stat {
 	MEMCG_ANON,
 	MEMCG_FILE, /* page cache, with tmpfs and shared memory */
 	MEMCG_SHMEM,
+	MEMCG_SWAP, /* places in swap areas: the page's cgroup pays for its place */
 	MEMCG_STATS
 };
 /* Charge p to the current task's cgroup (nobody's for kernel threads). NULL: done; else the cgroup, with a reference, whose limit is in the
@@ -70,6 +71,10 @@ struct cgroup *memcg_charge(struct page *p, bool force, struct cgroup **high);
 bool memcg_try_charge(struct page *p);
 /* What p is used for, n = 1 or -1. */
 void memcg_account(const struct page *p, enum memcg_stat what, s64 n);
+/* May the cgroup of p have one place more? Counted as an event of those that are in the way. */
+bool memcg_may_swap(const struct page *p);
+/* n places more for the cgroup that paid for pages with this number (page->memcg), or less. */
+void memcg_swap(u16 id, s64 n);
 /* Is p charged to cg or below? */
 bool memcg_owns(const struct cgroup *cg, const struct page *p);
 /* Shall reclaim spare p: memory.min, and with low memory.low too? */

@@ -87,6 +87,7 @@ struct cgroup {
 	u16 mem_id;
 	s64 mem_usage, mem_max, mem_high, mem_min, mem_low, mem_peak, mem_swap_max;
 	s64 mem_stat[MEMCG_STATS];
+	u64 mem_swap_full; /* atomic: how often its swap limit was in the way */
 	u64 mem_event[MEMCG_EVENTS], mem_event_local[MEMCG_EVENTS];
 	bool mem_oom_group;
 

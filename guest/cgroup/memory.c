@@ -11,10 +11,13 @@
 #include "arch.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
+#include "lib/swapmap.h"
 #include "mm/page.h"
 #include "task/task.h"
 
 #define MEMCG_BATCH 32
+
+_Static_assert(CGROUP_MAX <= SWAP_OWNER_MAX, "a place in a swap area remembers its cgroup");
 
 static struct memcg_id {
 	struct cgroup *cg; /* who pays for pages with this number; NULL: free */
@@ -235,6 +238,33 @@ static void memcg_page_freed(struct page *p)
 	if (p->flags & PG_ANON)
 		memcg_account(p, MEMCG_ANON, -1);
 	memcg_uncharge(p);
+}
+
+/* ---- swap ---- */
+bool memcg_may_swap(const struct page *p)
+{
+	struct memcg_stock *s = stock_lock();
+	struct cgroup *c = memcg_ids[READ_ONCE(p->memcg)].cg;
+
+	for (; c; c = c->parent) {
+		if (READ_ONCE(c->mem_stat[MEMCG_SWAP]) >= READ_ONCE(c->mem_swap_max))
+			break;
+	}
+	if (c)
+		atomic_add(&c->mem_swap_full, 1);
+	spin_unlock(&s->lock);
+	return !c;
+}
+
+/* A place keeps the number in use as a page does. */
+void memcg_swap(u16 id, s64 n)
+{
+	struct memcg_stock *s = stock_lock();
+	s32 one[MEMCG_STATS] = { [MEMCG_SWAP] = (s32)n };
+
+	counters_stat(memcg_ids[id].cg, one);
+	atomic_add(&memcg_ids[id].pages, n);
+	spin_unlock(&s->lock);
 }
 
 /* ---- questions ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Control files of the memory controller. There is no swap: its limits are kept and never reached. */
+/* Control files of the memory controller. */
 #include "cgroup/internal.h"
 
 #include "kernel/clock.h"
@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/reclaim.h"
+#include "mm/swap.h"
 #include "task/task.h"
 
 #define RECLAIM_STEP 64u
@@ -90,7 +91,7 @@ static void memory_shrink(struct cgroup *cg, s64 pages, bool kill)
 	u32 tries = 0;
 
 	while ((s64)memcg_usage(cg) > pages && !memory_interrupted()) {
-		if (mm_reclaim_cgroup(cg, RECLAIM_STEP) && tries++ < 4096)
+		if ((mm_reclaim_cgroup(cg, RECLAIM_STEP) || swap_make_room(cg)) && tries++ < 4096)
 			continue;
 		if (!kill || !oom_kill_cgroup(cg))
 			return;
@@ -186,15 +187,15 @@ static int memory_stat_show(struct proc_buf *b, struct cgroup *cg)
 
 static int memory_swap_current_show(struct proc_buf *b, struct cgroup *cg)
 {
-	(void)cg;
-	proc_printf(b, "0\n");
+	print_pages(b, READ_ONCE(cg->mem_stat[MEMCG_SWAP]));
 	return 0;
 }
 
 static int memory_swap_events_show(struct proc_buf *b, struct cgroup *cg)
 {
-	(void)cg;
-	proc_printf(b, "high 0\nmax 0\nfail 0\n");
+	u64 full = atomic_load(&cg->mem_swap_full);
+
+	proc_printf(b, "high 0\nmax %lu\nfail %lu\n", full, full);
 	return 0;
 }
 

@@ -140,7 +140,7 @@ int inode_truncate(struct inode *inode, u64 size)
 	int err;
 
 	rwsem_write_lock(&inode->lock);
-	err = inode_setattr(inode, &a);
+	err = inode->swapfile && size <= inode->size ? -ETXTBSY : inode_setattr(inode, &a);
 	if (!err)
 		err = inode_kill_priv(inode);
 	rwsem_write_unlock(&inode->lock);

@@ -148,7 +148,7 @@ s64 file_regular_write(struct file *f, struct uio *u, u64 *pos)
 	if (file_appends(f, u))
 		*pos = inode->size;
 	start = *pos;
-	done = file_size_limit(start, &n);
+	done = inode->swapfile ? -ETXTBSY : file_size_limit(start, &n);
 	if (!done) {
 		u->left = n;
 		done = inode_kill_priv(inode);

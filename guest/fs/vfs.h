@@ -33,6 +33,7 @@ struct inode;
 struct mount;
 struct pid;
 struct super;
+struct swap_io;
 struct user_ns;
 struct vma;
 
@@ -157,6 +158,7 @@ struct inode {
 	struct list_head locks; /* POSIX, OFD and flock locks: fs/lockf.c */
 	s32 writers; /* open for write (ETXTBSY), < 0: denied */
 	s32 readers; /* regular files: open for reading only; atomic */
+	bool swapfile; /* swap space (mm/swap.h): nobody else writes, cuts, maps or unlinks it. Changes under lock */
 	u32 leases; /* atomic */
 	void *pipe; /* fifo: struct pipe while open */
 	void *sock; /* bound AF_UNIX socket */
@@ -190,6 +192,7 @@ struct file_ops {
 	int (*fault)(struct file *f, u64 pgoff, struct page **out);
 	int (*fsync)(struct file *f, u64 from, u64 to, bool data_only); /* NULL: -EINVAL */
 	int (*fallocate)(struct file *f, int mode, u64 off, u64 len); /* NULL: -EOPNOTSUPP */
+	const struct swap_io *swap; /* NULL: it cannot be swap space */
 	s64 (*copy_range)(struct file *in, u64 in_pos, struct file *out, u64 out_pos,
 		u64 len); /* NULL: by the page cache */
 	/* O_ASYNC comes: the place to choose an owner where there is none. NULL: the file sends no signals; else its wake-ups say which (fs/async.h). */

@@ -206,6 +206,8 @@ static int may_delete(struct inode *dir, struct dentry *victim, bool isdir)
 	if ((dir->mode & S_ISVTX) && inode->uid != fsuid && dir->uid != fsuid &&
 		!cred_capable_inode(task_current() ? cred_current() : NULL, inode, CAP_FOWNER))
 		return -EPERM;
+	if (inode->swapfile)
+		return -EPERM;
 	if (isdir)
 		return S_ISDIR(inode->mode) ? 0 : -ENOTDIR;
 	return S_ISDIR(inode->mode) ? -EISDIR : 0;

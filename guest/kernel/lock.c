@@ -257,6 +257,20 @@ void rwsem_read_lock(struct rwsem *s)
 	lock_wait(&s->lock, &s->waiters, false);
 }
 
+bool rwsem_read_try(struct rwsem *s)
+{
+	bool got;
+
+	spin_lock_raw(&s->lock);
+	got = s->readers >= 0;
+	if (got)
+		s->readers++;
+	spin_unlock_raw(&s->lock);
+	if (got)
+		lock_rank_note(s->lock.rank); /* out of order is no danger */
+	return got;
+}
+
 void rwsem_read_unlock(struct rwsem *s)
 {
 	spin_lock_raw(&s->lock);

@@ -49,6 +49,8 @@ struct rwsem {
 };
 
 void rwsem_read_lock(struct rwsem *s);
+/* Without waiting, and past writers that wait: for who is waited for by readers himself. */
+bool rwsem_read_try(struct rwsem *s);
 void rwsem_read_unlock(struct rwsem *s);
 void rwsem_write_lock(struct rwsem *s);
 void rwsem_write_unlock(struct rwsem *s);

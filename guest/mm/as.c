@@ -102,7 +102,53 @@ uaddr_t as_pie_base(struct as *as)
 	       as_random_pages(as, AS_PIE, RANDOM_MMAP_PAGES);
 }
 
+static struct {
+	struct spinlock lock; /* protects: list, n */
+	struct list_head list;
+	u32 n;
+} as_all = { .list = LIST_HEAD_INIT(as_all.list) };
+
+void as_publish(struct as *as)
+{
+	spin_lock(&as_all.lock);
+	list_add_tail(&as_all.list, &as->all_link);
+	as_all.n++;
+	spin_unlock(&as_all.lock);
+}
+
+u32 as_count(void)
+{
+	return READ_ONCE(as_all.n);
+}
+
+struct as *as_next(struct as *prev)
+{
+	struct list_head *at;
+	struct as *as = NULL;
+
+	spin_lock(&as_all.lock);
+	at = prev ? prev->all_link.next : as_all.list.next;
+	for (; at != &as_all.list && !as; at = at->next) {
+		as = container_of(at, struct as, all_link);
+		if (!ref_get_unless_zero(&as->shell))
+			as = NULL;
+	}
+	spin_unlock(&as_all.lock);
+	if (prev)
+		as_drop(prev);
+	return as;
+}
+
 struct as *as_create(void)
+{
+	struct as *as = as_create_hidden();
+
+	if (as)
+		as_publish(as);
+	return as;
+}
+
+struct as *as_create_hidden(void)
 {
 	struct as *as = kzalloc(sizeof(*as));
 
@@ -114,6 +160,7 @@ struct as *as_create(void)
 	}
 	ref_init(&as->ref);
 	ref_init(&as->shell);
+	list_init(&as->all_link);
 	as->lock.lock.rank = 35;
 	as->pt_lock.rank = 65;
 	as->limit_as = as->limit_data = as->limit_memlock = ~0UL;
@@ -131,6 +178,9 @@ static void as_destroy(struct as *as)
 	struct rb_node *n;
 
 	aio_exit(as);
+	/* whoever writes pages out goes on until he has let go, and sees from now on that ref is 0 */
+	rwsem_write_lock(&as->lock);
+	rwsem_write_unlock(&as->lock);
 	list_init(&dead);
 	/* truncation and write-back find the VMAs through their files: unlink first */
 	while ((n = rb_first(&as->vmas))) {
@@ -154,8 +204,15 @@ void as_hold(struct as *as)
 
 void as_drop(struct as *as)
 {
-	if (ref_put(&as->shell))
-		kfree(as);
+	if (!ref_put(&as->shell))
+		return;
+	spin_lock(&as_all.lock);
+	if (!list_empty(&as->all_link)) {
+		list_del(&as->all_link);
+		as_all.n--;
+	}
+	spin_unlock(&as_all.lock);
+	kfree(as);
 }
 
 void as_get(struct as *as)

@@ -75,6 +75,9 @@ struct as {
 	u64 cpus; /* not used by the generic code: CPUs to flush are known to the architecture */
 	u64 total_vm, data_vm, stack_vm, exec_vm, locked_vm; /* pages */
 	s64 rss_anon, rss_file, rss_shmem; /* atomic: pages */
+	s64 swapped; /* atomic: pages that are out (swap.h) */
+	uaddr_t swap_hand; /* up to here those who look for pages to write out have come; theirs, under as->lock */
+	struct list_head all_link; /* of all address spaces that are complete */
 	u64 hiwater_rss, hiwater_vm;
 	uaddr_t mmap_base; /* top of the area that mmap fills downwards */
 	uaddr_t hole_hint; /* search for free addresses from here down ... */
@@ -98,6 +101,9 @@ struct as {
 };
 
 struct as *as_create(void); /* NULL = no memory; random layout, no limits but an 8 MiB stack */
+/* The two halves of it, for who fills it without its lock in between. */
+struct as *as_create_hidden(void);
+void as_publish(struct as *as);
 struct as *as_fork(struct as *src, int *err); /* copy-on-write copy; src is the current one */
 void as_get(struct as *as);
 void as_put(struct as *as); /* the last one tears it down: may sleep */
@@ -107,6 +113,12 @@ void as_put(struct as *as); /* the last one tears it down: may sleep */
  */
 void as_hold(struct as *as);
 void as_drop(struct as *as);
+/*
+ * All address spaces that are complete, in a row: the one behind prev, the first one for NULL; NULL at the end. as_hold is done with the result and undone with
+ * prev. One may be at its end: with as->lock held for reading it stays as it is, and ref is 0 if that is nothing any more.
+ */
+struct as *as_next(struct as *prev);
+u32 as_count(void);
 
 /* Layout for exec: choose mmap_base; the result is the page-aligned end of the stack. no_random: fixed. Before anything is mapped. */
 uaddr_t as_layout(struct as *as, bool no_random);
@@ -169,6 +181,8 @@ void vma_stats(struct vma *v, struct vma_stats *s);
 /* For /proc/PID/pagemap. */
 struct page_place {
 	bool there;
+	bool out; /* not there but in swap: which area, and where in it */
+	u32 area, slot;
 	bool file; /* of a file, or shared */
 	bool alone; /* no other entry points at the page */
 	paddr_t pa;

@@ -4,6 +4,7 @@
 #include "mm/as_internal.h"
 #include "mm/shm.h"
 #include "mm/fault.h"
+#include "mm/swap.h"
 
 int as_futex_key(struct as *as, uaddr_t addr, bool shared, struct futex_key *key)
 {
@@ -35,6 +36,7 @@ static void vma_stats_entry(const struct vma *v, pte_t e, struct vma_stats *s)
 	struct page *p = page_of(pte_pa(e));
 	bool many;
 
+	s->swap += pte_is_away(e);
 	if (!p || (p->flags & PG_RESERVED))
 		return;
 	many = READ_ONCE(p->mapcount) > 1;
@@ -76,7 +78,11 @@ void as_page_place(struct as *as, uaddr_t addr, struct page_place *out)
 	*out = (struct page_place){ .there = false };
 	spin_lock(&as->pt_lock);
 	slot = pgt_look(&as->pt, addr);
-	if (slot && *slot) {
+	if (slot && pte_is_away(*slot)) {
+		out->out = true;
+		out->area = swap_area_of(*slot);
+		out->slot = swap_slot_of(*slot);
+	} else if (slot && *slot) {
 		struct page *p = page_of(pte_pa(*slot));
 		bool counted = p && !(p->flags & PG_RESERVED);
 

@@ -23,7 +23,7 @@ static bool area_written(struct vma *v)
 	struct vma_stats s;
 
 	vma_stats(v, &s);
-	return s.anon != 0;
+	return s.anon || s.swap;
 }
 
 static u64 area_dump(struct vma *v, u32 filter)

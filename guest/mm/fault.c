@@ -12,6 +12,7 @@
 #include "kernel/errno.h"
 #include "lib/string.h"
 #include "mm/reclaim.h"
+#include "mm/swap.h"
 #include "task/task.h"
 
 #define FAULT_BLOCK 4u /* anonymous pages mapped by a fault without history */
@@ -187,6 +188,8 @@ static int fault_resolve(struct fault *f)
 	const pte_t *slot = pgt_look(&f->as->pt, f->addr);
 	pte_t e = slot ? atomic_load(slot) : 0;
 
+	if (pte_is_away(e))
+		return swap_fault(f->vma, f->addr, e);
 	if (e && (f->access & FAULT_WRITE) && !(pte_present(e) && pte_writable(e)))
 		return fault_write_protected(f, e);
 	if (e)

@@ -16,6 +16,7 @@
 #include "mm/reclaim.h"
 #include "mm/shm.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 #define FORK_EAGER_PAGES 256u /* anonymous pages copied outright */
 #define FORK_STACK_PAGES \
@@ -43,18 +44,26 @@ static struct page *fork_copy_page(struct fork_state *f, struct page *p)
 	return copy;
 }
 
-static void fork_entry(struct fork_state *f, struct vma *v, pte_t *from, pte_t *to)
+/* False: no memory. */
+static bool fork_entry(struct fork_state *f, struct vma *v, pte_t *from, pte_t *to)
 {
 	pte_t e = *from;
 	struct page *p = page_of(pte_pa(e)), *copy = NULL;
 	bool shared = v->flags & VMA_SHARED;
 
+	if (pte_is_away(e)) {
+		if (!swap_get(e))
+			return false;
+		atomic_add(&f->dst->swapped, 1);
+		*to = e;
+		return true;
+	}
 	if (p && (p->flags & PG_ANON) && !shared && pte_present(e))
 		copy = fork_copy_page(f, p);
 	if (copy) {
 		pte_account(f->dst, copy, 1);
 		*to = fault_pte(v, page_pa(copy), true);
-		return;
+		return true;
 	}
 	if (!shared && pte_present(e) && pte_writable(e)) {
 		e = fault_pte(v, pte_pa(e), false);
@@ -66,6 +75,7 @@ static void fork_entry(struct fork_state *f, struct vma *v, pte_t *from, pte_t *
 		pte_account(f->dst, p, 1);
 	}
 	*to = e;
+	return true;
 }
 
 static int fork_entries(struct fork_state *f, struct vma *v)
@@ -82,9 +92,8 @@ static int fork_entries(struct fork_state *f, struct vma *v)
 				continue;
 			if (!to)
 				to = pgt_walk(&f->dst->pt, va, true);
-			if (!to)
+			if (!to || !fork_entry(f, v, from, to))
 				return -ENOMEM;
-			fork_entry(f, v, from, to);
 		}
 	}
 	return 0;
@@ -143,7 +152,7 @@ static u32 fork_eager_budget(const struct as *src)
 
 struct as *as_fork(struct as *src, int *err)
 {
-	struct fork_state f = { .src = src, .dst = as_create() };
+	struct fork_state f = { .src = src, .dst = as_create_hidden() };
 	int ret = 0;
 
 	*err = -ENOMEM;
@@ -173,5 +182,6 @@ struct as *as_fork(struct as *src, int *err)
 		return NULL;
 	}
 	*err = 0;
+	as_publish(f.dst);
 	return f.dst;
 }

@@ -9,6 +9,7 @@
 #include "mm/fault.h"
 #include "mm/filemap_internal.h"
 #include "mm/shm.h"
+#include "mm/swap.h"
 #include "mm/usercopy.h"
 
 static int advise_range(uaddr_t start, u64 *len, uaddr_t *end)
@@ -123,7 +124,29 @@ static int advise_flags(struct as *as, uaddr_t start, uaddr_t end, u32 set, u32 
 	return ret;
 }
 
-/* ---- making pages present ---- */
+/* ---- making pages present, or absent ---- */
+
+/* Private memory may go out. Other pages are on the reclaimer's list and go by themselves. */
+static int advise_idle(struct as *as, uaddr_t start, uaddr_t end, bool out)
+{
+	uaddr_t at = start;
+	int ret = 0;
+
+	rwsem_read_lock(&as->lock);
+	for (struct vma *v = as_find_vma(as, start); v && v->start < end; v = vma_next(v)) {
+		if (v->flags & (VMA_LOCKED | VMA_SPECIAL)) {
+			ret = -EINVAL;
+			break;
+		}
+		if (v->start > at)
+			ret = -ENOMEM;
+		if (out)
+			swap_out_range(v, MAX(v->start, start), MIN(v->end, end));
+		at = MIN(v->end, end);
+	}
+	rwsem_read_unlock(&as->lock);
+	return ret ? ret : at < end ? -ENOMEM : 0;
+}
 
 static int advise_mapped(struct as *as, uaddr_t start, uaddr_t end)
 {
@@ -185,9 +208,10 @@ int as_madvise(struct as *as, uaddr_t start, u64 len, int advice)
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
+		return len ? advise_mapped(as, start, end) : 0;
 	case MADV_COLD:
 	case MADV_PAGEOUT:
-		return len ? advise_mapped(as, start, end) : 0;
+		return len ? advise_idle(as, start, end, advice == MADV_PAGEOUT) : 0;
 	default:
 		return -EINVAL;
 	}
@@ -276,8 +300,10 @@ static u8 mincore_page(struct vma *v, uaddr_t va)
 {
 	const pte_t *slot = pgt_look(&v->as->pt, va);
 
-	if (slot && atomic_load(slot))
-		return 1;
+	pte_t e = slot ? atomic_load(slot) : 0;
+
+	if (e)
+		return !pte_is_away(e);
 	return v->mapping &&
 	       mapping_has_data(v->mapping, v->pgoff + ((va - v->start) >> PAGE_SHIFT));
 }

@@ -10,6 +10,7 @@
 #include "mm/filemap_internal.h"
 #include "mm/reclaim.h"
 #include "mm/shm.h"
+#include "mm/swap.h"
 #include "task/task.h"
 
 #define MAP_32BIT_LOW  0x40000000UL
@@ -95,18 +96,22 @@ static s64 map_file_rights(const struct map_request *r)
 			return -EACCES;
 		may &= ~(s64)VMA_MAYWRITE;
 	}
+	if (shared && (r->prot & PROT_WRITE) && f->inode->swapfile)
+		return -ETXTBSY;
 	return may;
 }
 
-/* Refuse only what can never work, as the heuristic mode of Linux does: private memory larger than all RAM, unless it reserves nothing. */
+/* Refuse only what can never work, as the heuristic mode of Linux does: private memory larger than all RAM and swap, unless it reserves nothing. */
 static bool map_overcommits(const struct map_request *r)
 {
 	struct page_stats s;
+	struct swap_stats w;
 
 	if ((r->flags & (MAP_NORESERVE | MAP_SHARED)) || !(r->prot & PROT_WRITE))
 		return false;
 	page_stats(&s);
-	return r->len >> PAGE_SHIFT > s.total;
+	swap_stats(&w);
+	return r->len >> PAGE_SHIFT > s.total + w.total;
 }
 
 static bool map_locks_too_much(const struct as *as, u64 bytes)

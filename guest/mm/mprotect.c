@@ -36,7 +36,7 @@ static bool protect_entries(struct vma *v, uaddr_t start, uaddr_t end)
 		for (; start < stop; start += PAGE_SIZE, slot++) {
 			pte_t old = *slot, e;
 
-			if (!old)
+			if (!old || pte_is_away(old))
 				continue;
 			e = fault_pte(v, pte_pa(old), protect_may_write(v, old));
 			if (e == old)
@@ -131,7 +131,7 @@ int as_mprotect(struct as *as, uaddr_t start, u64 len, u32 prot)
 	return ret;
 }
 
-/* ---- locking: there is no swap, so it means "present now" and an account ---- */
+/* ---- locking: present now, not written out, and an account ---- */
 
 static u64 lock_new_pages(struct as *as, uaddr_t start, uaddr_t end)
 {

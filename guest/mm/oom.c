@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When nothing can be reclaimed: kill the process with the most resident memory, and let the dying finish on the kernel's reserve. The same for the
+ * When nothing can be reclaimed and nothing written out: kill the process with the most resident memory, and let the dying finish on the kernel's reserve. The same for the
  * limit of a cgroup, among its processes; the dying go over it.
  */
 #include "cgroup/cgroup.h"
@@ -11,6 +11,7 @@
 #include "mm/as_internal.h"
 #include "mm/filemap_internal.h"
 #include "mm/reclaim.h"
+#include "mm/swap.h"
 #include "task/task.h"
 #include "task/pid.h"
 
@@ -57,7 +58,7 @@ static bool oom_look(struct group *g, void *arg)
 	flags = spin_lock_irq(&g->sig_lock);
 	list_for_each_entry (t, &g->tasks, group_link) {
 		if (t->as) {
-			rss = MAX(as_rss(t->as), 1);
+			rss = MAX(as_rss(t->as) + (u64)MAX(READ_ONCE(t->as->swapped), 0L), 1);
 			break;
 		}
 	}
@@ -168,7 +169,7 @@ static struct page *oom_alloc(u32 gfp)
 	for (u32 tries = 0; !p && tries < OOM_TRIES; tries++) {
 		if (oom_self_dying())
 			return page_alloc(0, gfp);
-		if (oom_thrashing() || !mm_reclaim(64)) {
+		if (!(oom_thrashing() ? swap_make_room(NULL) : mm_reclaim(64))) {
 			if (!oom_kill())
 				break;
 			if (oom_self_dying())
@@ -191,6 +192,8 @@ static bool oom_relieve(struct cgroup *cg)
 {
 	memcg_event(cg, MEMCG_MAX);
 	if (!oom_cgroup_thrashing(cg) && mm_reclaim_cgroup(cg, OOM_CGROUP_BATCH))
+		return true;
+	if (swap_make_room(cg))
 		return true;
 	if (!oom_kill_cgroup(cg))
 		return false;

@@ -2,7 +2,7 @@
 /*
  * Memory pressure. Pages of backed files stand on one clock list: the hand comes from the old end, gives referenced pages a second round and drops
  * clean unmapped ones without sleeping (page_alloc does this by itself). What needs more (write-back, unmapping, killing) happens in
- * callers that may sleep, through mm_alloc_page, and in the mm thread, which also writes dirty pages back after a second and
+ * callers that may sleep, through mm_alloc_page (private memory to swap space, too), and in the mm thread, which also writes dirty pages back after a second and
  * returns free memory to the host. The thread sleeps without a timer while there is nothing to do.
  *
  * Lock order: mapping->lock -> lru.lock; the hand takes mapping locks the other way round with trylock.
@@ -18,6 +18,7 @@
 #include "kernel/waitq.h"
 #include "mm/filemap_internal.h"
 #include "mm/rmap.h"
+#include "mm/swap.h"
 
 #define RECLAIM_BATCH 32u
 #define LRU_SPINS     1000u
@@ -231,7 +232,8 @@ bool mm_reclaim(u64 want)
 		return true;
 	if (dirty)
 		mm_wait_writeback(HUNGRY_PAGES);
-	return page_free_count() > before || writeback_dirty_pages() < dirty;
+	return page_free_count() > before || writeback_dirty_pages() < dirty ||
+	       swap_make_room(NULL);
 }
 
 struct page *mm_buffer_page(void)

@@ -6,6 +6,7 @@
 #include "kernel/errno.h"
 #include "mm/as_internal.h"
 #include "mm/reclaim.h"
+#include "mm/swap.h"
 
 #define ZAP_BATCH 128u
 
@@ -16,11 +17,22 @@ struct zap {
 	struct page *pages[ZAP_BATCH];
 };
 
+static void zap_away(struct as *as, pte_t e)
+{
+	atomic_sub(&as->swapped, 1);
+	swap_put(e);
+}
+
 static void zap_entry(struct zap *z, uaddr_t va, pte_t *slot)
 {
-	struct page *p = page_of(pte_pa(*slot));
+	pte_t e = *slot;
+	struct page *p = page_of(pte_pa(e));
 
 	*slot = 0;
+	if (pte_is_away(e)) {
+		zap_away(z->as, e);
+		return;
+	}
 	if (!z->hi)
 		z->lo = va;
 	z->hi = va + PAGE_SIZE;
@@ -101,6 +113,8 @@ void as_zap_dead(struct as *as)
 		for (; va < stop; va += PAGE_SIZE, slot++) {
 			struct page *p = *slot ? page_of(pte_pa(*slot)) : NULL;
 
+			if (pte_is_away(*slot))
+				zap_away(as, *slot);
 			if (!p)
 				continue;
 			pte_account(as, p, -1);

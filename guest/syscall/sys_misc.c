@@ -11,6 +11,7 @@
 #include "kernel/random.h"
 #include "lib/string.h"
 #include "mm/page.h"
+#include "mm/swap.h"
 #include "mm/usercopy.h"
 #include "syscall/handlers.h"
 #include "task/signal.h"
@@ -57,14 +58,18 @@ s64 sys_setdomainname(struct task *t, const struct sysargs *a)
 s64 sys_sysinfo(struct task *t, const struct sysargs *a)
 {
 	struct page_stats s;
+	struct swap_stats w;
 	struct sysinfo info;
 	u64 loads[LOAD_COUNT];
 
 	page_stats(&s);
+	swap_stats(&w);
 	memset(&info, 0, sizeof(info));
 	info.uptime = (s64)(time_shown(CLOCK_BOOTTIME, clock_monotonic()) / NSEC_PER_SEC);
 	info.totalram = s.total * PAGE_SIZE;
 	info.freeram = s.free * PAGE_SIZE;
+	info.totalswap = w.total * PAGE_SIZE;
+	info.freeswap = w.free * PAGE_SIZE;
 	load_get(loads);
 	for (u32 i = 0; i < LOAD_COUNT; i++)
 		info.loads[i] = loads[i] << (SI_LOAD_SHIFT - LOAD_SHIFT);

@@ -157,6 +157,8 @@ static s64 copy_range_check(struct file *in, struct file *out, u64 ipos, u64 opo
 		return -EISDIR;
 	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
 		return -EINVAL;
+	if (in->inode->swapfile || out->inode->swapfile)
+		return -ETXTBSY;
 	if (__builtin_add_overflow(ipos, len, &end) || __builtin_add_overflow(opos, len, &end))
 		return -EOVERFLOW;
 	if (in->inode == out->inode && ipos < opos + len && opos < ipos + len)

@@ -19,6 +19,12 @@ void group_for_each_in(struct pid_ns *ns, bool (*fn)(struct group *g, void *arg)
 
 struct pid_ns pid_ns_root;
 
+bool signal_pending(const struct task *t)
+{
+	(void)t;
+	return false;
+}
+
 void group_get(struct group *g)
 {
 	(void)g;
@@ -56,6 +62,18 @@ void memcg_account(const struct page *p, enum memcg_stat what, s64 n)
 {
 	(void)p;
 	(void)what;
+	(void)n;
+}
+
+bool memcg_may_swap(const struct page *p)
+{
+	(void)p;
+	return true;
+}
+
+void memcg_swap(u16 id, s64 n)
+{
+	(void)id;
 	(void)n;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 
 #include "fs/internal.h"
+#include "mm/swap.h"
 #include "task/io_count.h"
 
 #define COPY_MIN (128u * 1024) /* bytes from which the host's copy is worth its requests */
@@ -157,6 +158,9 @@ static int hostfs_write_pages(struct mapping *m, struct page **pages, u32 n)
 	u64 off = pages[0]->index << PAGE_SHIFT, size = READ_ONCE(inode->size), end;
 	int err = 0;
 
+	/* Written through a mapping that is older than the swap space: what is there now is not this file's content any more. */
+	if (READ_ONCE(inode->swapfile))
+		return -ETXTBSY;
 	end = MIN(off + ((u64)n << PAGE_SHIFT), size);
 	for (u32 i = 0; off < end && !err;) {
 		u32 bytes = (u32)MIN(end - off, (u64)max);
@@ -286,8 +290,8 @@ static int hostfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 
 	HOSTFS_ARG(&r, 0, &in, sizeof(in));
 	rwsem_write_lock(&inode->lock);
-	err = 0;
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && off + len > inode->size)
+	err = inode->swapfile ? -ETXTBSY : 0;
+	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > inode->size)
 		err = file_size_limit(off, &n);
 	if (!err && n < len)
 		err = -EFBIG;
@@ -327,7 +331,7 @@ static s64 hostfs_copy_range(struct file *in, u64 in_pos, struct file *out, u64 
 		return -EXDEV;
 	HOSTFS_ARG(&r, 0, &a, sizeof(a));
 	rwsem_write_lock(&to->lock);
-	err = mapping_writeback(to->mapping, 0, ~0UL);
+	err = to->swapfile ? -ETXTBSY : mapping_writeback(to->mapping, 0, ~0UL);
 	if (!err)
 		err = hostfs_call(file_conn(from), &r);
 	if (!err && (r.out_len != sizeof(reply) || reply.size > len))
@@ -345,6 +349,43 @@ static s64 hostfs_copy_range(struct file *in, u64 in_pos, struct file *out, u64 
 	return err ? err : (s64)reply.size;
 }
 
+/* ---- swap space: past the page cache */
+
+static int hostfs_swap_read(struct inode *inode, u64 index, struct page **pages, u32 n)
+{
+	return hostfs_read_at(inode, index << PAGE_SHIFT, pages, n, (u64)n << PAGE_SHIFT);
+}
+
+static int hostfs_swap_write(struct inode *inode, u64 index, struct page **pages, u32 n)
+{
+	u32 max = hostfs_conn_max_data(file_conn(inode)) >> PAGE_SHIFT;
+	int err = 0;
+
+	for (u32 i = 0; i < n && !err;) {
+		u32 k = MIN(n - i, max);
+
+		err = file_write_some(inode, pages + i, (index + i) << PAGE_SHIFT, k << PAGE_SHIFT);
+		i += k;
+	}
+	return err;
+}
+
+/* The host's count of blocks tells of holes. */
+static int hostfs_swap_check(struct inode *inode, u64 pages)
+{
+	int err = hostfs_refresh(inode, true);
+
+	if (err)
+		return err;
+	return inode->blocks * 512 < pages << PAGE_SHIFT ? -EINVAL : 0;
+}
+
+static const struct swap_io hostfs_swap = {
+	.read = hostfs_swap_read,
+	.write = hostfs_swap_write,
+	.check = hostfs_swap_check,
+};
+
 const struct file_ops hostfs_file_ops = {
 	.read = file_regular_read,
 	.nowait = MAY_READ,
@@ -353,6 +394,7 @@ const struct file_ops hostfs_file_ops = {
 	.fsync = hostfs_fsync,
 	.fallocate = hostfs_fallocate,
 	.copy_range = hostfs_copy_range,
+	.swap = &hostfs_swap,
 };
 
 const struct file_ops hostfs_file_shared_fops = {
@@ -363,6 +405,7 @@ const struct file_ops hostfs_file_shared_fops = {
 	.fsync = hostfs_fsync,
 	.fallocate = hostfs_fallocate,
 	.copy_range = hostfs_copy_range,
+	.swap = &hostfs_swap,
 	.flush = hostfs_flush,
 	.release = hostfs_release,
 };

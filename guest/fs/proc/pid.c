@@ -131,7 +131,7 @@ static int pid_oom_score(struct proc_buf *b, struct proc_ctx *c)
 
 	page_stats(&st);
 	if (as) {
-		score = (as->rss_anon + as->rss_file + as->rss_shmem) * 1000 /
+		score = (as->rss_anon + as->rss_file + as->rss_shmem + as->swapped) * 1000 /
 			(s64)MAX(st.total, 1UL);
 		as_put(as);
 	}

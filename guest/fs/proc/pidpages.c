@@ -95,6 +95,7 @@ int proc_pid_numa_maps(struct proc_buf *b, struct proc_ctx *c)
 
 /* ---- /proc/PID/pagemap ---- */
 #define PAGEMAP_PRESENT	  (1UL << 63)
+#define PAGEMAP_SWAP	  (1UL << 62)
 #define PAGEMAP_FILE	  (1UL << 61)
 #define PAGEMAP_EXCLUSIVE (1UL << 56)
 #define PAGEMAP_ENTRIES	  (PAGE_SIZE / sizeof(u64))
@@ -103,6 +104,8 @@ static u64 pagemap_entry(const struct page_place *p, bool numbers)
 {
 	u64 e = PAGEMAP_PRESENT;
 
+	if (p->out)
+		return PAGEMAP_SWAP | (numbers ? (u64)p->slot << 5 | p->area : 0);
 	if (!p->there)
 		return 0;
 	if (p->file)

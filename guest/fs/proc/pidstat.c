@@ -201,7 +201,7 @@ static void status_memory(struct proc_buf *b, struct as *as)
 	proc_printf(b, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n",
 		as->data_vm * 4, as->stack_vm * 4, text,
 		as->exec_vm * 4 > text ? as->exec_vm * 4 - text : 0UL);
-	proc_printf(b, "VmPTE:\t%8u kB\nVmSwap:\t%8u kB\n", 0, 0);
+	proc_printf(b, "VmPTE:\t%8u kB\nVmSwap:\t%8ld kB\n", 0, as->swapped * 4);
 }
 
 static void status_ids(struct proc_buf *b, struct task *t)

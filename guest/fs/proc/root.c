@@ -13,6 +13,7 @@
 #include "keys/keys.h"
 #include "lib/printf.h"
 #include "mm/pte.h"
+#include "mm/swap.h"
 #include "task/internal.h"
 #include "task/time_ns.h"
 #include "task/uts.h"
@@ -129,19 +130,21 @@ static void mem_line(struct proc_buf *b, const char *name, u64 pages)
 static int root_meminfo(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct page_stats s;
+	struct swap_stats w;
 
 	(void)c;
 	page_stats(&s);
+	swap_stats(&w);
 	mem_line(b, "MemTotal", s.total);
 	mem_line(b, "MemFree", s.free);
 	mem_line(b, "MemAvailable", s.free + s.cached);
 	mem_line(b, "Buffers", 0);
 	mem_line(b, "Cached", s.cached);
-	mem_line(b, "SwapCached", 0);
+	mem_line(b, "SwapCached", 0); /* there is no such cache */
 	mem_line(b, "Active", s.anon);
 	mem_line(b, "Inactive", s.cached);
-	mem_line(b, "SwapTotal", 0);
-	mem_line(b, "SwapFree", 0);
+	mem_line(b, "SwapTotal", w.total);
+	mem_line(b, "SwapFree", w.free);
 	mem_line(b, "Dirty", 0);
 	mem_line(b, "Writeback", 0);
 	mem_line(b, "AnonPages", s.anon);
@@ -150,7 +153,7 @@ static int root_meminfo(struct proc_buf *b, struct proc_ctx *c)
 	mem_line(b, "Slab", s.slab);
 	mem_line(b, "SReclaimable", 0);
 	mem_line(b, "SUnreclaim", s.slab);
-	mem_line(b, "CommitLimit", s.total);
+	mem_line(b, "CommitLimit", s.total + w.total);
 	mem_line(b, "Committed_AS", s.anon);
 	mem_line(b, "VmallocTotal", 0);
 	mem_line(b, "VmallocUsed", 0);
@@ -189,10 +192,42 @@ static int root_devices(struct proc_buf *b, struct proc_ctx *c)
 	return 0;
 }
 
+static void swaps_line(struct proc_buf *b, const struct swap_info *i, char *path)
+{
+	unsigned long kib = i->pages * 4, used = i->used * 4;
+	const char *name = path_to_string(&i->file->path, path, PATH_MAX_LEN);
+	size_t start = b->len;
+
+	for (name = name ? name : "?"; *name; name++) {
+		if (strchr(" \t\n\\", *name))
+			proc_printf(b, "\\%03o", (u8)*name);
+		else
+			proc_write(b, name, 1);
+	}
+	if (path_deleted(&i->file->path))
+		proc_printf(b, "\\040(deleted)");
+	proc_printf(b, " ");
+	proc_pad(b, start, 40);
+	proc_printf(b, "file\t\t%lu\t%s%lu\t%s%d\n", kib, kib < 10000000 ? "\t" : "", used,
+		used < 10000000 ? "\t" : "", i->prio);
+}
+
 static int root_swaps(struct proc_buf *b, struct proc_ctx *c)
 {
+	char *path = kmalloc(PATH_MAX_LEN);
+	struct swap_info i;
+
 	(void)c;
+	if (!path)
+		return -ENOMEM;
 	proc_printf(b, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	for (u32 area = 0; area < SWAP_AREAS; area++) {
+		if (!swap_info(area, &i))
+			continue;
+		swaps_line(b, &i, path);
+		file_put(i.file);
+	}
+	kfree(path);
 	return 0;
 }
 
@@ -230,13 +265,15 @@ static int root_key_users(struct proc_buf *b, struct proc_ctx *c)
 static int root_vmstat(struct proc_buf *b, struct proc_ctx *c)
 {
 	struct page_stats s;
+	struct swap_stats w;
 
 	(void)c;
 	page_stats(&s);
+	swap_stats(&w);
 	proc_printf(b,
 		"nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\npgpgin 0\npgpgout 0\n"
-		"pswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
-		s.free, s.anon, s.cached);
+		"pswpin %lu\npswpout %lu\npgfault 0\npgmajfault 0\n",
+		s.free, s.anon, s.cached, w.in, w.out);
 	return 0;
 }
 
