@@ -82,6 +82,7 @@ start a
 is "$?" 0 "start"
 is "$(awk '/^(NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$(field a pid)/status" | tr '\n' ' ')" "1 2 " "the process that stands for it gets no new privileges, and is filtered"
 wait_for 10 says a up
+wait_for 10 test -s "$tmp/a.err"
 is "$(tr '\n' ' ' <"$tmp/a.out")$(cat "$tmp/a.err")" "a pod-p pid 1 up err" \
 	"it has its own root, standard output and error and pid namespace, and the pod's host name"
 is "$(field a status)" running "its state is running"
