@@ -11,7 +11,7 @@
 #define CPU_CLOCK_THREAD 4
 #define CPU_CLOCK_KIND	 3
 #define CPU_CLOCK_USER	 1 /* user mode alone; 0 and 2 are all of the time here */
-#define CPU_CLOCK_FD	 3 /* no CPU clock: a device's, of which there are none */
+#define CPU_CLOCK_NONE	 3 /* no CPU clock; of no thread it is a device's (cpu_clock_is_device) */
 #define CPU_CLOCK_TICK	 (4 * NSEC_PER_MSEC)
 
 static int cpu_clock_pid(int clock)
@@ -35,7 +35,7 @@ int cpu_clock_find(struct task *t, int clock, bool reading, struct cpu_clock *ou
 
 	out->thread = clock & CPU_CLOCK_THREAD;
 	out->user = (clock & CPU_CLOCK_KIND) == CPU_CLOCK_USER;
-	if ((clock & CPU_CLOCK_KIND) == CPU_CLOCK_FD || pid < 0)
+	if ((clock & CPU_CLOCK_KIND) == CPU_CLOCK_NONE || pid < 0)
 		return -EINVAL;
 	o = pid ? task_find(pid) : t;
 	if (!o)
@@ -136,7 +136,7 @@ static s64 cpu_sleep_restart(struct task *t)
 /* The caller's own time does not pass while it sleeps. */
 s64 cpu_clock_sleep(struct task *t, int clock, const struct sysargs *a)
 {
-	s64 ns = (clock & CPU_CLOCK_KIND) == CPU_CLOCK_FD ? -EOPNOTSUPP : get_timespec(a->a[2]);
+	s64 ns = cpu_clock_is_device(clock) ? -EOPNOTSUPP : get_timespec(a->a[2]);
 	struct cpu_clock c;
 	u64 now;
 	bool own;

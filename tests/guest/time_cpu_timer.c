@@ -216,12 +216,16 @@ static void test_threads(void)
 
 static void test_refusals(void)
 {
+	const struct timespec little = { 0, 1 };
 	int pid = child(false);
 	ktimer t;
 
 	is(create(clock_of(pid, KIND_TIME | THREAD), SIGEV_SIGNAL, &t), -EINVAL);
 	is(now(clock_of(pid, KIND_TIME | THREAD)), -EINVAL);
 	is(create(clock_of(pid, KIND_OTHER), SIGEV_SIGNAL, &t), -EOPNOTSUPP); /* a device's */
+	is(clock_nanosleep(clock_of(pid, KIND_OTHER), 0, &little, NULL), EOPNOTSUPP);
+	is(clock_nanosleep(clock_of(pid, KIND_OTHER | THREAD), 0, &little, NULL),
+		EINVAL); /* nobody's */
 	is(create(clock_of(getpid(), KIND_OTHER | THREAD), SIGEV_SIGNAL, &t), -EINVAL);
 	is(create(clock_of(99999999, KIND_TIME), SIGEV_SIGNAL, &t), -EINVAL);
 	is(now(clock_of(99999999, KIND_TIME)), -EINVAL);
