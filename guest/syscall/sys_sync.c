@@ -122,8 +122,6 @@ s64 sys_fallocate(struct task *t, const struct sysargs *a)
 		ret = -EISDIR;
 	else if (!S_ISREG(f->inode->mode))
 		ret = -ENODEV;
-	else if (f->inode->swapfile)
-		ret = -ETXTBSY;
 	else if (__builtin_add_overflow(off, len, &end))
 		ret = -EFBIG;
 	else if (!f->ops->fallocate)

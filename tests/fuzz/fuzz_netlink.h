@@ -9,6 +9,19 @@
 
 #include "net/nlmsg.h"
 
+/* A request of its own memory, exactly as large, so that a read beyond it is seen; for free(). NULL: no request. */
+static inline struct nlmsghdr *fuzz_request(const uint8_t *data, size_t size)
+{
+	struct nlmsghdr *h;
+
+	if (size < sizeof(*h) || size > 32768)
+		return NULL;
+	h = malloc(size);
+	memcpy(h, data, size);
+	h->nlmsg_len = (uint32_t)size;
+	return h;
+}
+
 static inline void check_answer(const struct nl_answer *a)
 {
 	uint32_t at = 0;

@@ -37,14 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct nl_answer answer;
 	struct rtnl_net net = { .admin = size & 1, .lo_up = size & 2 };
-	struct nlmsghdr *h;
+	struct nlmsghdr *h = fuzz_request(data, size);
 
-	if (size < sizeof(*h) || size > 32768)
-		return 0;
-	h = malloc(size); /* exactly as large: a read beyond it is seen */
-	memcpy(h, data, size);
-	h->nlmsg_len = (uint32_t)size;
-	if (!rtnl_request(h, 7, &net, &answer))
+	if (h && !rtnl_request(h, 7, &net, &answer))
 		check_answer(&answer);
 	free(h);
 	return 0;

@@ -185,11 +185,10 @@ START_TEST(test_node_table_is_bounded)
 }
 END_TEST
 
-START_TEST(test_handle_table_is_bounded)
+/* Every handle there may be, of one new file: its node. */
+static int64_t fill_handles(void)
 {
 	struct fuse_open_in a = { .flags = O_RDONLY };
-	struct fuse_create_in c = { .flags = O_RDWR, .mode = 0600 };
-	unsigned int fds;
 	int64_t n;
 
 	fc_restart(tune_small);
@@ -197,7 +196,16 @@ START_TEST(test_handle_table_is_bounded)
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(
 			fc_call(FUSE_OPEN, (uint64_t)n, &a, sizeof(a), NULL, NULL, NULL, 0), 0);
-	fds = fc_open_fds();
+	return n;
+}
+
+START_TEST(test_handle_table_is_bounded)
+{
+	struct fuse_open_in a = { .flags = O_RDONLY };
+	struct fuse_create_in c = { .flags = O_RDWR, .mode = 0600 };
+	int64_t n = fill_handles();
+	unsigned int fds = fc_open_fds();
+
 	ck_assert_int_eq(
 		fc_call(FUSE_OPEN, (uint64_t)n, &a, sizeof(a), NULL, NULL, NULL, 0), -ENFILE);
 	ck_assert_int_eq(fc_call(FUSE_OPENDIR, 1, &a, sizeof(a), NULL, NULL, NULL, 0), -ENFILE);
@@ -273,16 +281,10 @@ END_TEST
 
 START_TEST(test_full_handle_table_makes_nothing)
 {
-	struct fuse_open_in a = { .flags = O_RDONLY };
 	struct fuse_create_in c = { .flags = O_RDWR | O_EXCL, .mode = 0600 };
 	struct stat st;
-	int64_t n;
 
-	fc_restart(tune_small);
-	n = fc_mknod(1, "f", S_IFREG | 0600);
-	for (int i = 0; i < 5; i++)
-		ck_assert_int_eq(
-			fc_call(FUSE_OPEN, (uint64_t)n, &a, sizeof(a), NULL, NULL, NULL, 0), 0);
+	(void)fill_handles();
 	ck_assert_int_eq(fc_call(FUSE_CREATE, 1, &c, sizeof(c), "new", NULL, NULL, 0), -ENFILE);
 	ck_assert_int_eq(lstat(fc_path("tree/new"), &st), -1);
 }

@@ -148,13 +148,7 @@ trap_db_entry:
 	add	$16, %rsp
 	iretq
 
-/*
- * AMD: SYSCALL of 32-bit code comes here, in 64-bit mode; nothing serves it. Intel's processors say #UD themselves. RSP is the program's until the second
- * instruction.
- */
-	.globl syscall32_stubs
-	.balign 64
-syscall32_stubs:
+	.macro SYSCALL_STUBS common		/* one for each vCPU, 64 bytes apart */
 	.set cpu, 0
 	.rept ASM_MAX_CPUS
 	.balign 64
@@ -162,9 +156,19 @@ syscall32_stubs:
 	mov	pcpus + (cpu << PCPU_SHIFT) + PCPU_KSTACK, %rsp
 	push	$0x2b
 	push	pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
-	jmp	syscall32_common
+	jmp	\common
 	.set cpu, cpu + 1
 	.endr
+	.endm
+
+/*
+ * AMD: SYSCALL of 32-bit code comes here, in 64-bit mode; nothing serves it. Intel's processors say #UD themselves. RSP is the program's until the second
+ * instruction.
+ */
+	.globl syscall32_stubs
+	.balign 64
+syscall32_stubs:
+	SYSCALL_STUBS syscall32_common
 
 	.balign 64
 syscall32_common:
@@ -181,20 +185,10 @@ syscall32_common:
 	call	trap_syscall32
 	jmp	ret_to_user
 
-/* One stub for each vCPU, 64 bytes apart. */
 	.globl syscall_stubs
 	.balign 64
 syscall_stubs:
-	.set cpu, 0
-	.rept ASM_MAX_CPUS
-	.balign 64
-	mov	%rsp, pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
-	mov	pcpus + (cpu << PCPU_SHIFT) + PCPU_KSTACK, %rsp
-	push	$0x2b
-	push	pcpus + (cpu << PCPU_SHIFT) + PCPU_USER_RSP
-	jmp	syscall_common
-	.set cpu, cpu + 1
-	.endr
+	SYSCALL_STUBS syscall_common
 
 	.balign 64
 syscall_common:
